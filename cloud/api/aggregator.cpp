@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Aggregator, see aggregator.h.
+#include "cloud/api/aggregator.h"
+
+#include <utility>
+
+#include "common/runtime/program.h"
+
+namespace tributary::api {
+namespace {
+
+// The count of a log that is not there yet; it is stored with the log when it is made.
+uint32_t default_partitions(const std::string& url) { return url.starts_with("kafka:") ? 16 : 1; }
+
+}  // namespace
+
+Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& config) {
+  std::unique_ptr<Aggregator> aggregator(new Aggregator(config));
+  if (Status states = aggregator->open_states(); !states) return states.error();
+  aggregator->auth_ = std::make_unique<Auth>(config.keys_file);
+  Aggregator* self = aggregator.get();
+  auto api = Api::make(config.api, {.query = self->query_.get(),
+                                    .auth = self->auth_.get(),
+                                    .now_ns = [] { return runtime::now().wall_ns; },
+                                    .trouble = [self] { return self->trouble(); },
+                                    .metrics = [self](Exposition& text) { self->families(text); }});
+  if (!api) return api.error();
+  aggregator->api_ = std::move(api).value();
+  auto server = http::HttpServer::open(config.http);
+  if (!server) return server.error();
+  aggregator->server_ = std::move(server).value();
+  aggregator->api_->attach(*aggregator->server_);
+  return aggregator;
+}
+
+Aggregator::~Aggregator() { stop(); }
+
+Status Aggregator::open_states() {
+  uint32_t partitions = config_.log.partitions.value_or(default_partitions(config_.log.url));
+  if (const auto log = reader()) {
+    partitions = log.value()->settings().partitions;
+  } else if (log.error().code == ErrorCode::kMismatch || log.error().code == ErrorCode::kInvalid) {
+    return log.error();
+  }
+  std::vector<const merge::State*> views;
+  for (uint32_t partition = config_.ordinal; partition < partitions; partition += config_.replicas) {
+    merge::StateConfig one = config_.state;
+    one.partition = partition;
+    one.path = config_.state_dir + "/partition-" + std::to_string(partition);
+    auto state = merge::State::open(one);
+    if (!state) return state.error();
+    states_.push_back(std::move(state).value());
+    views.push_back(states_.back().get());
+    mergers_.push_back(
+        std::make_unique<Merger>(MergerConfig{.partition = partition},
+                                 MergerParts{.state = states_.back().get(),
+                                             .log = [this] { return reader(); },
+                                             .now_ns = [] { return runtime::now().wall_ns; },
+                                             .committed = [this] { api_->changed(); },
+                                             .say = [](const std::string& line) { runtime::log_info(line); }}));
+  }
+  if (states_.empty()) {
+    return Error{ErrorCode::kInvalid, "ordinal " + std::to_string(config_.ordinal) + " of " +
+                                          std::to_string(config_.replicas) + " owns none of the log's " +
+                                          std::to_string(partitions) + " partitions"};
+  }
+  query_ = query::Query::make(std::move(views));
+  return {};
+}
+
+// One reader for all partitions, opened when the log is there.
+Result<log::Reader*> Aggregator::reader() {
+  std::lock_guard lock(reader_mutex_);
+  if (!reader_) {
+    auto opened = log::open_reader(config_.log);
+    if (!opened) return opened.error();
+    reader_ = std::move(opened).value();
+  }
+  return reader_.get();
+}
+
+Status Aggregator::start() {
+  if (Status started = server_->start(); !started) return started;
+  for (auto& merger : mergers_) merger->start();
+  return {};
+}
+
+void Aggregator::stop() {
+  if (server_) server_->stop();
+  for (auto& merger : mergers_) merger->stop();
+}
+
+std::string Aggregator::trouble() const {
+  for (const auto& merger : mergers_) {
+    if (auto text = merger->trouble(); !text.empty()) return text;
+  }
+  return {};
+}
+
+void Aggregator::families(Exposition& text) const {
+  auto family = [&](const char* name, const char* help, std::atomic<uint64_t> merge::MergeCounters::*counter) {
+    text.counter(name, help);
+    for (const auto& merger : mergers_) {
+      const size_t index = static_cast<size_t>(&merger - mergers_.data());
+      const std::string partition = std::to_string(config_.ordinal + index * config_.replicas);
+      text.sample((states_[index]->counters().*counter).load(), {{"partition", partition}});
+    }
+  };
+  family("tributary_aggregator_records_total", "Records of the log merged since the start.",
+         &merge::MergeCounters::records_total);
+  family("tributary_aggregator_batches_total", "Transactions committed since the start.",
+         &merge::MergeCounters::batches_total);
+  family("tributary_aggregator_partials_total", "Partials merged since the start.",
+         &merge::MergeCounters::partials_merged_total);
+  family("tributary_aggregator_duplicates_total", "Partials that had been merged before.",
+         &merge::MergeCounters::duplicates_total);
+  family("tributary_aggregator_late_partials_total", "Partials merged below what was materialised.",
+         &merge::MergeCounters::late_partials_total);
+  family("tributary_aggregator_parked_total", "Partials parked in the dead letter.",
+         &merge::MergeCounters::parked_total);
+  family("tributary_aggregator_rejected_total", "Items that could not be merged.",
+         &merge::MergeCounters::rejected_total);
+  family("tributary_aggregator_lost_total", "Seqs named as lost.", &merge::MergeCounters::lost_total);
+  text.gauge("tributary_aggregator_position", "The next record of the log to merge.");
+  for (size_t i = 0; i < states_.size(); ++i) {
+    text.sample(uint64_t{states_[i]->position()},
+                {{"partition", std::to_string(config_.ordinal + i * config_.replicas)}});
+  }
+}
+
+}  // namespace tributary::api

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Aggregator: the states of the partitions this process owns, their mergers, and the API over them.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "cloud/api/aggregator_config.h"
+#include "cloud/api/aggregator_merger.h"
+#include "cloud/api/api.h"
+
+namespace tributary::api {
+
+class Aggregator {
+ public:
+  // Opens states and port; the log need not be there yet. Errors name what is in the way.
+  static Result<std::unique_ptr<Aggregator>> open(const AggregatorConfig& config);
+  ~Aggregator();
+
+  Status start();
+  // Streams and requests first, then the batch being merged.
+  void stop();
+  uint16_t port() const { return server_->port(); }
+
+ private:
+  explicit Aggregator(const AggregatorConfig& config) : config_(config) {}
+  Status open_states();
+  Result<log::Reader*> reader();
+  std::string trouble() const;
+  void families(Exposition& text) const;
+
+  const AggregatorConfig config_;
+  std::mutex reader_mutex_;
+  std::unique_ptr<log::Reader> reader_;
+  std::vector<std::unique_ptr<merge::State>> states_;
+  std::unique_ptr<query::Query> query_;
+  std::unique_ptr<Auth> auth_;
+  std::unique_ptr<http::HttpServer> server_;
+  std::unique_ptr<Api> api_;
+  std::vector<std::unique_ptr<Merger>> mergers_;
+};
+
+}  // namespace tributary::api

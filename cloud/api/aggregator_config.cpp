@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The aggregator's configuration, see aggregator_config.h.
+#include "cloud/api/aggregator_config.h"
+
+#include "common/runtime/config.h"
+
+namespace tributary::api {
+
+Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
+  auto loaded = runtime::Config::load(file);
+  if (!loaded) return loaded.error();
+  AggregatorConfig config;
+  auto root = loaded->root();
+
+  auto log = root.table("log");
+  config.log.url = log.required_text("url");
+  if (log.has("partitions")) config.log.partitions = static_cast<uint32_t>(log.integer("partitions", 1, 1, 1024));
+
+  auto state = root.table("state");
+  config.state_dir = state.required_text("dir");
+  constexpr int64_t kHours = 3600, kHoursMax = 100LL * 366 * 24;
+  constexpr const char* kRetention[4] = {"retention_base_hours", "retention_minute_hours", "retention_quarter_hours",
+                                         "retention_hour_hours"};
+  for (size_t level = 0; level < 4; ++level) {
+    config.state.retention_s[level] =
+        state.integer(kRetention[level], config.state.retention_s[level] / kHours, 1, kHoursMax) * kHours;
+    if (level > 0 && config.state.retention_s[level] < config.state.retention_s[level - 1]) {
+      state.complain(kRetention[level], std::to_string(config.state.retention_s[level] / kHours),
+                     "at least " + std::string(kRetention[level - 1]) + ", " +
+                         std::to_string(config.state.retention_s[level - 1] / kHours));
+    }
+  }
+  config.state.max_future_s = state.integer("max_future_seconds", config.state.max_future_s, 0, 366 * 86400);
+
+  auto http = root.table("http");
+  config.http.host = http.text("host", config.http.host);
+  config.http.port = static_cast<uint16_t>(http.integer("port", 8080, 0, 65535));
+  config.http.threads =
+      static_cast<size_t>(http.integer("threads", static_cast<int64_t>(config.http.threads), 1, 1024));
+  config.http.streams_max =
+      static_cast<size_t>(http.integer("streams_max", static_cast<int64_t>(config.http.streams_max), 0, 10'000));
+
+  config.keys_file = root.table("keys").required_text("file");
+  config.api.dashboard_dir = root.table("dashboard").text("dir");
+
+  auto aggregator = root.table("aggregator");
+  config.replicas = static_cast<uint32_t>(aggregator.integer("replicas", 1, 1, 1024));
+  config.ordinal = static_cast<uint32_t>(aggregator.integer("ordinal", 0, 0, 1023));
+  if (config.ordinal >= config.replicas) {
+    aggregator.complain("ordinal", std::to_string(config.ordinal),
+                        "less than replicas, " + std::to_string(config.replicas));
+  }
+  if (Status status = loaded->finish(); !status) return status.error();
+  return config;
+}
+
+}  // namespace tributary::api

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Merger: the one writer of one partition's state: reads the log from the state's position on, merges batch by batch,
+// and never guesses: what the log no longer has becomes a named log_gap; a log that is shorter than it was, or another
+// one, is refused.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "cloud/log/log.h"
+#include "cloud/merge/state.h"
+
+namespace tributary::api {
+
+struct MergerConfig {
+  uint32_t partition = 0;
+  size_t records_max = 1'000;  // of a batch
+  size_t bytes_max = 4 << 20;
+  int wait_ms = 250;   // for new records; also how long stop() may take
+  int retry_ms = 500;  // after trouble
+};
+
+struct MergerParts {
+  merge::State* state = nullptr;
+  // The log, once it is there; kNotFound until then.
+  std::function<Result<log::Reader*>()> log;
+  std::function<int64_t()> now_ns;
+  std::function<void()> committed;              // after every commit
+  std::function<void(const std::string&)> say;  // one line for the log, when something changes
+};
+
+class Merger {
+ public:
+  Merger(const MergerConfig& config, MergerParts parts);
+  ~Merger() { stop(); }
+
+  void start();
+  // Finishes the batch being merged and joins.
+  void stop();
+
+  // One round: what the thread repeats.
+  enum class Round {
+    kMerged,
+    kIdle,     // nothing new
+    kTrouble,  // try again later
+    kRefused,  // a person must look; tried again all the same, the configuration may be mended outside
+  };
+  Round round();
+
+  // Why nothing is merged; empty when all is well. Thread-safe.
+  std::string trouble() const;
+
+ private:
+  Round tie();    // the state to the log, once
+  Round place();  // the state's position to the log's bounds
+  Round fail(Round round, const std::string& text);
+  void run();
+
+  const MergerConfig config_;
+  const MergerParts parts_;
+  log::Reader* reader_ = nullptr;
+  bool tied_ = false;
+
+  mutable std::mutex mutex_;
+  std::condition_variable woken_;
+  std::string trouble_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace tributary::api

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: Apache-2.0
+// Api, see api.h: the endpoints.
+#include "cloud/api/api.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "cloud/api/api_answers.h"
+#include "cloud/api/api_hub.h"
+#include "cloud/api/api_params.h"
+#include "cloud/api/api_rows.h"
+#include "cloud/api/api_session.h"
+#include "cloud/api/api_static.h"
+#include "cloud/api/api_stats.h"
+#include "cloud/api/api_stream.h"
+#include "cloud/api/json_writer.h"
+#include "cloud/api/problem.h"
+
+namespace tributary::api {
+namespace {
+
+using http::Problem;
+using http::problem_response;
+using http::Request;
+using http::Response;
+
+constexpr int64_t kDefaultRangeNs = 24LL * 3600 * kNanosPerSecond;
+constexpr int64_t kStepMaxS = 366 * 86400;
+constexpr size_t kStatsMax = 32;
+constexpr int64_t kInfoFreshNs = 2 * kNanosPerSecond;
+constexpr size_t kInfosMax = 1'024;
+
+const std::vector<Stat>& row_stats() {
+  static const std::vector<Stat> stats = stats_of({"count", "mean", "min", "max", "stddev", "p50", "p95", "p99"});
+  return stats;
+}
+const std::vector<Stat>& all_stats() {
+  static const std::vector<Stat> stats = stats_of(
+      {"count", "sum", "mean", "variance", "stddev", "min", "max", "first", "last", "rate", "p50", "p95", "p99"});
+  return stats;
+}
+
+std::vector<Stat> read_stats(Params& params, const std::vector<Stat>& otherwise) {
+  const auto value = params.text("stats");
+  if (!value) return otherwise;
+  std::vector<Stat> stats;
+  for (size_t at = 0; at <= value->size();) {
+    const size_t end = std::min(value->find(',', at), value->size());
+    const std::string name = value->substr(at, end - at);
+    at = end + 1;
+    auto stat = parse_stat(name);
+    if (!stat) {
+      params.fail(
+          "stats", name,
+          "count, sum, mean, variance, stddev, min, max, first, last, rate, histogram, or pN with 0 < N <= 100");
+      return otherwise;
+    }
+    const bool twice = std::any_of(stats.begin(), stats.end(), [&](const Stat& one) { return one.name == name; });
+    if (!twice) stats.push_back(std::move(*stat));
+  }
+  if (stats.size() > kStatsMax)
+    params.fail("stats", std::to_string(stats.size()) + " names", "at most " + std::to_string(kStatsMax));
+  return stats;
+}
+
+// to - from, as far as it fits.
+int64_t distance_ns(int64_t from_ns, int64_t to_ns) {
+  int64_t distance = 0;
+  if (!__builtin_sub_overflow(to_ns, from_ns, &distance)) return distance;
+  return to_ns > from_ns ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
+}
+
+Response json_answer(JsonWriter& json) {
+  Response response{.body = json.take()};
+  response.headers.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
+Response unknown_metric() { return problem_response({.status = 404, .detail = "There is no such metric."}); }
+
+Response failure(const Error& error) {
+  if (error.code == ErrorCode::kInvalid) return problem_response({.status = 400, .detail = error.message});
+  if (error.code == ErrorCode::kNotFound)
+    return problem_response({.status = 404, .detail = "There is nothing here yet."});
+  return problem_response({.status = 503, .detail = "The state cannot be read at this moment.", .retry_after_s = 5});
+}
+
+class ApiImpl final : public Api {
+ public:
+  ApiImpl(const ApiConfig& config, ApiParts parts)
+      : config_(config),
+        parts_(std::move(parts)),
+        query_(*parts_.query),
+        auth_(*parts_.auth),
+        streams_(query_, hub_, parts_.now_ns, {config.keep_alive_ms, config.coalesce_ms}) {}
+
+  Status load() {
+    if (config_.dashboard_dir.empty()) return {};
+    auto files = StaticFiles::load(config_.dashboard_dir);
+    if (!files) return files.error();
+    files_ = std::move(files).value();
+    return {};
+  }
+
+  void attach(http::HttpServer& server) override;
+  void changed() override { hub_.changed(); }
+
+ private:
+  using Endpoint = Response (ApiImpl::*)(const Request&, const std::string& tenant);
+  // A handler that knows the tenant; 401 without one.
+  http::Handler with_tenant(Endpoint endpoint) {
+    return [this, endpoint](const Request& request) {
+      const auto identity = identify(auth_, request, now_s());
+      return identity ? (this->*endpoint)(request, identity->tenant) : unauthorized();
+    };
+  }
+  int64_t now_s() const { return to_seconds_floor(parts_.now_ns()); }
+
+  Response metrics(const Request& request, const std::string& tenant);
+  Response devices(const Request& request, const std::string& tenant);
+  Response series(const Request& request, const std::string& tenant);
+  Response kpi(const Request& request, const std::string& tenant);
+  Response summary(const Request& request, const std::string& tenant);
+  Response stream(const Request& request, const std::string& tenant);
+  Response ready() const;
+  Problem wrong_step(const Error& error, WidthS step_s) const;
+  Response exposition();
+
+  Status add_completeness(JsonWriter& json, const query::Selection& selection, const query::Range& range) const;
+  struct Info {
+    std::string unit;
+    MetricKind kind = MetricKind::kGauge;
+    int64_t read_ns = 0;
+  };
+  Info info_of(const std::string& tenant, const std::string& metric);
+
+  const ApiConfig config_;
+  const ApiParts parts_;
+  const query::Query& query_;
+  Auth& auth_;
+  Hub hub_;
+  Streams streams_;
+  std::optional<StaticFiles> files_;
+  http::HttpServer* server_ = nullptr;
+
+  std::mutex infos_mutex_;
+  std::map<std::pair<std::string, std::string>, Info> infos_;
+};
+
+void ApiImpl::attach(http::HttpServer& server) {
+  server_ = &server;
+  server.default_headers({{"X-Content-Type-Options", "nosniff"},
+                          {"Referrer-Policy", "no-referrer"},
+                          {"Content-Security-Policy",
+                           "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action "
+                           "'self'; frame-ancestors 'none'"}});
+  server.on_stop([this] { hub_.stop(); });
+
+  server.handle("GET", "/api/v1/metrics", with_tenant(&ApiImpl::metrics));
+  server.handle("GET", "/api/v1/devices", with_tenant(&ApiImpl::devices));
+  server.handle("GET", "/api/v1/series", with_tenant(&ApiImpl::series));
+  server.handle("GET", "/api/v1/kpi", with_tenant(&ApiImpl::kpi));
+  server.handle("GET", "/api/v1/summary", with_tenant(&ApiImpl::summary));
+  server.handle("GET", "/api/v1/stream", with_tenant(&ApiImpl::stream));
+
+  server.handle("POST", "/api/v1/session", [this](const Request& request) { return sign_in(auth_, request, now_s()); });
+  server.handle("GET", "/api/v1/session",
+                [this](const Request& request) { return show_session(auth_, request, now_s()); });
+  server.handle("DELETE", "/api/v1/session", [](const Request&) { return sign_out(); });
+
+  server.handle("GET", "/health", [](const Request&) { return Response{.body = "{\"status\":\"up\"}"}; });
+  server.handle("GET", "/ready", [this](const Request&) { return ready(); });
+  server.handle("GET", "/metrics", [this](const Request&) { return exposition(); });
+  if (files_) server.handle("GET", "/*", [this](const Request& request) { return files_->answer(request); });
+}
+
+Response ApiImpl::metrics(const Request& request, const std::string& tenant) {
+  Params params(request);
+  if (const auto wrong = params.finish()) return problem_response(*wrong);
+  const auto found = query_.metrics(tenant);
+  if (!found) return failure(found.error());
+  JsonWriter json;
+  json.begin_object().key("metrics").begin_array();
+  for (const auto& metric : *found) write_metric(json, metric);
+  json.end_array().end_object();
+  return json_answer(json);
+}
+
+Response ApiImpl::devices(const Request& request, const std::string& tenant) {
+  Params params(request);
+  if (const auto wrong = params.finish()) return problem_response(*wrong);
+  const auto devices = query_.devices(tenant);
+  if (!devices) return failure(devices.error());
+  const auto gateways = query_.gateways(tenant, parts_.now_ns());
+  if (!gateways) return failure(gateways.error());
+  JsonWriter json;
+  json.begin_object().key("devices").begin_array();
+  for (const auto& device : *devices) write_device(json, device);
+  json.end_array().key("gateways").begin_array();
+  for (const auto& gateway : *gateways) write_gateway(json, gateway);
+  json.end_array();
+  if (const auto status = add_completeness(json, {.tenant = tenant}, {}); !status) return failure(status.error());
+  json.end_object();
+  return json_answer(json);
+}
+
+Response ApiImpl::series(const Request& request, const std::string& tenant) {
+  const int64_t now_ns = parts_.now_ns();
+  Params params(request);
+  const query::Selection selection = params.selection(tenant);
+  query::Range range = params.range(now_ns);
+  RowsHead head{
+      .metric = selection.metric, .by = params.text("by").value_or(""), .stats = read_stats(params, row_stats())};
+  if (!head.by.empty() && !is_label_key(head.by)) params.fail("by", head.by, "device, or the key of a label");
+  const std::string step = params.text("step").value_or("auto");
+  const bool wants_csv = request.header("accept").find("text/csv") != std::string_view::npos;
+  head.csv = params.choice("format", {wants_csv ? "csv" : "json", "json", "csv"}) == "csv";
+
+  if (!range.to_ns) range.to_ns = range.from_ns ? std::max(now_ns, distance_ns(-1, *range.from_ns)) : now_ns;
+  if (!range.from_ns) range.from_ns = distance_ns(kDefaultRangeNs, *range.to_ns);
+  const auto step_s = parse_duration_s(step);
+  const bool step_fits = step == "auto" || (step_s && *step_s <= kStepMaxS);
+  if (!step_fits) params.fail("step", step, "auto, seconds, or a duration such as 10s, 5m, 1h or 1d");
+  if (const auto wrong = params.finish()) return problem_response(*wrong);
+  if (!query_.known(tenant, selection.metric)) return unknown_metric();
+
+  const Info info = info_of(tenant, selection.metric);
+  head.unit = info.unit;
+  head.kind = info.kind;
+  head.from_ns = *range.from_ns;
+  head.to_ns = *range.to_ns;
+  const std::vector<WidthS> steps =
+      step == "auto" ? auto_steps(distance_ns(head.from_ns, head.to_ns)) : std::vector{static_cast<WidthS>(*step_s)};
+  for (const WidthS width_s : steps) {
+    RowsAnswer rows(head, width_s);
+    const auto add = [&](const std::string& group, const query::Row& row, const stats::Summary& summary) {
+      rows.add(group, row, summary);
+    };
+    if (const auto status = query_.series(selection, range, width_s, head.by, config_.rows_max, add); !status) {
+      if (status.error().code != ErrorCode::kInvalid) return failure(status.error());
+      if (width_s != steps.back()) continue;  // auto: stored rows are wider than that, or there are many groups
+      return problem_response(wrong_step(status.error(), width_s));
+    }
+    rows.end_rows();
+    if (head.csv) {
+      Response response{.content_type = "text/csv; charset=utf-8", .body = rows.take_csv()};
+      response.headers.emplace_back("Cache-Control", "no-store");
+      return response;
+    }
+    if (const auto done = add_completeness(rows.json(), selection, range); !done) return failure(done.error());
+    rows.json().end_object();
+    return json_answer(rows.json());
+  }
+  CHECK(false);
+}
+
+// What a Query refuses a step for: a width that does not divide it, or the number of rows, which it says ("found N
+// rows").
+Problem ApiImpl::wrong_step(const Error& error, WidthS step_s) const {
+  Problem problem{.status = 400,
+                  .detail = error.message,
+                  .parameter = "step",
+                  .found = step_text(step_s),
+                  .expected = "another step"};
+  uint64_t rows = 0;
+  const std::string_view text = error.message;
+  constexpr std::string_view kFound = "found ";
+  if (!text.starts_with(kFound)) return problem;
+  const auto parsed = std::from_chars(text.data() + kFound.size(), text.data() + text.size(), rows);
+  if (parsed.ec != std::errc() || !std::string_view(parsed.ptr).starts_with(" rows")) return problem;
+  problem.detail = "The answer would have too many rows.";
+  problem.found = std::to_string(rows);
+  problem.expected = "at most " + std::to_string(config_.rows_max) + " rows";
+  problem.limit = config_.rows_max;
+  if (const auto fitting = fitting_step(step_s, rows, config_.rows_max)) problem.suggestion = step_text(*fitting);
+  return problem;
+}
+
+Response ApiImpl::kpi(const Request& request, const std::string& tenant) {
+  Params params(request);
+  const query::Selection selection = params.selection(tenant);
+  const std::string window = params.text("window").value_or("1m");
+  const auto window_s = parse_duration_s(window);
+  if (!window_s || *window_s > kStepMaxS)
+    params.fail("window", window, "seconds, or a duration such as 10s, 1m, 1h or 1d");
+  const auto stats = read_stats(params, all_stats());
+  if (const auto wrong = params.finish()) return problem_response(*wrong);
+  if (!query_.known(tenant, selection.metric)) return unknown_metric();
+  const auto newest = query_.newest(selection, static_cast<WidthS>(*window_s));
+  if (!newest) {
+    if (newest.error().code != ErrorCode::kNotFound) return failure(newest.error());
+    return problem_response({.status = 404, .detail = "There is no reading that fits."});
+  }
+  const Info info = info_of(tenant, selection.metric);
+  const query::Row& row = newest->row;
+  JsonWriter json;
+  json.begin_object().field("metric", selection.metric).field("unit", info.unit);
+  json.field("start", time_text_s(row.start_s)).field("width", row.width_s);
+  write_summary(json, newest->summary, stats, {info.kind, static_cast<double>(row.width_s)});
+  query::Range range;
+  if (row.width_s != kAllTime) {
+    range.from_ns = row.start_s * kNanosPerSecond;
+    range.to_ns = (row.start_s + static_cast<int64_t>(row.width_s)) * kNanosPerSecond;
+  }
+  if (const auto status = add_completeness(json, selection, range); !status) return failure(status.error());
+  json.end_object();
+  return json_answer(json);
+}
+
+Response ApiImpl::summary(const Request& request, const std::string& tenant) {
+  Params params(request);
+  const query::Selection selection = params.selection(tenant);
+  const query::Range range = params.range(parts_.now_ns());
+  const auto stats = read_stats(params, all_stats());
+  if (const auto wrong = params.finish()) return problem_response(*wrong);
+  if (!query_.known(tenant, selection.metric)) return unknown_metric();
+  const auto found = query_.summary(selection, range);
+  if (!found) return failure(found.error());
+  const Info info = info_of(tenant, selection.metric);
+  JsonWriter json;
+  json.begin_object().field("metric", selection.metric).field("unit", info.unit);
+  for (const auto& [name, bound_ns] : {std::pair{"from", range.from_ns}, std::pair{"to", range.to_ns}}) {
+    json.key(name);
+    if (bound_ns) {
+      json.value(time_text(*bound_ns));
+    } else {
+      json.null();
+    }
+  }
+  RateBasis basis{info.kind, 0};
+  if (range.from_ns && range.to_ns)
+    basis.width_s = static_cast<double>(distance_ns(*range.from_ns, *range.to_ns)) / kNanosPerSecond;
+  write_summary(json, *found, stats, basis);
+  if (const auto status = add_completeness(json, selection, range); !status) return failure(status.error());
+  json.end_object();
+  return json_answer(json);
+}
+
+Response ApiImpl::stream(const Request& request, const std::string& tenant) {
+  Params params(request);
+  StreamFilter filter{.tenant = tenant, .metrics = params.list("metric"), .devices = params.list("device")};
+  filter.fleet = params.flag("fleet");
+  filter.stats = read_stats(params, row_stats());
+  // Rows come a device anyway; other groupings are for the page to make.
+  params.choice("by", {"device"});
+  std::optional<std::string> since = params.text("since");
+  if (const auto wrong = params.finish()) return problem_response(*wrong);
+  // The header is newer: a browser sends it when it comes again by itself, with the address it began with.
+  if (const auto last = request.header("last-event-id"); !last.empty()) since = std::string(last);
+
+  Response response;
+  response.content_type = "text/event-stream";
+  response.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
+  response.stream = [this, filter = std::move(filter), since = std::move(since), request](http::StreamWriter& writer) {
+    const auto allowed = [&] {
+      const auto identity = identify(auth_, request, now_s());
+      return identity && identity->tenant == filter.tenant;
+    };
+    streams_.run(filter, since, allowed, writer);
+  };
+  return response;
+}
+
+Response ApiImpl::ready() const {
+  std::string trouble = parts_.trouble ? parts_.trouble() : "";
+  if (trouble.empty()) trouble = auth_.trouble();
+  if (!trouble.empty()) return problem_response({.status = 503, .detail = trouble, .retry_after_s = 1});
+  return Response{.body = "{\"status\":\"ready\"}"};
+}
+
+Response ApiImpl::exposition() {
+  Exposition text;
+  text.gauge("tributary_ready", "1 when everything works, see /ready.").sample(uint64_t{ready().status == 200});
+  http_families(text, server_->stats());
+  if (parts_.metrics) parts_.metrics(text);
+  return Response{.content_type = Exposition::kContentType, .body = text.take()};
+}
+
+Status ApiImpl::add_completeness(JsonWriter& json, const query::Selection& selection, const query::Range& range) const {
+  const auto completeness = query_.completeness(selection, range, parts_.now_ns());
+  if (!completeness) return completeness.error();
+  json.key("completeness");
+  write_completeness(json, *completeness);
+  return {};
+}
+
+// Unit and kind of a metric seldom change, and finding them reads the whole catalogue of a tenant: they may be seconds
+// old.
+ApiImpl::Info ApiImpl::info_of(const std::string& tenant, const std::string& metric) {
+  const std::pair key(tenant, metric);
+  const int64_t now_ns = parts_.now_ns();
+  {
+    std::lock_guard lock(infos_mutex_);
+    const auto it = infos_.find(key);
+    if (it != infos_.end() && now_ns >= it->second.read_ns && now_ns - it->second.read_ns < kInfoFreshNs)
+      return it->second;
+  }
+  Info info{.read_ns = now_ns};
+  if (const auto metrics = query_.metrics(tenant)) {
+    for (const auto& one : *metrics) {
+      if (one.name == metric) info = {one.unit, one.kind, now_ns};
+    }
+  }
+  std::lock_guard lock(infos_mutex_);
+  if (infos_.size() >= kInfosMax) infos_.clear();
+  infos_[key] = info;
+  return info;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Api>> Api::make(const ApiConfig& config, ApiParts parts) {
+  CHECK(parts.query != nullptr && parts.auth != nullptr && parts.now_ns != nullptr);
+  auto api = std::make_unique<ApiImpl>(config, std::move(parts));
+  if (auto status = api->load(); !status) return status.error();
+  return std::unique_ptr<Api>(std::move(api));
+}
+
+}  // namespace tributary::api

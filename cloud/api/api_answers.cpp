@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JSON of answers, see api_answers.h.
+#include "cloud/api/api_answers.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cloud/api/api_stats.h"
+
+namespace tributary::api {
+namespace {
+
+constexpr size_t kStatusBytesMax = 64 * 1024;
+
+// A time that may be unknown.
+void write_time(JsonWriter& json, std::string_view name, int64_t time_ns) {
+  json.key(name);
+  if (time_ns == 0) {
+    json.null();
+  } else {
+    json.value(time_text(time_ns));
+  }
+}
+
+void write_gaps(JsonWriter& json, const std::vector<query::GapNote>& gaps) {
+  if (gaps.empty()) return;
+  json.key("gaps").begin_array();
+  for (const auto& gap : gaps) {
+    json.begin_object().field("gateway", gap.gateway);
+    write_time(json, "from", gap.from_ns);
+    write_time(json, "to", gap.to_ns);
+    json.field("cause", gap.cause).end_object();
+  }
+  json.end_array();
+}
+
+std::string hex(uint64_t number) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text(16, '0');
+  for (size_t i = 16; i-- > 0; number >>= 4) text[i] = kDigits[number & 15];
+  return text;
+}
+
+void write_lost(JsonWriter& json, const std::vector<query::LostNote>& lost) {
+  if (lost.empty()) return;
+  json.key("lost").begin_array();
+  for (const auto& note : lost) {
+    std::string seqs = std::to_string(note.first_seq);
+    if (note.last_seq != note.first_seq) seqs += "-" + std::to_string(note.last_seq);
+    json.begin_object()
+        .field("gateway", note.gateway)
+        .field("seqs", seqs)
+        .field("epoch", hex(note.epoch))
+        .field("cause", note.cause)
+        .end_object();
+  }
+  json.end_array();
+}
+
+void write_counts(JsonWriter& json, std::string_view name, const std::map<std::string, uint64_t>& counts) {
+  if (counts.empty()) return;
+  json.key(name).begin_object();
+  for (const auto& [reason, count] : counts) json.field(reason, count);
+  json.end_object();
+}
+
+void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
+  json.key(name).begin_array();
+  for (const auto& text : texts) json.value(text);
+  json.end_array();
+}
+
+}  // namespace
+
+void write_completeness(JsonWriter& json, const query::Completeness& completeness) {
+  json.begin_object().field("share", completeness.share);
+  write_time(json, "to", completeness.to_ns);
+  json.field("expected", completeness.expected);
+  if (!completeness.behind.empty()) {
+    json.key("behind").begin_array();
+    for (const auto& behind : completeness.behind) {
+      json.begin_object().field("gateway", behind.gateway);
+      write_time(json, "frontier", behind.frontier_ns);
+      write_time(json, "mark", behind.mark_ns);
+      write_time(json, "last_seen", behind.last_seen_ns);
+      json.field("state", behind.state).end_object();
+    }
+    json.end_array();
+  }
+  write_gaps(json, completeness.gaps);
+  write_lost(json, completeness.lost);
+  write_counts(json, "rejected", completeness.rejected);
+  if (completeness.parked > 0) json.field("parked", completeness.parked);
+  if (!completeness.overflow.empty()) write_texts(json, "overflow", completeness.overflow);
+  if (!completeness.log_gaps.empty()) {
+    json.key("log_gaps").begin_array();
+    for (const auto& gap : completeness.log_gaps) {
+      json.begin_object().field("partition", gap.partition).field("from", gap.from_offset).field("to", gap.to_offset);
+      json.field("cause", gap.cause).end_object();
+    }
+    json.end_array();
+  }
+  json.key("partitions").begin_object().field("expected", completeness.partitions_expected);
+  json.field("answered", completeness.partitions_answered).end_object();
+  json.end_object();
+}
+
+void write_metric(JsonWriter& json, const query::MetricInfo& metric) {
+  json.begin_object().field("name", metric.name).field("unit", metric.unit);
+  json.field("kind", metric.kind == MetricKind::kCounter ? "counter" : "gauge");
+  write_time(json, "last_seen", metric.last_seen_ns);
+  json.field("series", metric.series).end_object();
+}
+
+void write_labels(JsonWriter& json, const std::vector<Label>& labels) {
+  json.begin_object();
+  for (const auto& label : labels) json.field(label.key, label.value);
+  json.end_object();
+}
+
+void write_device(JsonWriter& json, const query::DeviceInfo& device) {
+  json.begin_object().field("device", device.device).key("labels");
+  write_labels(json, device.labels);
+  write_texts(json, "gateways", device.gateways);
+  write_texts(json, "metrics", device.metrics);
+  write_time(json, "last_seen", device.last_seen_ns);
+  json.end_object();
+}
+
+void write_gateway(JsonWriter& json, const query::GatewayInfo& gateway) {
+  json.begin_object().field("gateway", gateway.gateway).field("state", gateway.state).field("version", gateway.version);
+  write_time(json, "frontier", gateway.frontier_ns);
+  write_time(json, "mark", gateway.mark_ns);
+  write_time(json, "last_seen", gateway.last_seen_ns);
+  write_time(json, "first_seen", gateway.first_seen_ns);
+  json.field("devices", gateway.devices).key("status");
+  // The gateway's own words go out as they came, once they are known to be one JSON object.
+  const std::string& status = gateway.status_json;
+  if (status.size() <= kStatusBytesMax && status.starts_with('{') && nlohmann::json::accept(status)) {
+    json.raw(status);
+  } else {
+    json.null();
+  }
+  write_gaps(json, gateway.gaps);
+  write_lost(json, gateway.lost);
+  if (gateway.parked > 0) json.field("parked", gateway.parked);
+  write_counts(json, "rejected", gateway.rejected);
+  if (!gateway.alarms.empty()) write_texts(json, "alarms", gateway.alarms);
+  json.end_object();
+}
+
+}  // namespace tributary::api

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JSON of answers other than statistics: completeness, metrics, devices, gateways.
+#pragma once
+
+#include <vector>
+
+#include "cloud/api/json_writer.h"
+#include "cloud/query/query.h"
+
+namespace tributary::api {
+
+// What is empty is left out, share and to never.
+void write_completeness(JsonWriter& json, const query::Completeness& completeness);
+void write_metric(JsonWriter& json, const query::MetricInfo& metric);
+void write_device(JsonWriter& json, const query::DeviceInfo& device);
+void write_gateway(JsonWriter& json, const query::GatewayInfo& gateway);
+void write_labels(JsonWriter& json, const std::vector<Label>& labels);
+
+}  // namespace tributary::api

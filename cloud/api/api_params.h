@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Params: the query string of one request, checked. The first thing wrong is kept, with its name, what was found and
+// what was expected; a parameter nobody asked for is wrong too, so that a misspelled one is never silently without
+// effect.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cloud/api/http_server.h"
+#include "cloud/api/problem.h"
+#include "cloud/query/query.h"
+
+namespace tributary::api {
+
+// A duration in whole seconds: "90", "10s", "15m", "24h", "7d", "2w"; nullopt if it is none, or 0, or beyond 100 years.
+std::optional<int64_t> parse_duration_s(std::string_view text);
+// RFC 3339, Unix time (see reading::parse_timestamp), "now", or relative to it: "-24h", "+5m".
+std::optional<int64_t> parse_time(std::string_view text, int64_t now_ns);
+// The comfortable steps that give at most 300 rows for a range, the least first; at least one.
+std::vector<WidthS> auto_steps(int64_t range_ns);
+// The next comfortable step that brings rows, as many as there are at step_s, down to rows_max; nullopt if none does.
+std::optional<WidthS> fitting_step(WidthS step_s, uint64_t rows, uint64_t rows_max);
+bool is_label_key(std::string_view key);
+// "10s", "5m", "1h", "1d".
+std::string step_text(WidthS step_s);
+
+class Params {
+ public:
+  explicit Params(const http::Request& request) : request_(request) {}
+
+  // The value, nothing if absent or empty. Wrong if it stands more than once.
+  std::optional<std::string> text(std::string_view name);
+  std::string required(std::string_view name, std::string_view expected);
+  // Repeated or comma-separated, without empty elements.
+  std::vector<std::string> list(std::string_view name);
+  std::optional<int64_t> time(std::string_view name, int64_t now_ns);
+  bool flag(std::string_view name);  // "1" or "true"
+  // One of the choices, the first if absent.
+  std::string choice(std::string_view name, const std::vector<std::string>& choices);
+  // metric, device and label.K.
+  query::Selection selection(const std::string& tenant);
+  // from and to; wrong if to is not after from.
+  query::Range range(int64_t now_ns);
+
+  void fail(std::string_view name, std::string_view found, std::string_view expected);
+  // After everything was asked for: the first thing that was wrong.
+  std::optional<http::Problem> finish();
+
+ private:
+  const http::Request& request_;
+  std::set<std::string, std::less<>> asked_;
+  std::optional<http::Problem> wrong_;
+};
+
+}  // namespace tributary::api

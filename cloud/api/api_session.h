@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who asks: the key in a header, or the session cookie that a browser got for it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "cloud/api/auth.h"
+#include "cloud/api/http_server.h"
+
+namespace tributary::api {
+
+// By X-API-Key, then Authorization: Bearer, then the cookie; the first that is there decides.
+std::optional<Identity> identify(Auth& auth, const http::Request& request, int64_t now_s);
+http::Response unauthorized();
+
+// The three methods of /api/v1/session.
+http::Response sign_in(Auth& auth, const http::Request& request, int64_t now_s);
+http::Response show_session(Auth& auth, const http::Request& request, int64_t now_s);
+http::Response sign_out();
+
+}  // namespace tributary::api

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// tributary-aggregator: merges the log into states and answers questions about them.
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "cloud/api/aggregator.h"
+#include "common/runtime/program.h"
+
+namespace {
+
+using namespace tributary;
+
+constexpr int kExitFailure = 1;
+
+int fail(const Error& error, int code) {
+  std::fprintf(stderr, "tributary-aggregator: %s\n", error.message.c_str());
+  return code;
+}
+
+// A stream is a descriptor; the usual limit of 1,024 is below what is promised.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int run(const api::AggregatorConfig& config) {
+  auto aggregator = api::Aggregator::open(config);
+  if (!aggregator) return fail(aggregator.error(), kExitFailure);
+  if (Status started = (*aggregator)->start(); !started) return fail(started.error(), kExitFailure);
+  runtime::log_info("http://" + config.http.host + ":" + std::to_string((*aggregator)->port()));
+
+  runtime::wait_for_stop();
+  runtime::log_info("stopping");
+  (*aggregator)->stop();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  runtime::block_stop_signals();
+  raise_descriptor_limit();
+  std::string file;
+  bool check = false;
+  CLI::App app("Merges the log into states and answers questions about them.", "tributary-aggregator");
+  app.add_option("--config", file, "The configuration file (TOML)")->required();
+  app.add_flag("--check", check, "Check the configuration and exit");
+  app.set_version_flag("--version", std::string("tributary-aggregator ") + runtime::kVersion);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : runtime::kExitConfiguration;
+  }
+  auto config = api::read_aggregator_config(file);
+  if (!config) return fail(config.error(), runtime::kExitConfiguration);
+  if (check) {
+    std::printf("%s: ok\n", file.c_str());
+    return 0;
+  }
+  runtime::start_logging("tributary-aggregator");
+  return run(*config);
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads the bridge's TOML file: see config.h.
+#include "cloud/bridge/config.h"
+
+#include <limits>
+
+#include "cloud/bridge/topic.h"
+#include "common/runtime/config.h"
+#include "common/runtime/program.h"
+
+namespace tributary::bridge {
+namespace {
+
+using runtime::ConfigTable;
+
+std::string default_client_id() {
+  // Two bridges of one name would throw each other out of the broker.
+  return "tributary-bridge-" + std::to_string(runtime::random_bits() % 1'000'000'000);
+}
+
+void read_mqtt(ConfigTable table, BridgeConfig& bridge) {
+  mqtt::ClientConfig& mqtt = bridge.mqtt;
+  mqtt.url = table.text("url", mqtt.url);
+  mqtt.username = table.text("username");
+  mqtt.password = table.secret("password");
+  mqtt.ca_file = table.text("ca_file");
+  mqtt.cert_file = table.text("cert_file");
+  mqtt.key_file = table.text("key_file");
+  mqtt.client_id = table.text("client_id");
+  if (mqtt.client_id.empty()) mqtt.client_id = default_client_id();
+  mqtt.keepalive_s = static_cast<int>(table.integer("keepalive_s", mqtt.keepalive_s, 5, 3600));
+  bridge.share_group = table.text("share_group");
+  if (!bridge.share_group.empty() && !is_name(bridge.share_group)) {
+    table.complain("share_group", bridge.share_group, "a name of [A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
+  }
+}
+
+void read_log(ConfigTable table, log::LogConfig& log) {
+  log.url = table.required_text("url");
+  if (table.has("partitions")) {
+    log.partitions = static_cast<uint32_t>(table.integer("partitions", 1, 1, 256));
+  }
+  constexpr int64_t kHourMs = 3600 * 1000;
+  constexpr int64_t kHoursMax = 24 * 365 * 100;
+  log.retention_ms = table.integer("retention_hours", log.retention_ms / kHourMs, 1, kHoursMax) * kHourMs;
+  log.retention_bytes =
+      static_cast<uint64_t>(table.integer("retention_mib", static_cast<int64_t>(log.retention_bytes >> 20), 1, 1 << 26))
+      << 20;
+}
+
+void read_metrics(ConfigTable table, IngestConfig& ingest) {
+  for (const std::string& name : table.keys()) {
+    ConfigTable metric = table.table(name);
+    Series series;
+    series.device = "d";
+    series.metric = name;
+    if (Status fits = check_series(series); !fits) table.complain(name, name, "a metric's name");
+    const std::string unit = metric.text("unit");
+    if (!unit.empty()) {
+      series.labels.push_back({"unit", unit});
+      if (Status fits = check_series(series); !fits) metric.complain("unit", unit, "a unit of at most 64 bytes");
+      ingest.unit_by_metric[name] = unit;
+    }
+    const std::string kind = metric.text("kind", "gauge");
+    if (kind == "counter") ingest.kind_by_metric[name] = MetricKind::kCounter;
+    if (kind != "counter" && kind != "gauge") metric.complain("kind", kind, "\"gauge\" or \"counter\"");
+  }
+}
+
+}  // namespace
+
+Result<ProgramConfig> read_config(const std::string& file) {
+  auto loaded = runtime::Config::load(file);
+  if (!loaded) return loaded.error();
+  ConfigTable root = loaded->root();
+  ProgramConfig config;
+  read_mqtt(root.table("mqtt"), config.bridge);
+  read_log(root.table("log"), config.log);
+
+  ConfigTable http = root.table("http");
+  config.http.host = http.text("host", config.http.host);
+  config.http.port = static_cast<uint16_t>(http.integer("port", 8081, 0, std::numeric_limits<uint16_t>::max()));
+  config.http.body_bytes_max = config.ingest.body_bytes_max;
+  config.keys_file = root.table("keys").text("file");
+
+  ConfigTable ingest = root.table("ingest");
+  config.ingest.base_width_s = static_cast<WidthS>(ingest.integer("base_width_s", config.ingest.base_width_s, 1, 3600));
+  if (!is_width(config.ingest.base_width_s)) {
+    ingest.complain("base_width_s", std::to_string(config.ingest.base_width_s), "a divisor of 60, 900 or 3600");
+  }
+  config.ingest.max_future_s = ingest.integer("max_future_s", config.ingest.max_future_s, 0, 366 * 86400);
+  config.bridge.core.max_future_s = config.ingest.max_future_s;
+  read_metrics(root.table("metrics"), config.ingest);
+
+  if (Status finished = loaded->finish(); !finished) return finished.error();
+  return config;
+}
+
+}  // namespace tributary::bridge

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bridge's HTTP port: /health, /ready, /metrics, and readings by POST /api/v1/data.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "cloud/api/auth.h"
+#include "cloud/api/http_server.h"
+#include "cloud/bridge/bridge.h"
+#include "cloud/bridge/ingest.h"
+#include "cloud/log/log.h"
+
+namespace tributary::bridge {
+
+// Handlers run on many threads; everything given must outlive the server.
+class HttpPort {
+ public:
+  // auth: nothing where no keys file is configured; then no readings are taken.
+  HttpPort(const Bridge& bridge, log::Writer& writer, api::Auth* auth, IngestConfig ingest, Bridge::Clock clock)
+      : bridge_(bridge), writer_(writer), auth_(auth), ingest_(std::move(ingest)), clock_(std::move(clock)) {}
+
+  // Adds the endpoints. Before server.start().
+  void install(http::HttpServer& server);
+
+ private:
+  http::Response ready() const;
+  http::Response metrics(const http::HttpServer& server) const;
+  http::Response take_readings(const http::Request& request);
+  // Appends all, waits until all are durable. Error: why not; then some may be.
+  Status append_all(std::vector<log::Record> records);
+  void count(const IngestResult& result, bool stored);
+
+  const Bridge& bridge_;
+  log::Writer& writer_;
+  api::Auth* const auth_;
+  const IngestConfig ingest_;
+  const Bridge::Clock clock_;
+
+  mutable std::mutex mutex_;
+  uint64_t requests_total_ = 0, accepted_total_ = 0, not_stored_total_ = 0, unauthorized_total_ = 0;
+  std::map<std::string, uint64_t> rejected_total_;
+};
+
+}  // namespace tributary::bridge

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The address holds the view: parsing and printing it, in one fixed order and with the defaults left out, so that equal views have equal addresses.
+import {type Bound, boundText, parseBound, parseStep, stepText} from './time';
+
+export type Page = 'explore' | 'fleet';
+export type Show = 'mean' | 'range' | 'percentiles';
+
+export interface View {
+  page: Page;
+  metric: string; // empty: the first one there is
+  devices: string[]; // empty: all
+  labels: [string, string][];
+  by: string; // 'none', 'device' or a label's key
+  from: Bound;
+  to: Bound;
+  step: number; // seconds; 0: auto
+  show: Show[] | null; // null: by the number of series
+  y: 'fences' | 'full';
+}
+
+export const kDefaultView: View = {
+  page: 'explore',
+  metric: '',
+  devices: [],
+  labels: [],
+  by: 'device',
+  from: {kind: 'ago', ms: 24 * 3600 * 1000},
+  to: {kind: 'now'},
+  step: 0,
+  show: null,
+  y: 'fences',
+};
+
+const kShows: Show[] = ['mean', 'range', 'percentiles'];
+const list = (text: string | null): string[] => (text ?? '').split(',').filter((part) => part !== '');
+
+export function parseAddress(path: string, query: string): View {
+  const params = new URLSearchParams(query);
+  const view: View = {...kDefaultView, page: path.startsWith('/fleet') ? 'fleet' : 'explore'};
+  view.metric = params.get('m') ?? '';
+  view.devices = list(params.get('d')).sort();
+  view.labels = [...params]
+    .filter(([key]) => key.startsWith('l.') && key.length > 2)
+    .map(([key, value]): [string, string] => [key.slice(2), value]);
+  const by = params.get('by');
+  if (by && /^[a-z_][a-z0-9_]{0,31}$/.test(by)) view.by = by;
+  view.from = parseBound(params.get('from') ?? '') ?? kDefaultView.from;
+  view.to = parseBound(params.get('to') ?? '') ?? kDefaultView.to;
+  view.step = parseStep(params.get('step') ?? '') ?? 0;
+  if (params.has('show')) view.show = kShows.filter((show) => list(params.get('show')).includes(show));
+  if (params.get('y') === 'full') view.y = 'full';
+  return view;
+}
+
+// Commas and colons stay readable; everything else is escaped as usual.
+function escape(text: string): string {
+  return encodeURIComponent(text).replace(/%2C/g, ',').replace(/%3A/g, ':');
+}
+
+export function printAddress(view: View): string {
+  if (view.page === 'fleet') return '/fleet';
+  const parts: string[] = [];
+  const add = (key: string, value: string): void => {
+    parts.push(`${escape(key)}=${escape(value)}`);
+  };
+  if (view.metric) add('m', view.metric);
+  if (view.devices.length) add('d', view.devices.join(','));
+  for (const [key, value] of view.labels) add(`l.${key}`, value);
+  if (view.by !== kDefaultView.by) add('by', view.by);
+  if (boundText(view.from) !== boundText(kDefaultView.from)) add('from', boundText(view.from));
+  if (view.to.kind !== 'now') add('to', boundText(view.to));
+  if (view.step) add('step', stepText(view.step));
+  if (view.show) add('show', view.show.join(','));
+  if (view.y !== 'fences') add('y', view.y);
+  return `/explore${parts.length ? `?${parts.join('&')}` : ''}`;
+}
+
+// The query of the API that belongs to a selection.
+export function selectionQuery(metric: string, devices: string[], labels: [string, string][]): string {
+  const parts = [`metric=${encodeURIComponent(metric)}`];
+  for (const device of devices) parts.push(`device=${encodeURIComponent(device)}`);
+  for (const [key, value] of labels) parts.push(`label.${encodeURIComponent(key)}=${encodeURIComponent(value)}`);
+  return parts.join('&');
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// The HTTP interface as the page uses it: types of the answers, and calls that fail in named ways.
+
+export interface Quantile {
+  value: number;
+  low: number;
+  high: number;
+}
+export interface Moment {
+  time: string;
+  value: number;
+}
+export interface Buckets {
+  offset: number[];
+  counts: number[];
+}
+export interface Histogram {
+  scale: number;
+  zero: number;
+  positive: Buckets;
+  negative: Buckets;
+}
+
+export interface Summary {
+  count: number;
+  mean: number | null;
+  stddev: number | null;
+  min: number | null;
+  max: number | null;
+  first?: Moment | null;
+  last?: Moment | null;
+  p5?: Quantile | null;
+  p50?: Quantile | null;
+  p95?: Quantile | null;
+  p99?: Quantile | null;
+  histogram?: Histogram | null;
+  overflow?: string[];
+}
+
+export interface Row extends Summary {
+  start: string;
+  width: number;
+}
+
+export interface Behind {
+  gateway: string;
+  frontier: string;
+  mark: string;
+  last_seen: string;
+  state: string;
+}
+export interface Gap {
+  gateway: string;
+  from: string;
+  to: string;
+  cause: string;
+}
+export interface Lost {
+  gateway: string;
+  seqs: string;
+  epoch?: string;
+  cause: string;
+}
+export interface LogGap {
+  partition: number;
+  from: number;
+  to: number;
+  cause: string;
+}
+
+export interface Completeness {
+  share: number;
+  to: string;
+  expected?: number;
+  behind?: Behind[];
+  gaps?: Gap[];
+  lost?: Lost[];
+  rejected?: Record<string, number>;
+  parked?: number;
+  overflow?: string[];
+  log_gaps?: LogGap[];
+  partitions?: {expected: number; answered: number};
+}
+
+export interface RangeSummary extends Summary {
+  metric: string;
+  unit: string;
+  from: string | null;
+  to: string | null;
+  completeness: Completeness;
+}
+export interface SeriesAnswer {
+  metric: string;
+  unit: string;
+  from: string;
+  to: string;
+  step: number;
+  series: {group: string; rows: Row[]}[];
+  completeness: Completeness;
+}
+export interface Metric {
+  name: string;
+  unit: string;
+  kind: string;
+  last_seen: string;
+  series: number;
+}
+export interface Device {
+  device: string;
+  labels: Record<string, string>;
+  gateways: string[];
+  metrics: string[];
+  last_seen: string;
+}
+export interface Gateway {
+  gateway: string;
+  state: string;
+  version: string;
+  frontier: string;
+  mark: string;
+  last_seen: string;
+  first_seen?: string;
+  devices: number;
+  gaps?: Gap[];
+  lost?: Lost[];
+  parked?: number;
+  rejected?: Record<string, number>;
+  alarms?: unknown[];
+}
+export interface DevicesAnswer {
+  devices: Device[];
+  gateways: Gateway[];
+  completeness: Completeness;
+}
+export interface StreamRow extends Summary {
+  metric: string;
+  device?: string;
+  labels?: Record<string, string>;
+  start: string;
+  width: number;
+}
+export interface StreamEvent {
+  revision: number;
+  committed: string;
+  rows: StreamRow[];
+}
+// Where readings can be sent to; a server that does not say so leaves it out.
+export interface Session {
+  tenant: string;
+  mqtt?: {host?: string; port?: number; username?: string};
+  ingest?: string;
+}
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    title: string,
+    readonly detail: string,
+    readonly found: number | null,
+    readonly limit: number | null,
+    readonly suggestion: string | null,
+  ) {
+    super(title);
+  }
+  // The server did not answer at all, or a gateway before it said so.
+  get away(): boolean {
+    return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+  }
+}
+
+// How far the server's clock is ahead of this one. The Date header has whole seconds: less than two apart is taken for equal.
+let clockAheadMs = 0;
+export function serverNow(): number {
+  return Date.now() + clockAheadMs;
+}
+function learnClock(header: string | null): void {
+  const ms = header ? Date.parse(header) + 500 : NaN;
+  if (!Number.isFinite(ms)) return;
+  const ahead = ms - Date.now();
+  if (Math.abs(ahead - clockAheadMs) > 2000) clockAheadMs = Math.abs(ahead) < 2000 ? 0 : ahead;
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number'
+    ? value
+    : typeof value === 'string' && value !== '' && Number.isFinite(Number(value))
+      ? Number(value)
+      : null;
+}
+
+async function problem(response: Response): Promise<ApiError> {
+  let body: Record<string, unknown> = {};
+  try {
+    body = (await response.json()) as Record<string, unknown>;
+  } catch {
+    // A proxy's page is no problem document; the status says enough.
+  }
+  const text = (key: string): string => (typeof body[key] === 'string' ? (body[key] as string) : '');
+  return new ApiError(
+    response.status,
+    text('title') || response.statusText || `status ${response.status}`,
+    text('detail'),
+    numberOf(body.found),
+    numberOf(body.limit) ?? numberOf(body.expected),
+    body.suggestion === undefined ? null : String(body.suggestion),
+  );
+}
+
+async function call(path: string, init: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1/${path}`, {credentials: 'same-origin', ...init});
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') throw error;
+    throw new ApiError(0, 'no answer', '', null, null, null);
+  }
+  learnClock(response.headers.get('date'));
+  if (!response.ok) throw await problem(response);
+  return response;
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await (await call(path, {signal: signal ?? null})).json()) as T;
+}
+
+export async function signIn(key: string): Promise<Session> {
+  const response = await call('session', {
+    method: 'POST',
+    headers: {'Content-Type': 'application/json'},
+    body: JSON.stringify({api_key: key}),
+  });
+  return (await response.json()) as Session;
+}
+
+export function session(): Promise<Session> {
+  return get<Session>('session');
+}
+
+export async function signOut(): Promise<void> {
+  await call('session', {method: 'DELETE'});
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// A panel's uPlot: scales, axes, grid and the canvas. What is in it is drawn by the panel; cursor and selection are the page's own, because they
+// span panels, snap to rows and read touch.
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import {clock, day, kNbsp, tick} from '../format';
+import {colors} from '../theme';
+import {kDay, kMinute, timeTicks, valueTicks} from '../time';
+import type {Span} from './scale';
+
+export interface PlotState {
+  from: number;
+  to: number;
+  y: Span;
+  unit: string;
+}
+
+// What painters get: canvas pixels, and the way from time and value to them.
+export interface Surface {
+  ctx: CanvasRenderingContext2D;
+  dpr: number;
+  left: number;
+  top: number;
+  width: number;
+  height: number; // of the plot, in canvas pixels
+  x(ms: number): number;
+  y(value: number): number;
+  pxPerMs: number; // CSS pixels
+}
+
+export const kInsetLeft = 44;
+export const kGutter = 112;
+const kPhone = 700;
+export const insets = (viewport: number): {left: number; right: number} =>
+  viewport < kPhone ? {left: 38, right: 12} : {left: kInsetLeft, right: kGutter};
+
+const kFontPx = 11;
+const tickGap = (): number => (window.innerWidth < kPhone ? 64 : 90);
+
+export class Plot {
+  readonly u: uPlot;
+  constructor(
+    element: HTMLElement,
+    width: number,
+    height: number,
+    right: number,
+    left: number,
+    timeAxis: boolean,
+    private readonly state: () => PlotState | null,
+    paint: (surface: Surface) => void,
+  ) {
+    const font = `${kFontPx}px ${colors().font}`;
+    const valueSplits = (u: uPlot): number[] => {
+      const s = state();
+      return s ? valueTicks(s.y.low, s.y.high, u.bbox.height / uPlot.pxRatio > 170 ? 5 : 4).ticks : [];
+    };
+    this.u = new uPlot(
+      {
+        width,
+        height,
+        ms: 1,
+        padding: [4, right, timeAxis ? 0 : 6, 0],
+        legend: {show: false},
+        cursor: {show: false},
+        scales: {
+          x: {time: false, range: (): [number, number] => this.spanX()},
+          y: {range: (): [number, number] => this.spanY()},
+        },
+        series: [{}, {paths: () => null, points: {show: false}}],
+        axes: [
+          {
+            show: timeAxis,
+            size: 24,
+            gap: 4,
+            font,
+            stroke: () => colors().ink3,
+            grid: {show: false},
+            ticks: {show: true, size: 4, width: 1, stroke: () => colors().line2},
+            splits: (u) => {
+              const s = state();
+              return s ? timeTicks(s.from, s.to, u.bbox.width / uPlot.pxRatio, tickGap()).ticks : [];
+            },
+            values: (u, splits) => {
+              const s = state();
+              const step = s ? timeTicks(s.from, s.to, u.bbox.width / uPlot.pxRatio, tickGap()).stepMs : kDay;
+              return splits.map((t) =>
+                new Date(t).getHours() === 0 && new Date(t).getMinutes() === 0 && step >= kMinute
+                  ? day(t)
+                  : clock(t, step < kMinute),
+              );
+            },
+          },
+          {
+            size: left,
+            gap: 6,
+            font,
+            stroke: () => colors().ink3,
+            grid: {stroke: () => colors().grid, width: 1},
+            ticks: {show: false},
+            splits: valueSplits,
+            values: (_u, splits) => {
+              const s = state();
+              const step = splits.length > 1 ? splits[1]! - splits[0]! : 1;
+              return splits.map((v, i) => tick(v, step) + (i === splits.length - 1 && s?.unit ? kNbsp + s.unit : ''));
+            },
+          },
+        ],
+        hooks: {
+          draw: [
+            (u) => {
+              const s = state();
+              if (s) paint(this.surface(u, s));
+            },
+          ],
+        },
+      },
+      [
+        [0, 1],
+        [0, 1],
+      ],
+      element,
+    );
+  }
+
+  private spanX(): [number, number] {
+    const s = this.state();
+    return s ? [s.from, s.to] : [0, 1];
+  }
+  private spanY(): [number, number] {
+    const s = this.state();
+    return s ? [s.y.low, s.y.high] : [0, 1];
+  }
+
+  private surface(u: uPlot, s: PlotState): Surface {
+    const {left, top, width, height} = u.bbox;
+    const xScale = width / (s.to - s.from);
+    const yScale = height / (s.y.high - s.y.low);
+    return {
+      ctx: u.ctx,
+      dpr: uPlot.pxRatio,
+      left,
+      top,
+      width,
+      height,
+      x: (ms) => left + (ms - s.from) * xScale,
+      y: (value) => top + height - (value - s.y.low) * yScale,
+      pxPerMs: xScale / uPlot.pxRatio,
+    };
+  }
+
+  draw(): void {
+    const s = this.state();
+    if (s)
+      this.u.setData([
+        [s.from, s.to],
+        [s.y.low, s.y.high],
+      ]);
+  }
+  // Axes have colours and a font of the theme: they are read anew with every drawing.
+  size(width: number, height: number): void {
+    this.u.setSize({width, height});
+  }
+  box(): {left: number; top: number; width: number; height: number} {
+    const {left, top, width, height} = this.u.bbox;
+    const dpr = uPlot.pxRatio;
+    return {left: left / dpr, top: top / dpr, width: width / dpr, height: height / dpr};
+  }
+  destroy(): void {
+    this.u.destroy();
+  }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// How numbers, durations and times are written on the page. Pure; every view goes through here, so that a figure looks the same everywhere.
+
+export const kNarrow = '\u202f'; // narrow no-break space, between groups of thousands
+export const kNbsp = '\u00a0';
+export const kMinus = '\u2212';
+const kEnDash = '\u2013';
+export const kNone = kEnDash;
+
+export const kMonths = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+
+// Decimals for a metric: two significant digits of its greatest standard deviation, and one more.
+export function decimalsFor(greatestSd: number | null): number {
+  if (greatestSd === null || !(greatestSd > 0) || !Number.isFinite(greatestSd)) return 2;
+  return Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(greatestSd))));
+}
+
+// Decimals of a quantile: its last digit is the greatest power of ten not above a quarter of its uncertainty, at most d.
+export function quantileDecimals(low: number, high: number, d: number): number {
+  const quarter = (high - low) / 4;
+  if (!(quarter > 0)) return d;
+  return Math.min(d, Math.max(0, -Math.floor(Math.log10(quarter) + 1e-12)));
+}
+
+function grouped(digits: string): string {
+  return digits.replace(/\B(?=(\d{3})+(?!\d))/g, kNarrow);
+}
+
+// A value with d decimals; beyond the digits of a double it changes to powers of ten.
+export function number(value: number | null | undefined, d: number): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return kNone;
+  const size = Math.abs(value);
+  if (size >= 1e15 || (size > 0 && size < 0.5 * 10 ** -d && d >= 6)) {
+    return value.toExponential(2).replace('-', kMinus).replace('e+', 'e').replace(/^-/, kMinus);
+  }
+  const text = size.toFixed(d);
+  const [whole, fraction] = text.split('.') as [string, string | undefined];
+  const zero = Number(text) === 0;
+  return (value < 0 && !zero ? kMinus : '') + grouped(whole) + (fraction ? `.${fraction}` : '');
+}
+
+export function count(value: number | null | undefined): string {
+  return number(value, 0);
+}
+
+// "1 reading", "2 readings": the number in full.
+export function counted(n: number, word: string): string {
+  return `${count(n)} ${word}${n === 1 ? '' : 's'}`;
+}
+
+export function range(low: string, high: string): string {
+  return `${low} ${kEnDash} ${high}`;
+}
+
+export function withUnit(text: string, unit: string): string {
+  return unit && text !== kNone ? text + kNbsp + unit : text;
+}
+
+// A tick of an axis: as many decimals as its step needs; thousands shortened (12 k).
+export function tick(value: number, step: number): string {
+  if (step >= 1000 && Math.abs(value) >= 1000) {
+    const units: [number, string][] = [
+      [1e12, 'T'],
+      [1e9, 'G'],
+      [1e6, 'M'],
+      [1e3, 'k'],
+    ];
+    for (const [size, letter] of units) {
+      if (step >= size / 1000 && Math.abs(value) >= size)
+        return `${number(value / size, step % size === 0 ? 0 : 1)}${kNbsp}${letter}`;
+    }
+  }
+  return number(value, Math.min(9, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))));
+}
+
+const kUnits: [number, string][] = [
+  [86400, 'd'],
+  [3600, 'h'],
+  [60, 'min'],
+  [1, 's'],
+];
+
+// At most two units, rounded down: 21 s, 13 min, 5 h 26 min, 9 d 2 h. Seconds beside minutes only where they are not zero and asked for.
+export function duration(seconds: number, exact = false): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  for (let i = 0; i < kUnits.length; i++) {
+    const [size, name] = kUnits[i]!;
+    if (whole < size && size > 1) continue;
+    const head = Math.floor(whole / size);
+    const next = kUnits[i + 1];
+    const rest = next ? Math.floor((whole % size) / next[0]) : 0;
+    const second = next && rest > 0 && (exact || next[0] > 1) ? ` ${rest}${kNbsp}${next[1]}` : '';
+    return `${head}${kNbsp}${name}${second}`;
+  }
+  return `0${kNbsp}s`;
+}
+
+// A width or a step: 10 s, 5 min, 1 h; never two units where one says it.
+export function width(seconds: number): string {
+  for (const [size, name] of kUnits)
+    if (seconds >= size && seconds % size === 0) return `${seconds / size}${kNbsp}${name}`;
+  return `${seconds}${kNbsp}s`;
+}
+
+const two = (n: number): string => String(n).padStart(2, '0');
+
+// Local time of day; seconds only where asked for.
+export function clock(ms: number, seconds = false): string {
+  const t = new Date(ms);
+  return `${two(t.getHours())}:${two(t.getMinutes())}${seconds ? `:${two(t.getSeconds())}` : ''}`;
+}
+
+// Seconds where they matter: where the time is not on a whole minute.
+export function clockExact(ms: number): string {
+  return clock(ms, Math.floor(ms / 1000) % 60 !== 0);
+}
+
+export function day(ms: number, year = false): string {
+  const t = new Date(ms);
+  return `${t.getDate()} ${kMonths[t.getMonth()]}${year ? ` ${t.getFullYear()}` : ''}`;
+}
+
+export function sameDay(a: number, b: number): boolean {
+  return new Date(a).toDateString() === new Date(b).toDateString();
+}
+
+// A time of day is unambiguous on the day of the reference and within the 24 hours before it.
+function near(ms: number, referenceMs: number): boolean {
+  return sameDay(ms, referenceMs) || (ms <= referenceMs && referenceMs - ms < 86_400_000);
+}
+
+// "23:51:20" near the reference, "19 Nov 16:57:40" elsewhere.
+export function moment(ms: number, referenceMs: number, seconds = true): string {
+  const time = seconds ? clock(ms, true) : clockExact(ms);
+  return near(ms, referenceMs) ? time : `${day(ms)} ${time}`;
+}
+
+export function span(fromMs: number, toMs: number, referenceMs: number): string {
+  const from = `${near(fromMs, referenceMs) ? '' : `${day(fromMs)} `}${clockExact(fromMs)}`;
+  const to = `${sameDay(fromMs, toMs) || near(fromMs, referenceMs) ? '' : `${day(toMs)} `}${clockExact(toMs)}`;
+  return range(from, to);
+}
+
+// The zone's short name, "UTC" or "CET".
+export function zone(ms: number): string {
+  const parts = new Intl.DateTimeFormat('en-GB', {timeZoneName: 'short'}).formatToParts(ms);
+  return parts.find((part) => part.type === 'timeZoneName')?.value ?? 'UTC';
+}
+
+// Share as a percentage with one decimal, never rounded up to 100.
+export function share(value: number): string {
+  const percent = Math.floor(value * 1000) / 10;
+  return `${percent.toFixed(percent === 100 || percent === 0 ? 0 : 1)}${kNbsp}%`;
+}
+
+// "not_a_number" → "not a number".
+export function reason(code: string): string {
+  return code.replace(/[_-]+/g, ' ');
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+export function list(names: string[]): string {
+  if (names.length < 2) return names.join('');
+  return `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// How complete the answer is, on the time axis of the chart: one lane a gateway, from five on one for all.
+import type {CompletenessWords, GatewayLane} from '../completeness';
+import {insets} from '../chart/plot';
+import {share} from '../format';
+import {Glyph, Hatch} from '../ui/glyph';
+
+const kPitch = 15;
+const kHeight = 7;
+const kWidthMin = 3;
+const kLanesMax = 4;
+const kLabelLettersMax = 15;
+
+// A long name gives way to the word.
+function label(gateway: string, word: string): string {
+  const room = Math.max(4, kLabelLettersMax - word.length);
+  return `${gateway.length > room ? `${gateway.slice(0, room - 1)}…` : gateway} ${word}`;
+}
+
+interface Props {
+  words: CompletenessWords;
+  from: number;
+  to: number;
+  plotWidth: number;
+}
+
+function Lane({lane, y, x, right}: {lane: GatewayLane; y: number; x: (ms: number) => number; right: number}) {
+  const left = x(-Infinity);
+  const end = lane.frontier === null ? right : x(lane.frontier);
+  const box = (from: number, to: number): {at: number; size: number} => {
+    const at = x(from);
+    return {at, size: Math.max(kWidthMin, x(to) - at)};
+  };
+  return (
+    <g>
+      <rect x={left} y={y} width={Math.max(0, end - left)} height={kHeight} fill="var(--ink3)" fill-opacity="0.42" />
+      {lane.coarse.map(([from, to]) => {
+        const {at, size} = box(from, to);
+        return (
+          <g key={from}>
+            <rect x={at} y={y} width={size} height={kHeight} fill="var(--panel)" />
+            <rect
+              x={at + 0.5}
+              y={y + 0.5}
+              width={size}
+              height={kHeight - 1}
+              fill="var(--ink3)"
+              fill-opacity="0.18"
+              stroke="var(--ink3)"
+            />
+          </g>
+        );
+      })}
+      {lane.gaps.map(([from, to]) => {
+        const {at, size} = box(from, to);
+        return (
+          <rect
+            key={from}
+            x={at}
+            y={y + 0.75}
+            width={size}
+            height={kHeight - 1.5}
+            fill="var(--panel)"
+            stroke="var(--bad)"
+            stroke-width="1.5"
+          />
+        );
+      })}
+      {lane.frontier !== null && (
+        <Hatch x={Math.min(end, right - 8)} y={y} width={Math.max(8, right - end)} height={kHeight} />
+      )}
+    </g>
+  );
+}
+
+export function Lanes({words, from, to, plotWidth}: Props) {
+  const inset = insets(window.innerWidth);
+  const phone = inset.right < 50;
+  const right = inset.left + plotWidth;
+  const x = (ms: number): number => inset.left + ((Math.min(Math.max(ms, from), to) - from) / (to - from)) * plotWidth;
+  const {lanes} = words;
+  if (lanes.length === 0) return null;
+  const many = lanes.length > kLanesMax;
+  const height = many ? 32 : kPitch * lanes.length + 8;
+  const sentence = `Completeness: ${many ? `${share(words.share)} of ${lanes.length} gateways` : lanes.map((lane) => `${lane.gateway} ${lane.word}`).join(', ')}`;
+  if (many) {
+    // From below: the share of the gateways whose frontier lies beyond.
+    const ends = lanes.map((lane) => lane.frontier ?? to).sort((a, b) => a - b);
+    const steps = ends.map((end, i): {from: number; to: number; share: number} => ({
+      from: i ? ends[i - 1]! : from,
+      to: end,
+      share: (lanes.length - i) / lanes.length,
+    }));
+    return (
+      <svg class="lanes" height={height} role="img" aria-label={sentence}>
+        <rect x={inset.left} y={0.5} width={plotWidth} height={23} fill="none" stroke="var(--line2)" />
+        {steps
+          .filter((step) => step.to > step.from)
+          .map((step) => (
+            <rect
+              key={step.from}
+              x={x(step.from)}
+              y={24 * (1 - step.share)}
+              width={x(step.to) - x(step.from)}
+              height={24 * step.share}
+              fill="var(--ink3)"
+              fill-opacity="0.42"
+            />
+          ))}
+        {!phone && (
+          <text x={right + 10} y={16}>
+            {words.headline}
+          </text>
+        )}
+      </svg>
+    );
+  }
+  return (
+    <svg class="lanes" height={height} role="img" aria-label={sentence} data-lanes={lanes.length}>
+      {lanes.map((lane, i) => (
+        <g key={lane.gateway}>
+          <Lane lane={lane} y={kPitch * i + 4} x={x} right={right} />
+          {!phone && (
+            <g>
+              <g transform={`translate(${right + 9} ${kPitch * i + 2})`}>
+                <Glyph state={lane.state === 'complete' ? 'complete' : lane.state} share={0.6} r={4.5} />
+              </g>
+              <text x={right + 25} y={kPitch * i + 11}>
+                <title>
+                  {lane.gateway} {lane.word}
+                </title>
+                {label(lane.gateway, lane.word)}
+              </text>
+            </g>
+          )}
+        </g>
+      ))}
+    </svg>
+  );
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is asked for: metric, devices, labels, split, range, step.
+import {useState} from 'preact/hooks';
+import {type App, kRanges} from '../app';
+import {serverNow} from '../api';
+import {clockExact, count, day, moment, range, sameDay, width, zone} from '../format';
+import {autoStep, kSteps} from '../time';
+import {Item, Menu} from '../ui/menu';
+
+function DeviceMenu({app}: {app: App}) {
+  const [filter, setFilter] = useState('');
+  const model = app.model!;
+  const all = model.candidates();
+  const chosen = new Set(app.view.devices);
+  const shown = all.filter((d) => d.device.toLowerCase().includes(filter.toLowerCase()));
+  const toggle = (device: string): void => {
+    const next = new Set(chosen.size ? chosen : []);
+    if (next.has(device)) next.delete(device);
+    else next.add(device);
+    app.go({devices: next.size === all.length ? [] : [...next].sort()}, true);
+  };
+  const known = all.filter((d) => chosen.has(d.device));
+  const text =
+    chosen.size === 0
+      ? all.length === 1
+        ? all[0]!.device
+        : `all ${count(all.length)}`
+      : known.length === 1
+        ? known[0]!.device
+        : `${count(chosen.size)} of ${count(all.length)}`;
+  return (
+    <Menu
+      app={app}
+      id="devices"
+      label={`Devices: ${text}`}
+      face={
+        <>
+          <span class="label">Devices</span>
+          <b>{text}</b>
+        </>
+      }
+    >
+      {all.length > 8 && (
+        <input
+          class="control"
+          type="search"
+          aria-label="Find a device"
+          placeholder="Find"
+          value={filter}
+          onInput={(event) => setFilter(event.currentTarget.value)}
+        />
+      )}
+      <Item multiple chosen={chosen.size === 0} onPick={() => app.go({devices: []}, true)}>
+        All {count(all.length)}
+      </Item>
+      <hr />
+      {shown.slice(0, 200).map((d) => (
+        <Item
+          key={d.device}
+          multiple
+          chosen={chosen.has(d.device)}
+          note={d.gateways.join(', ')}
+          onPick={() => toggle(d.device)}
+        >
+          {d.device}
+        </Item>
+      ))}
+      {shown.length === 0 && (
+        <p class="note">
+          No device matches "{filter}".{' '}
+          <button type="button" class="link" onClick={() => setFilter('')}>
+            Clear
+          </button>
+        </p>
+      )}
+      {shown.length > 200 && <p class="note">{count(shown.length - 200)} more: type a part of the name.</p>}
+    </Menu>
+  );
+}
+
+function LabelMenu({app}: {app: App}) {
+  const model = app.model!;
+  const keys = model.labelKeys();
+  const values = keys.flatMap((key) =>
+    [
+      ...new Set(
+        model
+          .candidates()
+          .map((d) => d.labels[key])
+          .filter((v): v is string => v !== undefined),
+      ),
+    ]
+      .sort()
+      .map((value): [string, string] => [key, value]),
+  );
+  const free = values.filter(([key]) => !app.view.labels.some(([taken]) => taken === key));
+  return (
+    <>
+      {app.view.labels.map(([key, value]) => (
+        <button
+          type="button"
+          key={key}
+          class="control"
+          aria-label={`Remove label ${key} ${value}`}
+          onClick={() => app.go({labels: app.view.labels.filter(([k]) => k !== key)})}
+        >
+          <span class="label">{key}</span>
+          <b>{value}</b>
+          <span aria-hidden="true">×</span>
+        </button>
+      ))}
+      {free.length > 0 && (
+        <Menu app={app} id="label" label="Add a label" face="+ Label" plain bare>
+          {free.map(([key, value]) => (
+            <Item
+              key={`${key}=${value}`}
+              note={key}
+              onPick={() => {
+                app.open(null);
+                app.go({labels: [...app.view.labels, [key, value]]});
+              }}
+            >
+              {value}
+            </Item>
+          ))}
+        </Menu>
+      )}
+    </>
+  );
+}
+
+function rangeText(app: App): string {
+  const {from, to} = app.view;
+  if (from.kind === 'ago' && to.kind === 'now') {
+    return kRanges.find((r) => r.ms === from.ms)?.text ?? `Last ${width(from.ms / 1000)}`;
+  }
+  if (from.kind === 'begin' && to.kind === 'now') return 'Since the beginning';
+  const answer = app.model?.answer;
+  const a = from.kind === 'at' ? from.ms : (answer?.from ?? serverNow());
+  const b = to.kind === 'at' ? to.ms : (answer?.to ?? serverNow());
+  return range(
+    `${day(a)} ${clockExact(a)}`,
+    to.kind === 'now' ? 'now' : sameDay(a, b) ? clockExact(b) : moment(b, a, false),
+  );
+}
+
+export function Controls({app}: {app: App}) {
+  const model = app.model!;
+  const metric = model.metric();
+  const unit = model.unit();
+  const by = app.view.by;
+  const splits = ['none', 'device', ...model.labelKeys()];
+  const answer = model.answer;
+  const auto = answer ? autoStep(answer.to - answer.from, model.plotWidth) : null;
+  const live = model.isLive();
+  const setStep = (step: number): void => {
+    app.open(null);
+    app.go({step});
+  };
+  return (
+    <section class="controls" aria-label="What is shown">
+      <Menu
+        app={app}
+        id="metric"
+        label={`Metric: ${metric}`}
+        face={
+          <>
+            <span class="label">Metric</span>
+            <b>{metric}</b>
+            {unit && <span class="unit">{unit}</span>}
+          </>
+        }
+      >
+        {model.metrics.map((m) => (
+          <Item
+            key={m.name}
+            chosen={m.name === metric}
+            note={m.unit}
+            onPick={() => {
+              app.open(null);
+              app.go({metric: m.name});
+            }}
+          >
+            {m.name}
+          </Item>
+        ))}
+      </Menu>
+      <DeviceMenu app={app} />
+      <LabelMenu app={app} />
+      <span class="split-label" id="split">
+        split by
+      </span>
+      <span class="segments" role="group" aria-labelledby="split">
+        {splits.map((key) => (
+          <button type="button" key={key} aria-pressed={by === key} onClick={() => app.go({by: key})}>
+            {key}
+          </button>
+        ))}
+      </span>
+      <div class="range push">
+        <span class="segments" style={{overflow: 'visible'}}>
+          <button type="button" aria-label="Range before" title="Range before ([)" onClick={() => app.step(-1)}>
+            ◂
+          </button>
+          <Menu
+            app={app}
+            id="range"
+            label={`Range: ${rangeText(app)}`}
+            face={
+              <>
+                <b>{rangeText(app)}</b> <span class="unit">{zone(serverNow())}</span>
+              </>
+            }
+            right
+          >
+            {kRanges.map((r) => (
+              <Item
+                key={r.ms}
+                chosen={live && app.view.from.kind === 'ago' && app.view.from.ms === r.ms}
+                onPick={() => {
+                  app.open(null);
+                  app.go({from: {kind: 'ago', ms: r.ms}, to: {kind: 'now'}});
+                }}
+              >
+                {r.text}
+              </Item>
+            ))}
+            <Item
+              chosen={app.view.from.kind === 'begin'}
+              onPick={() => {
+                app.open(null);
+                app.go({from: {kind: 'begin'}, to: {kind: 'now'}});
+              }}
+            >
+              Since the beginning
+            </Item>
+            <p class="note">Drag in the chart to choose any other range.</p>
+          </Menu>
+          <button
+            type="button"
+            aria-label="Range after"
+            title="Range after (])"
+            disabled={live}
+            onClick={() => app.step(1)}
+          >
+            ▸
+          </button>
+        </span>
+      </div>
+      <Menu
+        app={app}
+        id="step"
+        label={`Step: ${app.view.step ? width(app.view.step) : 'auto'}`}
+        right
+        face={
+          <>
+            <span class="label">Step</span>
+            <b>{app.view.step ? width(app.view.step) : 'auto'}</b>
+            {!app.view.step && auto && <span class="unit">{width(answer?.step ?? auto)}</span>}
+          </>
+        }
+      >
+        <Item chosen={app.view.step === 0} {...(auto ? {note: width(auto)} : {})} onPick={() => setStep(0)}>
+          auto
+        </Item>
+        {kSteps
+          .filter((step) => !answer || (answer.to - answer.from) / (step * 1000) >= 2)
+          .map((step) => (
+            <Item key={step} chosen={app.view.step === step} onPick={() => setStep(step)}>
+              {width(step)}
+            </Item>
+          ))}
+      </Menu>
+      <button
+        type="button"
+        class="control"
+        title="Copy link (c)"
+        onClick={() => void app.copy(app.link(), 'Link copied')}
+      >
+        Copy link
+      </button>
+      <a
+        class="control"
+        href={model.csvPath()}
+        download={`${metric}.csv`}
+        title="The API's own answer for this view (x)"
+        data-export="csv"
+      >
+        Export CSV
+      </a>
+    </section>
+  );
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+// Applying records one after another: the clock and its roll steps, messages, statuses, requests.
+#include "cloud/merge/batch.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+
+#include "cloud/merge/roll.h"
+
+namespace tributary::merge {
+namespace {
+
+constexpr size_t kRowsBufferedMax = 50'000;
+constexpr size_t kStatusBytesMax = 65536;
+constexpr uint64_t kChangesMax = 100'000;
+constexpr int64_t kChangesSpanNs = 600 * kNanosPerSecond;
+constexpr int64_t kIdempotencySpanNs = 24 * 3600 * kNanosPerSecond;
+
+bool is_name(std::string_view name) { return !name.empty() && name.size() <= kNameBytesMax; }
+
+}  // namespace
+
+void Batch::apply(const log::StoredRecord& stored) {
+  CHECK(stored.offset == head_.position);
+  const log::Record& record = stored.record;
+  counts_.records++;
+  head_.clock_ns = std::max(head_.clock_ns, record.append_ns);
+  if (int64_t target = roll_target(head_.clock_ns); target > head_.rolled_s) {
+    memory_.rows.flush(txn_, tables_, head_);
+    const auto& retention = config_.retention_s;
+    roll(txn_, tables_, {retention[0], retention[1], retention[2], retention[3]}, target, head_);
+    expire_idempotency_keys();
+  }
+  if (is_name(record.tenant) && is_name(record.gateway)) {
+    switch (record.kind) {
+      case log::RecordKind::kMessage:
+        apply_message(record);
+        break;
+      case log::RecordKind::kRejected:
+        apply_rejected(record);
+        break;
+      case log::RecordKind::kStatus:
+        apply_status(record);
+        break;
+      case log::RecordKind::kIngest:
+        apply_ingest(record);
+        break;
+      default:
+        counts_.rejected++;
+        break;
+    }
+  } else {
+    counts_.rejected++;  // nobody to count it for
+  }
+  write_changes();
+  head_.position = stored.offset + 1;
+  if (memory_.rows.size() > kRowsBufferedMax) memory_.rows.flush(txn_, tables_, head_);
+}
+
+void Batch::apply_message(const log::Record& record) {
+  GatewayEntry& gateway =
+      memory_.catalog.gateway(txn_, tables_, head_, record.tenant, record.gateway, record.append_ns);
+  memory_.catalog.touch(gateway);
+  gateway.record.last_seen_ns = std::max(gateway.record.last_seen_ns, record.append_ns);
+  const MessageDecoder& message = memory_.decoder;
+  wire::DecodeError error = memory_.decoder.decode(as_bytes(record.payload));
+  if (error != wire::DecodeError::kNone) {
+    reject_message(gateway, wire::to_string(error));
+    return;
+  }
+  if (!find_series(gateway.record.tenant_no, &gateway)) {
+    reject_message(gateway, wire::to_string(wire::DecodeError::kBadSeries));
+    return;
+  }
+  for (const MessageItem& item : message.items()) apply_item(gateway, item, record);
+  const wire::Header& header = message.header();
+  gateway.ledger.claim(header.epoch, header.first_seq + header.count - 1, header.frontier_ns, header.mark_ns);
+}
+
+void Batch::apply_rejected(const log::Record& record) {
+  GatewayEntry& gateway =
+      memory_.catalog.gateway(txn_, tables_, head_, record.tenant, record.gateway, record.append_ns);
+  memory_.catalog.touch(gateway);
+  gateway.record.last_seen_ns = std::max(gateway.record.last_seen_ns, record.append_ns);
+  memory_.decoder.decode(as_bytes(record.payload));  // for its header; why it was rejected is known
+  reject_message(gateway, record.reason.empty() ? "unknown" : std::string_view(record.reason));
+}
+
+void Batch::reject_message(GatewayEntry& gateway, std::string_view reason) {
+  uint64_t count = 1;  // no seqs to count: the message itself
+  const wire::Header& header = memory_.decoder.header();
+  if (memory_.decoder.header_sound() && header.count > 0) {
+    count = gateway.ledger.reject(header.epoch, {header.first_seq, header.first_seq + header.count - 1});
+  }
+  gateway.record.count_rejected(reason, count);
+  counts_.rejected += count;
+}
+
+bool Batch::find_series(uint32_t tenant_no, GatewayEntry* gateway) {
+  const MessageDecoder& message = memory_.decoder;
+  const size_t count = message.series_count();
+  message_series_.assign(count, nullptr);
+  if (gateway != nullptr && gateway->recent.size() < count) gateway->recent.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    const std::string& id = message.series(i).id;
+    if (gateway != nullptr && gateway->recent[i] != nullptr && gateway->recent[i]->id == id) {
+      message_series_[i] = gateway->recent[i];
+      continue;
+    }
+    message_series_[i] = memory_.catalog.find_series(txn_, tables_, tenant_no, id);
+    if (message_series_[i] == nullptr && !series_from_id(id).ok()) return false;
+    if (gateway != nullptr) gateway->recent[i] = message_series_[i];
+  }
+  return true;
+}
+
+void Batch::apply_item(GatewayEntry& gateway, const MessageItem& item, const log::Record& record) {
+  const uint64_t epoch = memory_.decoder.header().epoch;
+  switch (item.kind) {
+    case MessageItem::Kind::kOpening:
+      open_epoch(gateway, item, record);
+      return;
+    case MessageItem::Kind::kGap:
+      if (gateway.ledger.admit(epoch, item.seq, false) == ledger::Verdict::kMerge) {
+        const wire::Gap& gap = memory_.decoder.gap(item);
+        gateway.record.add_gap({gap.from_ns, gap.to_ns, static_cast<uint8_t>(gap.cause)});
+      } else {
+        counts_.duplicates++;
+      }
+      return;
+    case MessageItem::Kind::kLost:
+      if (gateway.ledger.admit(epoch, item.seq, false) == ledger::Verdict::kMerge) {
+        gateway.ledger.lose_at_gateway(epoch, item.seq);
+        counts_.lost++;
+      } else {
+        counts_.duplicates++;
+      }
+      return;
+    case MessageItem::Kind::kPartial:
+      break;
+  }
+  if (is_future(item, record)) {
+    uint64_t count = gateway.ledger.reject(epoch, {item.seq, item.seq});
+    gateway.record.count_rejected("future", count);
+    counts_.rejected += count;
+    return;
+  }
+  switch (gateway.ledger.admit(epoch, item.seq, item.inherited)) {
+    case ledger::Verdict::kMerge:
+      merge_partial(gateway.record.tenant_no, gateway.no, item);
+      break;
+    case ledger::Verdict::kDuplicate:
+      counts_.duplicates++;
+      break;
+    case ledger::Verdict::kPark:
+      park(gateway, item);
+      break;
+  }
+}
+
+void Batch::open_epoch(GatewayEntry& gateway, const MessageItem& item, const log::Record& record) {
+  const uint64_t epoch = memory_.decoder.header().epoch;
+  ledger::GatewayLedger::OpeningResult result = gateway.ledger.open(epoch, memory_.decoder.opening(item));
+  if (result.verdict == ledger::Verdict::kDuplicate) {
+    counts_.duplicates++;
+    return;
+  }
+  GatewayAlarm alarm{.kind = AlarmKind::kRestored, .epoch = epoch, .append_ns = record.append_ns};
+  switch (result.alarm) {
+    case ledger::Alarm::kNone:
+      return;
+    case ledger::Alarm::kRestored:
+      break;
+    case ledger::Alarm::kCloned:
+      alarm.kind = AlarmKind::kCloned;
+      break;
+    case ledger::Alarm::kWiped:
+      alarm.kind = AlarmKind::kWiped;
+      break;
+  }
+  gateway.record.add_alarm(alarm);
+}
+
+void Batch::park(const GatewayEntry& gateway, const MessageItem& item) {
+  DeadLetter letter;
+  letter.reason = "parked";
+  letter.tenant = gateway.record.tenant;
+  letter.gateway = gateway.record.gateway;
+  letter.series_id = memory_.decoder.series(item.series).id;
+  letter.epoch = memory_.decoder.header().epoch;
+  letter.seq = item.seq;
+  letter.start_s = item.start_s;
+  letter.width_s = item.width_s;
+  letter.summary = as_text(item.summary);
+  txn_.put(tables_.deadletter, Key().u64(head_.position).u64(item.seq), letter.encode());
+  counts_.parked++;
+}
+
+bool Batch::is_future(const MessageItem& item, const log::Record& record) const {
+  return item.start_s > to_seconds_floor(record.append_ns) + config_.max_future_s;
+}
+
+void Batch::merge_partial(uint32_t tenant_no, uint32_t gateway_no, const MessageItem& item) {
+  const MessageSeries& named = memory_.decoder.series(item.series);
+  SeriesEntry*& entry = message_series_[item.series];
+  if (entry == nullptr) entry = &memory_.catalog.series(txn_, tables_, head_, tenant_no, named.id, named.kind);
+  memory_.catalog.seen(txn_, tables_, *entry, item.last_ns, named.kind, gateway_no);
+  counts_.merged++;
+  RowItem row{.no = entry->no, .width_s = item.width_s, .start_s = item.start_s, .summary = item.summary};
+  if (row.start_s < head_.rolled_s) counts_.late++;
+  add_row(row);
+  row.no = entry->fleet->no;
+  add_row(row);
+}
+
+void Batch::add_row(const RowItem& item) {
+  memory_.rows.add(item, head_);
+  changed_.push_back({.series_no = item.no, .start_s = item.start_s, .width_s = item.width_s});
+}
+
+void Batch::apply_status(const log::Record& record) {
+  if (record.payload.size() > kStatusBytesMax) {
+    counts_.rejected++;
+    return;
+  }
+  GatewayEntry& gateway =
+      memory_.catalog.gateway(txn_, tables_, head_, record.tenant, record.gateway, record.append_ns);
+  const StatusRecord status{.append_ns = record.append_ns, .json = record.payload};
+  txn_.put(tables_.status, number_key(gateway.no), status.encode());
+}
+
+void Batch::apply_ingest(const log::Record& record) {
+  const MessageDecoder& message = memory_.decoder;
+  if (memory_.decoder.decode(as_bytes(record.payload)) != wire::DecodeError::kNone) {
+    counts_.rejected++;
+    return;
+  }
+  const uint32_t tenant_no = memory_.catalog.tenant(txn_, tables_, head_, record.tenant);
+  if (!record.idempotency_key.empty() && is_repeat(tenant_no, record)) {
+    counts_.duplicates += message.items().size();
+    return;
+  }
+  if (!find_series(tenant_no, nullptr)) {
+    counts_.rejected++;
+    return;
+  }
+  for (const MessageItem& item : message.items()) {
+    if (item.kind != MessageItem::Kind::kPartial || is_future(item, record)) {
+      counts_.rejected++;
+    } else {
+      merge_partial(tenant_no, 0, item);
+    }
+  }
+}
+
+bool Batch::is_repeat(uint32_t tenant_no, const log::Record& record) {
+  // Hashed, since a client's key may be longer than LMDB's keys.
+  std::string name = record.gateway;
+  name.push_back('\0');
+  name.append(record.idempotency_key);
+  std::array<uint8_t, SHA256_DIGEST_LENGTH> hash;
+  SHA256(reinterpret_cast<const uint8_t*>(name.data()), name.size(), hash.data());
+  const Key key = Key().u32(tenant_no).text(as_text(Bytes(hash).first(20)));
+  std::optional<std::string_view> heard = txn_.get(tables_.idem, key);
+  if (heard && KeyReader(*heard).time() > head_.clock_ns - kIdempotencySpanNs) return true;
+  txn_.put(tables_.idem, key, Key().time(head_.clock_ns));
+  txn_.put(tables_.idem_time, Key().time(head_.clock_ns).text(key), std::string_view{});
+  return false;
+}
+
+void Batch::expire_idempotency_keys() {
+  store::Cursor cursor(txn_, tables_.idem_time);
+  cursor.first();
+  while (cursor.valid()) {
+    KeyReader reader(cursor.key());
+    const int64_t time_ns = reader.time();
+    if (time_ns > head_.clock_ns - kIdempotencySpanNs) return;
+    const std::string key(reader.rest());
+    std::optional<std::string_view> heard = txn_.get(tables_.idem, key);
+    if (heard && KeyReader(*heard).time() == time_ns) txn_.erase(tables_.idem, key);
+    cursor.erase();
+  }
+}
+
+void Batch::write_changes() {
+  if (changed_.empty()) return;
+  // A message's partials often meet in one fleet row.
+  std::sort(changed_.begin(), changed_.end());
+  changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
+  ChangeRecord change{.clock_ns = head_.clock_ns, .rows = std::move(changed_)};
+  txn_.append(tables_.changes, Key().u64(head_.position), change.encode());
+  head_.changes_entries += change.rows.size();
+  changed_ = std::move(change.rows);
+  changed_.clear();
+}
+
+// What is kept is a function of the newest record alone, so once a batch is as good as once a record.
+void Batch::trim_changes() {
+  store::Cursor cursor(txn_, tables_.changes);
+  cursor.first();
+  while (cursor.valid()) {
+    int64_t clock_ns = 0;
+    uint64_t rows = 0;
+    CHECK(decode_change_head(cursor.value(), clock_ns, rows));
+    if (head_.changes_entries <= kChangesMax && clock_ns >= head_.clock_ns - kChangesSpanNs) return;
+    head_.changes_low = KeyReader(cursor.key()).u64() + 1;
+    head_.changes_entries -= rows;
+    cursor.erase();
+  }
+}
+
+void Batch::finish() {
+  memory_.rows.flush(txn_, tables_, head_);
+  memory_.catalog.flush(txn_, tables_);
+  trim_changes();
+  txn_.put(tables_.meta, "head", encode_head(head_));
+}
+
+}  // namespace tributary::merge

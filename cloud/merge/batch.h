@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Batch: the records of one merge transaction, applied in order. Nothing here knows where a batch ends: the state after
+// a record depends on the records alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cloud/merge/catalog.h"
+#include "cloud/merge/message.h"
+#include "cloud/merge/rows.h"
+#include "cloud/merge/state.h"
+
+namespace tributary::merge {
+
+// What a batch did; added to MergeCounters after its commit.
+struct BatchCounts {
+  uint64_t records = 0, merged = 0, duplicates = 0, parked = 0, rejected = 0, late = 0, lost = 0;
+};
+
+// Kept from batch to batch by the state, so that names and buffers are made once.
+struct BatchMemory {
+  Catalog catalog;
+  MessageDecoder decoder;
+  RowBuffer rows;
+
+  void clear() {
+    catalog.clear();
+    rows.clear();
+  }
+};
+
+class Batch {
+ public:
+  // Everything must outlive the batch; the records applied too, until finish().
+  Batch(store::Txn& txn, const Tables& tables, const StateConfig& config, BatchMemory& memory, const Head& head)
+      : txn_(txn), tables_(tables), config_(config), memory_(memory), head_(head) {}
+
+  // REQUIRES: stored.offset == head().position.
+  void apply(const log::StoredRecord& stored);
+  // Writes what is still in memory, and the head.
+  void finish();
+
+  const Head& head() const { return head_; }
+  const BatchCounts& counts() const { return counts_; }
+
+ private:
+  void apply_message(const log::Record& record);
+  void apply_rejected(const log::Record& record);
+  void apply_status(const log::Record& record);
+  void apply_ingest(const log::Record& record);
+  void reject_message(GatewayEntry& gateway, std::string_view reason);
+  // Looks up the decoded message's series, of a gateway or (nullptr) over HTTP. False if a name is none after all:
+  // nothing of the message may count.
+  bool find_series(uint32_t tenant_no, GatewayEntry* gateway);
+  void apply_item(GatewayEntry& gateway, const MessageItem& item, const log::Record& record);
+  void open_epoch(GatewayEntry& gateway, const MessageItem& item, const log::Record& record);
+  void park(const GatewayEntry& gateway, const MessageItem& item);
+  bool is_future(const MessageItem& item, const log::Record& record) const;
+  // gateway_no 0: it came over HTTP.
+  void merge_partial(uint32_t tenant_no, uint32_t gateway_no, const MessageItem& item);
+  // True if the key was heard within a day; remembers it otherwise.
+  bool is_repeat(uint32_t tenant_no, const log::Record& record);
+  void expire_idempotency_keys();
+  void add_row(const RowItem& item);
+  void write_changes();
+  void trim_changes();
+
+  store::Txn& txn_;
+  const Tables& tables_;
+  const StateConfig& config_;
+  BatchMemory& memory_;
+  Head head_;
+  BatchCounts counts_;
+  std::vector<SeriesEntry*> message_series_;  // of the message in work; nullptr: new, not made yet
+  std::vector<ChangedRow> changed_;           // by the record in work
+};
+
+}  // namespace tributary::merge

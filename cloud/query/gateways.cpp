@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gateways as a state knows them: see gateways.h.
+#include "cloud/query/gateways.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cloud/query/answers.h"
+#include "common/wire/message.h"
+
+namespace tributary::query {
+namespace {
+
+// The status is the gateway's own text: whatever does not fit is left out.
+void read_status(const merge::StatusRecord& status, GatewayView& view) {
+  view.status_json = status.json;
+  const nlohmann::json json = nlohmann::json::parse(status.json, nullptr, false);
+  if (!json.is_object()) return;
+  auto text = [&](const char* name) {
+    auto found = json.find(name);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  view.version = text("version");
+  // A message merged well after the last will says that the gateway came back.
+  view.offline = text("state") == "offline" && view.record.last_seen_ns <= status.append_ns + 10 * kNanosPerSecond;
+  auto counters = json.find("counters");
+  if (counters == json.end() || !counters->is_object()) return;
+  auto rejected = counters->find("rejected");
+  if (rejected == counters->end() || !rejected->is_object()) return;
+  for (const auto& [reason, count] : rejected->items()) {
+    if (count.is_number_unsigned() && view.edge_rejected.size() < merge::kReasonsMax) {
+      view.edge_rejected[reason] += count.get<uint64_t>();
+    }
+  }
+}
+
+std::string cause_text(uint8_t cause) {
+  switch (static_cast<wire::GapCause>(cause)) {
+    case wire::GapCause::kCrash:
+      return "crash";
+    case wire::GapCause::kStopped:
+      return "stopped";
+    case wire::GapCause::kOutboxReplaced:
+      return "outbox_replaced";
+  }
+  return "unknown";
+}
+
+std::string alarm_text(const merge::GatewayRecord& record, const merge::GatewayAlarm& alarm) {
+  std::array<char, 17> epoch{};
+  std::snprintf(epoch.data(), epoch.size(), "%016" PRIx64, alarm.epoch);
+  const std::string end = " (epoch " + std::string(epoch.data()) + ")";
+  switch (alarm.kind) {
+    case merge::AlarmKind::kRestored:
+      return "restored: gateway " + record.gateway + " went on from an older copy of its outbox" + end;
+    case merge::AlarmKind::kCloned:
+      return "cloned: two gateways go on from one outbox of gateway " + record.gateway + end;
+    case merge::AlarmKind::kWiped:
+      return "wiped: gateway " + record.gateway + " began anew without its outbox" + end;
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+std::string GatewayView::absence(int64_t now_ns) const {
+  if (offline) return "offline";
+  if (now_ns - record.last_seen_ns > kSilentAfterNs) return "silent";
+  return "";
+}
+
+std::optional<GatewayView> read_gateway(const Snapshot& snapshot, uint32_t no) {
+  const merge::Tables& tables = snapshot.tables();
+  const merge::Key key = merge::number_key(no);
+  std::optional<std::string_view> record = snapshot.txn().get(tables.gateways, key);
+  if (!record) return std::nullopt;
+  GatewayView view;
+  view.no = no;
+  CHECK(view.record.decode(*record));
+  if (std::optional<std::string_view> bytes = snapshot.txn().get(tables.ledgers, key)) {
+    std::optional<ledger::GatewayLedger> ledger = ledger::GatewayLedger::decode(as_bytes(*bytes));
+    CHECK(ledger.has_value());
+    view.ledger = std::move(*ledger);
+  }
+  view.retired = snapshot.txn().get(tables.retired, key).has_value();
+  if (std::optional<std::string_view> bytes = snapshot.txn().get(tables.status, key)) {
+    merge::StatusRecord status;
+    CHECK(status.decode(*bytes));
+    read_status(status, view);
+  }
+  return view;
+}
+
+std::vector<GatewayView> read_gateways(const Snapshot& snapshot, uint32_t tenant_no) {
+  std::vector<GatewayView> views;
+  snapshot.each(snapshot.tables().gateway_names, merge::number_key(tenant_no),
+                [&](std::string_view, std::string_view value) {
+                  std::optional<GatewayView> view = read_gateway(snapshot, merge::KeyReader(value).u32());
+                  CHECK(view.has_value());
+                  views.push_back(std::move(*view));
+                  return true;
+                });
+  return views;
+}
+
+void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out) {
+  for (const merge::GatewayGap& gap : gateway.record.gaps) {
+    if (range.from_ns && gap.to_ns <= *range.from_ns) continue;
+    if (range.to_ns && gap.from_ns >= *range.to_ns) continue;
+    out.push_back({gateway.record.gateway, gap.from_ns, gap.to_ns, cause_text(gap.cause)});
+  }
+}
+
+void append_lost(const GatewayView& gateway, std::vector<LostNote>& out) {
+  for (const ledger::LostRange& lost : gateway.ledger.lost()) {
+    out.push_back({gateway.record.gateway, lost.epoch, lost.seqs.first, lost.seqs.last, lost.cause});
+  }
+}
+
+void add_rejected(const GatewayView& gateway, std::map<std::string, uint64_t>& out) {
+  for (const auto& [reason, count] : gateway.record.rejected) out[reason] += count;
+  for (const auto& [reason, count] : gateway.edge_rejected) out[reason] += count;
+}
+
+std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::string& tenant, int64_t now_ns) {
+  std::vector<GatewayInfo> infos;
+  for (const Snapshot& snapshot : snapshots) {
+    const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
+    if (!tenant_no) continue;
+    // Devices by gateway: a device's series stand together in the series table.
+    std::map<uint32_t, uint64_t> devices;
+    std::map<uint32_t, std::string> newest;
+    snapshot.each(snapshot.tables().series, merge::series_key(*tenant_no, false, ""),
+                  [&](std::string_view id, std::string_view no) {
+                    const std::string_view device = id.substr(0, id.find('\0'));
+                    if (device.empty()) return true;
+                    snapshot.each(snapshot.tables().contributors, no, [&](std::string_view gateway, std::string_view) {
+                      const uint32_t gateway_no = merge::KeyReader(gateway).u32();
+                      std::string& last = newest[gateway_no];
+                      if (last != device) devices[gateway_no]++;
+                      last = device;
+                      return true;
+                    });
+                    return true;
+                  });
+    for (const GatewayView& view : read_gateways(snapshot, *tenant_no)) {
+      GatewayInfo info;
+      info.gateway = view.record.gateway;
+      info.frontier_ns = view.ledger.frontier_ns();
+      info.mark_ns = view.ledger.mark_ns();
+      info.last_seen_ns = view.record.last_seen_ns;
+      info.first_seen_ns = view.record.first_seen_ns;
+      info.version = view.version;
+      info.status_json = view.status_json;
+      info.devices = devices[view.no];
+      info.state = view.retired ? "retired" : view.absence(now_ns);
+      if (info.state.empty()) info.state = now_ns - info.frontier_ns > kLateAfterNs ? "late" : "online";
+      append_gaps(view, {}, info.gaps);
+      append_lost(view, info.lost);
+      info.parked = view.ledger.parked_count();
+      add_rejected(view, info.rejected);
+      for (const merge::GatewayAlarm& alarm : view.record.alarms) info.alarms.push_back(alarm_text(view.record, alarm));
+      infos.push_back(std::move(info));
+    }
+  }
+  std::sort(infos.begin(), infos.end(),
+            [](const GatewayInfo& a, const GatewayInfo& b) { return a.gateway < b.gateway; });
+  return infos;
+}
+
+}  // namespace tributary::query

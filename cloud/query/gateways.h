@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a state knows of one gateway, read together: record, ledger, last status, and how alive it is.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cloud/query/query.h"
+#include "cloud/query/snapshot.h"
+#include "common/ledger/receiver.h"
+
+namespace tributary::query {
+
+// Silent: not heard of for this long; an idle gateway sends every 60 s.
+inline constexpr int64_t kSilentAfterNs = 150 * kNanosPerSecond;
+// A frontier further back than the widest base window and its grace is a backlog.
+inline constexpr int64_t kLateAfterNs = 3750 * kNanosPerSecond;
+
+struct GatewayView {
+  uint32_t no = 0;
+  merge::GatewayRecord record;
+  ledger::GatewayLedger ledger;
+  bool retired = false;
+  bool offline = false;  // its last status says so
+  std::string version, status_json;
+  std::map<std::string, uint64_t> edge_rejected;  // as its last status counts them
+
+  // "offline", "silent", or nothing: alive.
+  std::string absence(int64_t now_ns) const;
+};
+
+std::optional<GatewayView> read_gateway(const Snapshot& snapshot, uint32_t no);
+// All of a tenant's, by name.
+std::vector<GatewayView> read_gateways(const Snapshot& snapshot, uint32_t tenant_no);
+
+// Gaps that touch [from, to), and losses, for an answer.
+void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out);
+void append_lost(const GatewayView& gateway, std::vector<LostNote>& out);
+// Edge and bridge together.
+void add_rejected(const GatewayView& gateway, std::map<std::string, uint64_t>& out);
+
+}  // namespace tributary::query

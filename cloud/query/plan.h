@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which stored rows answer a range exactly: the few coarse rows inside it, finer ones at its edges, and the direct rows
+// of coarser partials; every partial once. Where retention has dropped the finer rows, the finest that is kept.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "cloud/query/snapshot.h"
+#include "common/stats/summary.h"
+
+namespace tributary::query {
+
+// Half-open, in seconds of event time; kBeforeAll and kAfterAll: no bound.
+struct Span {
+  int64_t from_s = merge::kBeforeAll;
+  int64_t to_s = merge::kAfterAll;
+};
+
+// Merges everything of one series that is materialised and starts in the span into out.
+void merge_materialised(const Snapshot& snapshot, uint32_t no, const Span& span, stats::Summary& out);
+
+// Merges everything of the series that starts in the span into out, fresh rows included. Numbers ascending.
+void merge_span(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span, stats::Summary& out);
+
+// The coarsest level whose rows add up to rows of step_s; 0 if only base rows do.
+int source_level(WidthS step_s);
+
+// The rows that make up steps of step_s: those that fit into a step if the step's start lies in span, wider ones if
+// their own start does. (index into numbers, the step's or the row's own start, step or own width, row.)
+struct StepRow {
+  int64_t start_s = 0;
+  WidthS width_s = 0;
+  Bytes summary;
+};
+// False, with the width that does not divide step_s, if base rows do not fit the step.
+bool collect_steps(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span, WidthS step_s,
+                   const std::function<void(size_t index, const StepRow&)>& visit, WidthS* unfit);
+
+}  // namespace tributary::query

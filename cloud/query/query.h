@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// The read side of the aggregator: exact answers over the rows of one or more partitions, each with its completeness.
+// Read-only and thread-safe: every call uses one short read transaction a partition, so an answer is of one instant.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cloud/merge/state.h"
+#include "common/base/time.h"
+#include "common/reading/series.h"
+#include "common/runtime/result.h"
+#include "common/stats/summary.h"
+
+namespace tributary::query {
+
+struct Selection {
+  std::string tenant;
+  std::string metric;
+  std::vector<std::string> devices;  // empty: the whole tenant (fleet rows answer it)
+  std::vector<Label> labels;         // all must match
+};
+
+// [from, to) in event time; a row belongs to it if its start does. Absent: unbounded.
+struct Range {
+  std::optional<int64_t> from_ns, to_ns;
+};
+
+struct Behind {
+  std::string gateway;
+  int64_t frontier_ns = 0, mark_ns = 0, last_seen_ns = 0;
+  std::string state;  // "late", "silent", "offline"
+};
+struct GapNote {
+  std::string gateway;
+  int64_t from_ns = 0, to_ns = 0;
+  std::string cause;
+};
+struct LostNote {
+  std::string gateway;
+  uint64_t epoch = 0, first_seq = 0, last_seq = 0;
+  std::string cause;
+};
+struct LogGapNote {
+  uint32_t partition = 0;
+  uint64_t from_offset = 0, to_offset = 0;
+  std::string cause;
+};
+
+// How complete an answer is. share = gateways whose frontier has passed the range's end / gateways expected: known
+// before its end, not retired, contributing to the selection (1 if none is expected). Without an end (or with one
+// beyond every frontier and no explicit to), the end is the greatest frontier of the gateways expected; to_ns is the
+// least frontier, and never says more than is true.
+struct Completeness {
+  double share = 1;
+  int64_t to_ns = 0;
+  uint64_t expected = 0;
+  std::vector<Behind> behind;
+  std::vector<GapNote> gaps;
+  std::vector<LostNote> lost;
+  std::map<std::string, uint64_t> rejected;  // reason → count (edge and bridge together)
+  uint64_t parked = 0;
+  std::vector<std::string> overflow;  // gateways whose series limit is reached
+  std::vector<LogGapNote> log_gaps;
+  uint32_t partitions_expected = 1, partitions_answered = 1;
+};
+
+struct MetricInfo {
+  std::string name, unit;  // unit: of the label unit, empty if none or several
+  MetricKind kind = MetricKind::kGauge;
+  int64_t last_seen_ns = 0;
+  uint64_t series = 0;
+};
+
+struct DeviceInfo {
+  std::string device;
+  std::vector<Label> labels;  // those equal on all its series, without unit
+  std::vector<std::string> gateways, metrics;
+  int64_t last_seen_ns = 0;  // event time of its newest reading
+};
+
+struct GatewayInfo {
+  std::string gateway, state;  // "online", "late", "silent", "offline", "retired"
+  std::string version;
+  int64_t frontier_ns = 0, mark_ns = 0, last_seen_ns = 0, first_seen_ns = 0;
+  uint64_t devices = 0;
+  std::string status_json;  // as it sent it last (outbox depth, counters)
+  std::vector<GapNote> gaps;
+  std::vector<LostNote> lost;
+  uint64_t parked = 0;
+  std::map<std::string, uint64_t> rejected;
+  std::vector<std::string> alarms;
+};
+
+struct Row {
+  int64_t start_s = 0;
+  WidthS width_s = 0;
+};
+
+// A changed row, told after its commit.
+struct Change {
+  uint64_t revision = 0;
+  Series series;
+  Row row;
+};
+
+class Query {
+ public:
+  // The states must outlive the Query.
+  static std::unique_ptr<Query> make(std::vector<const merge::State*> partitions);
+  virtual ~Query() = default;
+
+  virtual Result<std::vector<MetricInfo>> metrics(const std::string& tenant) const = 0;
+  virtual Result<std::vector<DeviceInfo>> devices(const std::string& tenant) const = 0;
+  virtual Result<std::vector<GatewayInfo>> gateways(const std::string& tenant, int64_t now_ns) const = 0;
+  // True if the tenant ever had a reading of the metric. Foreign and unknown are the same.
+  virtual bool known(const std::string& tenant, const std::string& metric) const = 0;
+
+  // One summary of the range; without bounds the all-time one.
+  virtual Result<stats::Summary> summary(const Selection& selection, const Range& range) const = 0;
+
+  // Rows at step (0: base), grouped by by ("" one group, "device", or a label's key), ascending by group and start,
+  // disjoint in readings. Each has its own start and width: a coarser partial stays a row of its own. kInvalid with the
+  // count if more than rows_max.
+  using RowSink = std::function<void(const std::string& group, const Row& row, const stats::Summary& summary)>;
+  virtual Status series(const Selection& selection, const Range& range, WidthS step_s, const std::string& by,
+                        uint64_t rows_max, const RowSink& sink) const = 0;
+
+  // The newest window of width window_s that has readings, merged. kNotFound if there is none.
+  struct Newest {
+    Row row;
+    stats::Summary summary;
+  };
+  virtual Result<Newest> newest(const Selection& selection, WidthS window_s) const = 0;
+
+  virtual Result<Completeness> completeness(const Selection& selection, const Range& range, int64_t now_ns) const = 0;
+
+  // The stream: state id, newest revision, and what changed in (after, …], at most max changes of whole revisions.
+  // kNotFound: after is too old (or from another state): the reader must start anew.
+  virtual uint64_t state_id() const = 0;
+  virtual uint64_t revision() const = 0;
+  virtual Result<std::vector<Change>> changes(const std::string& tenant, uint64_t after, size_t max,
+                                              uint64_t* upto) const = 0;
+  virtual Result<stats::Summary> row(const std::string& tenant, const Series& series, const Row& row) const = 0;
+};
+
+}  // namespace tributary::query

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a selection to series numbers: which stored series of a partition answer it, and to which group each belongs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cloud/query/query.h"
+#include "cloud/query/snapshot.h"
+
+namespace tributary::query {
+
+struct Member {
+  uint32_t no = 0;
+  std::string group;
+};
+
+// The series that answer the selection, ascending by number: fleet series where no device is named and none is asked
+// for, devices' own otherwise. Empty: foreign and unknown are the same.
+std::vector<Member> select(const Snapshot& snapshot, const Selection& selection, const std::string& by);
+
+}  // namespace tributary::query

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The receiving half of the identity protocol: what of a gateway is settled, what is lost, rejected or parked, and up
+// to where the gateway is complete. Pure: no I/O, no clock. One GatewayLedger is the state of one (tenant, gateway); it
+// encodes to bytes (common/ledger/FORMAT.md) that are a function of the calls made, so replicas agree.
+//
+// Per epoch: low (every seq below is settled), a 1,024-bit window above it, and at most kRangesMax ranges each of lost
+// and rejected seqs. Closed epochs keep 24 bytes for ever.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/ledger/epoch.h"
+#include "common/wire/message.h"
+
+namespace tributary::ledger {
+
+enum class Verdict {
+  kMerge,      // first time, or found after it was named lost or rejected: merge it now
+  kDuplicate,  // settled before: ignore
+  kPark,       // may have been counted under another identity: dead letter, alarm
+};
+
+enum class Alarm { kNone, kRestored, kCloned, kWiped };  // what an opening revealed
+
+struct LostRange {
+  uint64_t epoch = 0;
+  wire::SeqRange seqs;
+  // "log" (a hole that its gateway can no longer fill: the log lost it), "gateway" (unreadable there, or gone with its
+  // outbox), "in_part" (some of these seqs, which ones is forgotten: more than kRangesMax ranges; lost_count() is
+  // exact).
+  std::string cause;
+};
+
+class GatewayLedger {
+ public:
+  // What makes no sense (epoch 0, seq 0 or beyond wire::kSeqMax) is ignored: kDuplicate.
+
+  // An opening (always seq 1). Settles seq 1 and links the chain. Alarms: the ledger knows a higher seq of the
+  // predecessor than stated (kRestored), the predecessor has another successor already (kCloned), no predecessor
+  // although the gateway is known (kWiped). After kRestored or kCloned inherited partials of this epoch are parked;
+  // after any opening with predecessor P and last seq L, seqs of P beyond L that were not settled before are parked.
+  struct OpeningResult {
+    Verdict verdict = Verdict::kMerge;
+    Alarm alarm = Alarm::kNone;
+  };
+  OpeningResult open(uint64_t epoch, const wire::Opening& opening);
+
+  // An epoch whose past cannot be told (its predecessor's opening was lost) and the successors of a restored or cloned
+  // one park inherited partials too, until a claim shows that nothing is left of what their outbox held then
+  // (FORMAT.md).
+
+  // Settles one partial, gap or loss item, and says what to do with it. A seq above the window moves the window; the
+  // holes so left behind become lost with cause "log" and still merge if they arrive. A LostAtGateway item that comes
+  // again gives kMerge again, since its partial would be welcome; naming it twice changes nothing.
+  Verdict admit(uint64_t epoch, uint64_t seq, bool inherited);
+  // Settles seqs as rejected (those not yet settled, or lost so far). How many were newly rejected.
+  uint64_t reject(uint64_t epoch, wire::SeqRange seqs);
+  // After admit gave kMerge for a LostAtGateway item: names it.
+  void lose_at_gateway(uint64_t epoch, uint64_t seq);
+
+  // The header's claim; takes effect (frontier(), mark()) once everything up to last_seq and all older epochs are
+  // settled.
+  void claim(uint64_t epoch, uint64_t last_seq, int64_t frontier_ns, int64_t mark_ns);
+
+  // The newest claim in effect (by mark). 0 if none yet.
+  int64_t frontier_ns() const;
+  int64_t mark_ns() const;
+
+  std::vector<LostRange> lost() const;
+  uint64_t lost_count() const;
+  uint64_t rejected_count() const;
+  uint64_t parked_count() const;   // items for which admit said kPark
+  uint64_t current_epoch() const;  // of the newest opening; 0 if none
+  bool known() const;              // anything was ever heard
+
+  void encode(std::vector<uint8_t>& out) const;
+  // Nothing unless bytes are exactly what encode writes.
+  static std::optional<GatewayLedger> decode(Bytes bytes);
+
+ private:
+  friend class LedgerCodec;
+
+  EpochState& epoch_state(uint64_t epoch);  // found, reopened or made
+  const ClosedEpoch* find_closed(uint64_t epoch) const;
+  const EpochState* find_open(uint64_t epoch) const;
+  bool knows_other_than(uint64_t epoch) const;
+  OpeningResult link(uint64_t epoch, EpochState& state, const wire::Opening& opening);
+  bool leads_to(uint64_t from, uint64_t epoch) const;
+  bool ancestors_settled(const EpochState& state) const;
+  void finish_ancestors(const EpochState& state);
+  void apply(const Claim& claim, EpochState& state);
+  void update();
+  void close_settled();
+  bool may_close(const EpochState& state) const;
+
+  std::map<uint64_t, EpochState> open_;
+  std::vector<ClosedEpoch> closed_;  // ascending by epoch
+  std::optional<Claim> in_effect_;
+  uint64_t current_epoch_ = 0;
+  uint64_t parked_ = 0;
+};
+
+}  // namespace tributary::ledger

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// TOML by toml++, kept out of every other file: see config.h.
+#include "common/runtime/config.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+namespace tributary::runtime {
+
+struct ConfigTable::Document {
+  std::string name;
+  toml::table root;
+  std::set<const toml::node*> asked;
+  std::vector<std::pair<uint32_t, std::string>> complaints;
+
+  void complain(const toml::node* node, const std::string& found, std::string_view expected) {
+    const uint32_t line = node == nullptr ? 0 : node->source().begin.line;
+    std::string place = name;
+    if (line > 0) place += ":" + std::to_string(line);
+    complaints.emplace_back(line, place + ": found " + found + ", expected " + std::string(expected));
+  }
+};
+
+namespace {
+
+std::string show(const toml::node& node) {
+  std::ostringstream out;
+  node.visit([&out](const auto& value) { out << value; });
+  std::string text = out.str();
+  return text.size() > 80 ? text.substr(0, 77) + "..." : text;
+}
+
+std::string join(const std::string& path, std::string_view key) {
+  return path.empty() ? std::string(key) : path + "." + std::string(key);
+}
+
+const toml::node* find(ConfigTable::Document& document, const void* table, std::string_view key) {
+  if (table == nullptr) return nullptr;
+  const toml::node* node = static_cast<const toml::table*>(table)->get(key);
+  if (node != nullptr) document.asked.insert(node);
+  return node;
+}
+
+}  // namespace
+
+std::string ConfigTable::text(std::string_view key, std::string_view otherwise) {
+  const toml::node* node = find(*document_, node_, key);
+  if (node == nullptr) return std::string(otherwise);
+  if (auto value = node->value_exact<std::string>()) return *value;
+  document_->complain(node, join(path_, key) + " = " + show(*node), "a string");
+  return std::string(otherwise);
+}
+
+std::string ConfigTable::required_text(std::string_view key) {
+  std::string value = text(key);
+  if (value.empty() && (!has(key) || find(*document_, node_, key)->is_string())) {
+    document_->complain(static_cast<const toml::table*>(node_), "no " + join(path_, key), "a string that is not empty");
+  }
+  return value;
+}
+
+int64_t ConfigTable::integer(std::string_view key, int64_t otherwise, int64_t least, int64_t greatest) {
+  const toml::node* node = find(*document_, node_, key);
+  if (node == nullptr) return otherwise;
+  auto value = node->value_exact<int64_t>();
+  if (value && *value >= least && *value <= greatest) return *value;
+  document_->complain(node, join(path_, key) + " = " + show(*node),
+                      "a whole number from " + std::to_string(least) + " to " + std::to_string(greatest));
+  return otherwise;
+}
+
+double ConfigTable::number(std::string_view key, double otherwise) {
+  const toml::node* node = find(*document_, node_, key);
+  if (node == nullptr) return otherwise;
+  if (node->is_number()) return *node->value<double>();
+  document_->complain(node, join(path_, key) + " = " + show(*node), "a number");
+  return otherwise;
+}
+
+bool ConfigTable::boolean(std::string_view key, bool otherwise) {
+  const toml::node* node = find(*document_, node_, key);
+  if (node == nullptr) return otherwise;
+  if (auto value = node->value_exact<bool>()) return *value;
+  document_->complain(node, join(path_, key) + " = " + show(*node), "true or false");
+  return otherwise;
+}
+
+std::vector<std::string> ConfigTable::texts(std::string_view key, std::vector<std::string> otherwise) {
+  const toml::node* node = find(*document_, node_, key);
+  if (node == nullptr) return otherwise;
+  std::vector<std::string> out;
+  if (const toml::array* array = node->as_array()) {
+    for (const toml::node& item : *array) {
+      if (auto value = item.value_exact<std::string>()) {
+        out.push_back(*value);
+      } else {
+        document_->complain(&item, join(path_, key) + " has " + show(item), "strings");
+      }
+    }
+    return out;
+  }
+  document_->complain(node, join(path_, key) + " = " + show(*node), "an array of strings");
+  return otherwise;
+}
+
+ConfigTable ConfigTable::table(std::string_view key) {
+  ConfigTable out;
+  out.document_ = document_;
+  out.path_ = join(path_, key);
+  const toml::node* node = find(*document_, node_, key);
+  if (node != nullptr && !node->is_table())
+    document_->complain(node, join(path_, key) + " = " + show(*node), "a table");
+  if (node != nullptr) out.node_ = node->as_table();
+  return out;
+}
+
+std::vector<ConfigTable> ConfigTable::tables(std::string_view key) {
+  std::vector<ConfigTable> out;
+  const toml::node* node = find(*document_, node_, key);
+  if (node == nullptr) return out;
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    document_->complain(node, join(path_, key) + " = " + show(*node), "[[" + join(path_, key) + "]]");
+    return out;
+  }
+  for (const toml::node& item : *array) {
+    if (!item.is_table()) {
+      document_->complain(&item, join(path_, key) + " has " + show(item), "tables");
+      continue;
+    }
+    document_->asked.insert(&item);
+    ConfigTable table;
+    table.document_ = document_;
+    table.path_ = join(path_, key) + "[" + std::to_string(out.size()) + "]";
+    table.node_ = item.as_table();
+    out.push_back(table);
+  }
+  return out;
+}
+
+std::vector<std::string> ConfigTable::keys() const {
+  std::vector<std::string> out;
+  if (node_ == nullptr) return out;
+  for (const auto& [key, node] : *static_cast<const toml::table*>(node_)) out.emplace_back(key.str());
+  return out;
+}
+
+bool ConfigTable::has(std::string_view key) const {
+  return node_ != nullptr && static_cast<const toml::table*>(node_)->contains(key);
+}
+
+std::string ConfigTable::secret(std::string_view key) {
+  const std::string file_key = std::string(key) + "_file";
+  const std::string env_key = std::string(key) + "_env";
+  const std::string file = text(file_key);
+  const std::string variable = text(env_key);
+  if (!file.empty()) {
+    std::ifstream in(file);
+    std::string line;
+    if (!std::getline(in, line) || line.empty()) {
+      complain(file_key, file + " (missing, unreadable or empty)", "a file whose first line is the secret");
+    }
+    while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.pop_back();
+    return line;
+  }
+  if (!variable.empty()) {
+    const char* value = std::getenv(variable.c_str());
+    if (value == nullptr || *value == 0) complain(env_key, "no environment variable " + variable, "one that is set");
+    return value == nullptr ? "" : value;
+  }
+  return "";
+}
+
+void ConfigTable::complain(std::string_view key, std::string_view found, std::string_view expected) {
+  const toml::node* node = find(*document_, node_, key);
+  if (node == nullptr) node = static_cast<const toml::table*>(node_);
+  document_->complain(node, join(path_, key) + " = " + std::string(found), expected);
+}
+
+Result<Config> Config::load(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return Error{ErrorCode::kNotFound, file + ": cannot be read"};
+  std::ostringstream text;
+  text << in.rdbuf();
+  return parse(text.str(), file);
+}
+
+Result<Config> Config::parse(const std::string& text, const std::string& name) {
+  toml::parse_result parsed = toml::parse(text, name);
+  if (!parsed) {
+    const auto& where = parsed.error().source().begin;
+    return Error{ErrorCode::kInvalid,
+                 name + ":" + std::to_string(where.line) + ": " + std::string(parsed.error().description())};
+  }
+  Config config;
+  config.document_ = std::make_shared<ConfigTable::Document>();
+  config.document_->name = name;
+  config.document_->root = std::move(parsed).table();
+  return config;
+}
+
+ConfigTable Config::root() {
+  ConfigTable out;
+  out.document_ = document_;
+  out.node_ = &document_->root;
+  return out;
+}
+
+Status Config::finish() {
+  // A table nobody asked for is one complaint; the keys of one that was asked for are looked at one by one.
+  const std::function<void(const toml::table&, const std::string&)> walk = [&](const toml::table& table,
+                                                                               const std::string& path) {
+    for (const auto& [key, node] : table) {
+      const std::string name = join(path, key.str());
+      if (!document_->asked.contains(&node)) {
+        document_->complain(&node, "unknown key " + name, "a key of the documentation");
+      } else if (const toml::table* inner = node.as_table()) {
+        walk(*inner, name);
+      } else if (const toml::array* array = node.as_array()) {
+        for (const toml::node& item : *array) {
+          if (item.is_table() && document_->asked.contains(&item)) walk(*item.as_table(), name);
+        }
+      }
+    }
+  };
+  walk(document_->root, "");
+  if (document_->complaints.empty()) return {};
+  std::stable_sort(document_->complaints.begin(), document_->complaints.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string all;
+  for (const auto& [line, text] : document_->complaints) all += (all.empty() ? "" : "\n") + text;
+  return Error{ErrorCode::kInvalid, all};
+}
+
+}  // namespace tributary::runtime

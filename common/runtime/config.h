@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Configuration: one TOML file, read once, validated once. Every complaint has the form
+// "file:line: found X, expected Y"; keys nobody asked for are complaints too. Used by every main.cpp.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/runtime/result.h"
+
+namespace tributary::runtime {
+
+// One table of the file. Getters return the default where the key is absent and note a complaint where it does not fit.
+// Copies share the document. Not thread-safe.
+class ConfigTable {
+ public:
+  std::string text(std::string_view key, std::string_view otherwise = "");
+  std::string required_text(std::string_view key);
+  int64_t integer(std::string_view key, int64_t otherwise, int64_t least, int64_t greatest);
+  double number(std::string_view key, double otherwise);
+  bool boolean(std::string_view key, bool otherwise);
+  std::vector<std::string> texts(std::string_view key, std::vector<std::string> otherwise = {});
+  // A table of this name; an empty one if absent.
+  ConfigTable table(std::string_view key);
+  // [[key]], an array of tables; empty if absent.
+  std::vector<ConfigTable> tables(std::string_view key);
+  // The keys of this table, for tables whose keys are names ([labels], [metrics.*]). Does not count as asking for them.
+  std::vector<std::string> keys() const;
+  bool has(std::string_view key) const;
+  // A secret from KEY_file (its first line) or from the environment variable named by KEY_env; empty if neither is set.
+  std::string secret(std::string_view key);
+  // A complaint of the program's own about the value of key.
+  void complain(std::string_view key, std::string_view found, std::string_view expected);
+
+  struct Document;
+
+ private:
+  friend class Config;
+  std::shared_ptr<Document> document_;
+  const void* node_ = nullptr;  // toml::table, or nothing
+  std::string path_;
+};
+
+class Config {
+ public:
+  // kNotFound, kInvalid (not TOML, with its line).
+  static Result<Config> load(const std::string& file);
+  static Result<Config> parse(const std::string& text, const std::string& name);
+  ConfigTable root();
+  // After all getters were called: every complaint, and every key that nobody asked for; one a line.
+  Status finish();
+
+ private:
+  std::shared_ptr<ConfigTable::Document> document_;
+};
+
+}  // namespace tributary::runtime

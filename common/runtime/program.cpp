@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Logging by spdlog, signals by sigtimedwait: see program.h.
+#include "common/runtime/program.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+
+#include "common/base/check.h"
+
+namespace tributary::runtime {
+namespace {
+
+int64_t read_clock(clockid_t id) {
+  timespec time{};
+  clock_gettime(id, &time);
+  return static_cast<int64_t>(time.tv_sec) * kNanosPerSecond + time.tv_nsec;
+}
+
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+}  // namespace
+
+void start_logging(const std::string& program) {
+  auto logger = spdlog::stderr_logger_mt(program);
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %n: %v");
+  const char* level = std::getenv("TRIBUTARY_LOG");
+  logger->set_level(level == nullptr ? spdlog::level::info : spdlog::level::from_str(level));
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(logger);
+}
+
+void log_info(const std::string& text) { spdlog::info("{}", text); }
+void log_warn(const std::string& text) { spdlog::warn("{}", text); }
+void log_error(const std::string& text) { spdlog::error("{}", text); }
+
+void block_stop_signals() {
+  const sigset_t set = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+bool wait_for_stop(int timeout_ms) {
+  const sigset_t set = stop_signals();
+  if (timeout_ms < 0) {
+    int signal = 0;
+    while (sigwait(&set, &signal) != 0) {
+    }
+    return true;
+  }
+  timespec timeout{timeout_ms / 1000, (timeout_ms % 1000) * 1'000'000L};
+  return sigtimedwait(&set, nullptr, &timeout) > 0;
+}
+
+Instant now() { return {read_clock(CLOCK_REALTIME), read_clock(CLOCK_MONOTONIC)}; }
+
+uint64_t random_bits() {
+  uint64_t bits = 0;
+  ssize_t got = 0;
+  do {
+    got = getrandom(&bits, sizeof bits, 0);
+  } while (got < 0 && errno == EINTR);
+  CHECK(got == sizeof bits);
+  return bits;
+}
+
+}  // namespace tributary::runtime

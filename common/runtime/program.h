@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every program needs around its work: logging, signals, clock, randomness, exit codes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/time.h"
+
+namespace tributary::runtime {
+
+inline constexpr const char* kVersion = "0.1.0";
+
+inline constexpr int kExitConfiguration = 2;  // as for a wrong command line
+
+// Sends spdlog to standard error with time, level and the program's name; level from TRIBUTARY_LOG (debug, info, warn,
+// error).
+void start_logging(const std::string& program);
+
+// One line each; safe from every thread. Never pass a secret.
+void log_info(const std::string& text);
+void log_warn(const std::string& text);
+void log_error(const std::string& text);
+
+// Blocks SIGTERM and SIGINT in this thread and those started later; ignores SIGPIPE. Call first in main.
+void block_stop_signals();
+// Waits until one of them comes, or timeout_ms pass (-1: for ever). True: one came.
+bool wait_for_stop(int timeout_ms = -1);
+
+Instant now();
+uint64_t random_bits();  // 64 bits of the operating system's randomness
+
+}  // namespace tributary::runtime

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The same statistics over readings that are floats, for microcontrollers: less memory, the same encoded bytes.
+#include "common/stats/summary_inl.h"
+
+namespace tributary::stats {
+
+template class Accumulator<float>;
+template class BasicNumeric<float>;
+template class BasicSummary<float>;
+
+}  // namespace tributary::stats

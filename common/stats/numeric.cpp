@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// numeric over readings that are doubles.
+#include "common/stats/numeric.h"
+
+#include "common/stats/numeric_inl.h"
+
+namespace tributary::stats {
+
+template class Accumulator<double>;
+template class BasicNumeric<double>;
+
+}  // namespace tributary::stats

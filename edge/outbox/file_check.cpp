@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// A walk over an LMDB file that believes nothing: see file_check.h. Numbers are the machine's own, as LMDB writes them.
+#include "edge/outbox/file_check.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tributary::edge {
+namespace {
+
+using Word = size_t;  // LMDB's page numbers and counts
+constexpr size_t kWord = sizeof(Word);
+constexpr size_t kHeaderBytes = kWord + 8;
+constexpr uint32_t kMagic = 0xBEEFC0DE;
+constexpr uint32_t kVersion = 1;
+constexpr uint16_t kBranch = 0x01, kLeaf = 0x02, kOverflow = 0x04, kMeta = 0x08;
+constexpr uint16_t kBigData = 0x01, kSubData = 0x02;
+constexpr size_t kNodeBytes = 8;
+constexpr size_t kKeyBytesMax = 511;
+constexpr int kDepthMax = 32;
+constexpr Word kNoRoot = ~Word{0};
+constexpr size_t kTreeBytes = 8 + 5 * kWord;
+
+template <class T>
+T load(const uint8_t* at) {
+  T value;
+  std::memcpy(&value, at, sizeof value);
+  return value;
+}
+
+constexpr uint16_t kIntegerKey = 0x08;  // the one flag the list of free pages has; other tables of ours have none
+
+struct Tree {
+  uint32_t pad = 0;
+  uint16_t flags = 0, depth = 0;
+  Word entries = 0, root = 0;
+};
+
+Tree load_tree(const uint8_t* at) {
+  return {load<uint32_t>(at), load<uint16_t>(at + 4), load<uint16_t>(at + 6), load<Word>(at + 8 + 3 * kWord),
+          load<Word>(at + 8 + 4 * kWord)};
+}
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  ~FileDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+class Walk {
+ public:
+  Walk(const uint8_t* file, size_t size) : file_(file), size_(size) {}
+
+  // Empty if all is well, else what is not.
+  std::string run() {
+    if (!read_meta()) return error_;
+    seen_.assign(last_page_ + 1, false);
+    seen_[0] = seen_[1] = true;
+    std::vector<Word> free_pages;
+    if (!walk_tree(free_, true, &free_pages) || !walk_tree(main_, false, nullptr)) return error_;
+    for (Word page : free_pages) {
+      if (page < 2 || page > last_page_ || seen_[page]) return "page " + std::to_string(page) + " is free and in use";
+      seen_[page] = true;
+    }
+    return {};
+  }
+
+ private:
+  bool fail(const std::string& what) {
+    error_ = what;
+    return false;
+  }
+
+  bool read_meta() {
+    if (size_ < 2 * 4096) return fail("cut to " + std::to_string(size_) + " bytes");
+    const size_t meta_at = kHeaderBytes;
+    page_bytes_ = load<uint32_t>(file_ + meta_at + 8 + 2 * kWord);  // the pad of the free tree of meta 0
+    if (page_bytes_ < 256 || page_bytes_ > 65536 || (page_bytes_ & (page_bytes_ - 1)) != 0) {
+      return fail("page size " + std::to_string(page_bytes_));
+    }
+    if (size_ < 2 * page_bytes_) return fail("cut to " + std::to_string(size_) + " bytes");
+    Word txn[2] = {};
+    for (size_t i = 0; i < 2; ++i) {
+      const uint8_t* page = file_ + i * page_bytes_;
+      const uint8_t* meta = page + meta_at;
+      if (load<Word>(page) != i || (load<uint16_t>(page + kWord + 2)) != kMeta || load<uint32_t>(meta) != kMagic ||
+          load<uint32_t>(meta + 4) != kVersion || load_tree(meta + 8 + 2 * kWord).pad != page_bytes_) {
+        return fail("meta page " + std::to_string(i) + " is not one");
+      }
+      txn[i] = load<Word>(meta + 8 + 2 * kWord + 2 * kTreeBytes + kWord);
+      // Transactions use the two pages in turn.
+      if (txn[i] != 0 && (txn[i] & 1) != i) return fail("meta page " + std::to_string(i) + " has a wrong transaction");
+    }
+    const Word between = txn[0] > txn[1] ? txn[0] - txn[1] : txn[1] - txn[0];
+    if (between > 1) return fail("meta pages are " + std::to_string(between) + " transactions apart");
+    const uint8_t* meta = file_ + (txn[1] > txn[0] ? page_bytes_ : 0) + meta_at + 8 + 2 * kWord;
+    free_ = load_tree(meta);
+    main_ = load_tree(meta + kTreeBytes);
+    last_page_ = load<Word>(meta + 2 * kTreeBytes);
+    if (last_page_ < 1 || last_page_ >= size_ / page_bytes_) {
+      return fail("cut: " + std::to_string(size_ / page_bytes_) + " pages found, " + std::to_string(last_page_) +
+                  " and more expected");
+    }
+    return true;
+  }
+
+  bool walk_tree(const Tree& tree, bool is_free_list, std::vector<Word>* free_pages) {
+    Word entries = 0;
+    if (tree.flags != (is_free_list ? kIntegerKey : 0)) return fail("a table with unknown flags");
+    if (tree.depth > kDepthMax || (tree.root == kNoRoot) != (tree.depth == 0))
+      return fail("a table of impossible depth");
+    if (tree.root != kNoRoot) {
+      std::string before;
+      if (!walk_page(tree.root, tree.depth - 1, is_free_list, free_pages, entries, before)) return false;
+    }
+    if (entries != tree.entries) {
+      return fail(std::to_string(entries) + " entries found, " + std::to_string(tree.entries) + " expected");
+    }
+    return true;
+  }
+
+  bool take(Word page) {
+    if (page < 2 || page > last_page_ || seen_[page]) return fail("page " + std::to_string(page) + " is misplaced");
+    seen_[page] = true;
+    if (load<Word>(file_ + page * page_bytes_) != page) return fail("page " + std::to_string(page) + " is not itself");
+    return true;
+  }
+
+  // height: how many pages lie between this one and the leaves.
+  bool walk_page(Word number, int height, bool is_free_list, std::vector<Word>* free_pages, Word& entries,
+                 std::string& before) {
+    if (!take(number)) return false;
+    const uint8_t* page = file_ + number * page_bytes_;
+    const auto bad = [&](const char* what) { return fail("page " + std::to_string(number) + ": " + what); };
+    const uint16_t kind = load<uint16_t>(page + kWord + 2);
+    const size_t lower = load<uint16_t>(page + kWord + 4), upper = load<uint16_t>(page + kWord + 6);
+    if (kind != (height > 0 ? kBranch : kLeaf)) return bad("not the branch or leaf that it should be");
+    if (lower < kHeaderBytes || lower > upper || upper > page_bytes_ || lower % 2 != 0) return bad("bad bounds");
+    const size_t keys = (lower - kHeaderBytes) / 2;
+    if (!nodes_fill(page, keys, kind == kBranch, upper)) return bad("nodes that overlap or leave gaps");
+    if (keys == 0 || (kind == kBranch && keys < 2)) return bad("too few keys");
+    for (size_t i = 0; i < keys; ++i) {
+      const size_t at = load<uint16_t>(page + kHeaderBytes + 2 * i);
+      const uint8_t* node = page + at;
+      const uint16_t flags = load<uint16_t>(node + 4);
+      const size_t key_bytes = load<uint16_t>(node + 6);
+      const size_t low = load<uint16_t>(node), high = load<uint16_t>(node + 2);
+      if (key_bytes > kKeyBytesMax) return bad("a key too long");
+      if (kind == kBranch) {
+        Word child = low | high << 16;
+        if constexpr (kWord > 4) child |= static_cast<Word>(flags) << 32;
+        // The first key of a branch is not used; the others must not lie below what came before them.
+        if (i > 0 && !is_free_list && !ascends(before, node + kNodeBytes, key_bytes, true))
+          return bad("keys out of order");
+        if (!walk_page(child, height - 1, is_free_list, free_pages, entries, before)) return false;
+        continue;
+      }
+      const std::string_view key(reinterpret_cast<const char*>(node + kNodeBytes), key_bytes);
+      if (key_bytes == 0) return bad("an empty key");
+      if (!is_free_list) {
+        if (entries > 0 && !ascends(before, node + kNodeBytes, key_bytes, false)) return bad("keys out of order");
+        before = key;
+      }
+      ++entries;
+      const size_t value_bytes = low | high << 16;
+      const uint8_t* value = node + kNodeBytes + key_bytes;
+      if ((flags & ~(kBigData | kSubData)) != 0) return bad("an unknown kind of node");
+      if ((flags & kBigData) != 0) {
+        value = overflow(load<Word>(value), value_bytes);
+        if (value == nullptr) return false;
+      }
+      if ((flags & kSubData) != 0) {
+        if (value_bytes != kTreeBytes || free_pages != nullptr || depth_of_tables_ > 0) return bad("a bad table");
+        ++depth_of_tables_;
+        const bool sound = walk_tree(load_tree(value), false, nullptr);
+        --depth_of_tables_;
+        if (!sound) return false;
+      }
+      if (free_pages != nullptr && !collect(value, value_bytes, *free_pages)) return bad("a bad list of free pages");
+    }
+    return true;
+  }
+
+  // LMDB keeps the nodes of a page side by side from upper to its end; moving them otherwise would destroy memory.
+  bool nodes_fill(const uint8_t* page, size_t keys, bool branch, size_t upper) {
+    spans_.clear();
+    for (size_t i = 0; i < keys; ++i) {
+      const size_t at = load<uint16_t>(page + kHeaderBytes + 2 * i);
+      if (at < upper || at % 2 != 0 || at + kNodeBytes > page_bytes_) return false;
+      size_t bytes = kNodeBytes + load<uint16_t>(page + at + 6);
+      if (!branch) {
+        const bool big = (load<uint16_t>(page + at + 4) & kBigData) != 0;
+        bytes += big ? kWord : load<uint16_t>(page + at) | static_cast<size_t>(load<uint16_t>(page + at + 2)) << 16;
+      }
+      spans_.emplace_back(at, bytes + bytes % 2);
+    }
+    std::sort(spans_.begin(), spans_.end());
+    size_t next = upper;
+    for (const auto& [at, bytes] : spans_) {
+      if (at != next) return false;
+      next += bytes;
+    }
+    return next == page_bytes_;
+  }
+
+  // Not below before, or above it.
+  static bool ascends(std::string_view before, const uint8_t* key, size_t bytes, bool or_equal) {
+    const int order = std::string_view(reinterpret_cast<const char*>(key), bytes).compare(before);
+    return order > 0 || (or_equal && order == 0);
+  }
+
+  const uint8_t* overflow(Word number, size_t value_bytes) {
+    if (!take(number)) return nullptr;
+    const uint8_t* page = file_ + number * page_bytes_;
+    const size_t pages = load<uint32_t>(page + kWord + 4);
+    if ((load<uint16_t>(page + kWord + 2)) != kOverflow || pages == 0 || pages > last_page_ - number + 1 ||
+        pages != (kHeaderBytes - 1 + value_bytes) / page_bytes_ + 1) {
+      fail("page " + std::to_string(number) + " is not the overflow of its value");
+      return nullptr;
+    }
+    for (Word i = 1; i < pages; ++i) {
+      if (seen_[number + i]) {
+        fail("page " + std::to_string(number + i) + " is misplaced");
+        return nullptr;
+      }
+      seen_[number + i] = true;
+    }
+    return page + kHeaderBytes;
+  }
+
+  static bool collect(const uint8_t* value, size_t bytes, std::vector<Word>& free_pages) {
+    if (bytes < kWord || bytes % kWord != 0) return false;
+    const Word count = load<Word>(value);
+    if (count >= bytes / kWord) return false;
+    Word before = kNoRoot;
+    for (Word i = 1; i <= count; ++i) {
+      const Word page = load<Word>(value + i * kWord);
+      if (page >= before) return false;
+      before = page;
+      free_pages.push_back(page);
+    }
+    return true;
+  }
+
+  const uint8_t* file_;
+  size_t size_;
+  size_t page_bytes_ = 0;
+  Tree free_, main_;
+  Word last_page_ = 0;
+  int depth_of_tables_ = 0;
+  std::vector<bool> seen_;
+  std::vector<std::pair<size_t, size_t>> spans_;
+  std::string error_;
+};
+
+}  // namespace
+
+Status check_lmdb_file(const std::string& folder) {
+  const std::string path = folder + "/data.mdb";
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    if (errno == ENOENT) return {};
+    return Error{ErrorCode::kIo, "cannot open " + path + ": " + std::strerror(errno)};
+  }
+  // What another process is writing would look damaged.
+  const std::string lock_path = folder + "/owner.lock";
+  FileDescriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (lock.get() < 0) return Error{ErrorCode::kIo, "cannot open " + lock_path + ": " + std::strerror(errno)};
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Error{ErrorCode::kBusy, folder + " is held by another process"};
+  }
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0)
+    return Error{ErrorCode::kIo, "cannot read " + path + ": " + std::strerror(errno)};
+  if (info.st_size == 0) return {};
+  const auto size = static_cast<size_t>(info.st_size);
+  void* map = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+  if (map == MAP_FAILED) return Error{ErrorCode::kIo, "cannot map " + path + ": " + std::strerror(errno)};
+  const std::string found = Walk(static_cast<const uint8_t*>(map), size).run();
+  ::munmap(map, size);
+  if (!found.empty()) return Error{ErrorCode::kCorrupt, path + ": " + found};
+  return {};
+}
+
+}  // namespace tributary::edge

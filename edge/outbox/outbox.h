@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Outbox: everything the edge keeps on disk, in one LMDB environment of a fixed size: checkpointed windows, waiting
+// partials (closed, without a number, may be merged) and flight (numbered, immutable until acknowledged).
+//
+// What holds after every commit, hence after every kill:
+//   - a window is in the checkpoint, in waiting or in flight, never in two of them;
+//   - the bytes of one (epoch, seq) never change, and go away only by an acknowledgement;
+//   - next seq − oldest unacknowledged seq stays within kSpanMax, flight below kFlightBytesMax; seqs beyond kSpanMax
+//   are
+//     given only when the flight of all older epochs is acknowledged;
+//   - partials born in this epoch never merge with inherited ones.
+// The format is edge/outbox/FORMAT.md. Not thread-safe.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/ledger/sender.h"
+#include "common/reading/series.h"
+#include "common/runtime/result.h"
+#include "common/stats/summary.h"
+#include "common/store/env.h"
+#include "edge/outbox/records.h"
+
+namespace tributary::edge {
+
+// Where a test may kill the process: just before a commit, and just after it.
+enum class CommitPoint { kBefore, kAfter };
+using CommitHook = std::function<void(CommitPoint)>;
+
+struct OutboxConfig {
+  std::string tenant, gateway;
+  std::string folder;
+  uint64_t budget_bytes = 64ULL << 20;
+  bool sync = true;
+  std::array<uint8_t, 16> machine_id{};
+  CommitHook commit_hook;  // tests only
+};
+
+inline constexpr uint64_t kBudgetBytesMin = 4ULL << 20;
+
+// What an earlier run knew of a series. identity is empty where it could not be read back.
+struct StoredSeries {
+  uint32_t id = 0;
+  MetricKind kind = MetricKind::kGauge;
+  std::string identity;
+  std::optional<PreviousValue> previous;
+};
+
+// The flight of one epoch.
+struct FlightEpoch {
+  uint32_t index = 0;
+  uint64_t epoch = 0;
+  ledger::SendWindow window{1};
+  std::map<uint64_t, int64_t> start_ns;  // seq → item_start_ns, of all that is not acknowledged
+};
+
+struct WaitingCount {
+  uint64_t partials = 0, bytes = 0;
+};
+
+struct OutboxRecovery {
+  bool fresh = false, moved_aside = false, clean_stop = false;
+  std::string moved_to;
+  uint64_t inherited_partials = 0, flight_items = 0;
+  std::optional<wire::Gap> gap;
+};
+
+class Outbox {
+ public:
+  // One write transaction being filled. Lives during the call of fill only.
+  class Batch {
+   public:
+    // Cumulative counters and times; epoch and seqs are the outbox's own affair.
+    Meta& meta();
+    void put_series(uint32_t id, MetricKind kind, std::string_view identity);
+    void put_previous(uint32_t series, const PreviousValue& previous);
+    void put_checkpoint(const CheckpointKey& key, CheckpointForm form, Bytes content);
+    void erase_checkpoint(const CheckpointKey& key);
+    // A closed window of this epoch: merges into its waiting partial, is frozen at once where there is room, or waits.
+    void add_closed(uint32_t series, WidthS width_s, int64_t start_s, Bytes summary);
+    size_t bytes() const;  // about what this transaction has written
+
+   private:
+    friend class Outbox;
+    struct Plan;
+    Batch(Outbox& outbox, store::Txn& txn, Plan& plan) : outbox_(outbox), txn_(txn), plan_(plan) {}
+    Outbox& outbox_;
+    store::Txn& txn_;
+    Plan& plan_;
+  };
+
+  // Opens or makes the outbox, recovers what a predecessor left, and begins a new epoch. Errors: kMismatch, kBusy, kIo,
+  // kFull, kUnsupported (written by a newer version). A corrupt one is moved aside.
+  static Result<std::unique_ptr<Outbox>> open(const OutboxConfig& config, const std::function<uint64_t()>& random,
+                                              Instant now);
+
+  const OutboxRecovery& recovery() const { return recovery_; }
+  std::vector<StoredSeries> take_series() { return std::move(series_); }
+  const Meta& meta() const { return meta_; }
+
+  // One transaction: erases what was acknowledged, does what fill says, freezes the oldest waiting partials while there
+  // is room, writes the counters. Nothing has happened if it fails, but acknowledgements stay remembered. fill must not
+  // change anything but the batch (it may run again).
+  Status write(const std::function<void(Batch&)>& fill);
+
+  // Merges some of the oldest partials of the width that takes most room into the next width; reads at most about
+  // bytes_max. False: there is nothing left to merge.
+  Result<bool> coarsen(size_t bytes_max);
+
+  // Remembers an acknowledgement; the next write erases. How many items it settled.
+  uint64_t acknowledge(const wire::Ack& ack);
+  bool erase_pending() const { return !acknowledged_.empty(); }
+
+  // True if the next write could freeze something that waits.
+  bool can_freeze() const;
+  const std::vector<std::unique_ptr<FlightEpoch>>& flight() const { return flight_; }  // ascending; the last is current
+  FlightEpoch& current() { return *flight_.back(); }
+  const FlightEpoch& current() const { return *flight_.back(); }
+  uint64_t flight_items() const;
+  uint64_t flight_bytes() const;
+  uint64_t waiting_partials() const;
+  const std::map<WidthS, WaitingCount>& waiting() const { return waiting_; }
+  int64_t waiting_min_ns() const { return waiting_min_ns_; }  // INT64_MAX if nothing waits
+  uint64_t coarsened_total() const { return coarsened_total_; }
+
+  // Gives the unacknowledged items of an epoch with consecutive seqs from first on, until visit says false, the seqs
+  // have a hole, or last. nullptr: the item cannot be read back.
+  void read_items(const FlightEpoch& epoch, uint64_t first, uint64_t last,
+                  const std::function<bool(uint64_t seq, const FlightItem* item)>& visit) const;
+
+  uint64_t used_bytes() const { return env_->used_bytes(); }
+  uint64_t budget_bytes() const { return config_.budget_bytes; }
+
+ private:
+  explicit Outbox(OutboxConfig config) : config_(std::move(config)) {}
+
+  // Recovery (recovery.cpp).
+  Status open_tables();
+  Status check_identity(bool& fresh);
+  Status load();
+  Status adopt_checkpoint();
+  Status forget_unused_series();
+  Status begin_epoch(const std::function<uint64_t()>& random, Instant now);
+
+  bool older_flight() const;
+  bool has_room(const Batch::Plan& plan, size_t bytes) const;
+  bool freeze(store::Txn& txn, Batch::Plan& plan, const FlightItem& item);
+  void put_waiting(store::Txn& txn, Batch::Plan& plan, const WaitingKey& key, uint8_t flags, Bytes summary);
+  void freeze_backlog(store::Txn& txn, Batch::Plan& plan);
+  void freeze_waiting(store::Txn& txn, Batch::Plan& plan, std::string_view key, std::string_view value);
+  int64_t find_waiting_min(const store::Txn& txn, const Batch::Plan& plan) const;
+  Status run(const std::function<void(store::Txn&, Batch::Plan&)>& body);
+  void put_sealed(store::Txn& txn, Batch::Plan& plan, store::Table table, const std::string& key,
+                  std::string_view content);
+
+  OutboxConfig config_;
+  std::unique_ptr<store::Env> env_;
+  store::Table meta_table_ = 0, epochs_table_ = 0, series_table_ = 0, previous_table_ = 0, checkpoint_table_ = 0,
+               waiting_table_ = 0, flight_table_ = 0;
+  Meta meta_;
+  std::vector<std::unique_ptr<FlightEpoch>> flight_;
+  std::vector<FlightKey> acknowledged_;
+  std::map<WidthS, WaitingCount> waiting_;
+  int64_t waiting_min_ns_ = std::numeric_limits<int64_t>::max();
+  uint64_t coarsened_total_ = 0;
+  size_t freeze_bytes_ = 64 << 10;  // what a write freezes at most; halved when the map was full
+  OutboxRecovery recovery_;
+  std::vector<StoredSeries> series_;
+  std::unique_ptr<stats::Summary> scratch_ = std::make_unique<stats::Summary>();
+  std::string content_, sealed_;
+  std::vector<uint8_t> summary_bytes_ = std::vector<uint8_t>(stats::kSummaryBytesMax);
+};
+
+// What a transaction will have changed in memory once it is committed.
+struct Outbox::Batch::Plan {
+  struct Frozen {
+    uint64_t seq = 0, bytes = 0;
+    int64_t start_ns = 0;
+  };
+  Meta meta;
+  std::vector<Frozen> frozen;
+  uint64_t frozen_bytes = 0;
+  std::map<WidthS, WaitingCount> waiting;
+  int64_t waiting_min_ns = 0;
+  size_t bytes = 0;
+  uint64_t coarsened = 0;
+};
+
+}  // namespace tributary::edge

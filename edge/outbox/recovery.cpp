@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening the outbox: what a predecessor left is checked and taken over, then a new epoch begins. Every step is a
+// transaction of its own after which the file is a valid outbox of the old epoch, so that a kill between two of them
+// only means that the next start does the rest; the last one makes the new epoch, its opening and its gap at once.
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "edge/outbox/file_check.h"
+#include "edge/outbox/outbox.h"
+
+namespace tributary::edge {
+namespace {
+
+constexpr std::string_view kStateKey = "state";
+constexpr std::string_view kIdentityKey = "identity";
+constexpr size_t kRecoveryBatchBytes = 128 << 10;
+constexpr size_t kRecoveryBatchEntriesMax = 1024;
+constexpr int kRoomAttemptsMax = 1000;
+
+Error corrupt(const std::string& what) { return {ErrorCode::kCorrupt, what}; }
+
+Result<std::string> move_aside(const std::string& folder) {
+  for (int n = 1; n < 100000; ++n) {
+    const std::string target = folder + ".corrupt-" + std::to_string(n);
+    std::error_code error;
+    if (std::filesystem::exists(target, error)) continue;
+    std::filesystem::rename(folder, target, error);
+    if (error) return Error{ErrorCode::kIo, "cannot move " + folder + " to " + target + ": " + error.message()};
+    return target;
+  }
+  return Error{ErrorCode::kIo, "too many folders " + folder + ".corrupt-…; remove those no longer needed"};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config, const std::function<uint64_t()>& random,
+                                             Instant now) {
+  if (config.budget_bytes < kBudgetBytesMin) {
+    return Error{ErrorCode::kInvalid, "a budget of " + std::to_string(config.budget_bytes) +
+                                          " bytes is too small: at least " + std::to_string(kBudgetBytesMin) +
+                                          " are needed"};
+  }
+  std::string moved_to;
+  for (;;) {
+    auto outbox = std::unique_ptr<Outbox>(new Outbox(config));
+    bool fresh = false;
+    Status status = check_lmdb_file(config.folder);
+    if (status) status = outbox->open_tables();
+    if (status) status = outbox->check_identity(fresh);
+    if (status) status = outbox->load();
+    if (!status) {
+      if (status.error().code != ErrorCode::kCorrupt || !moved_to.empty()) return status.error();
+      outbox.reset();
+      auto moved = move_aside(config.folder);
+      if (!moved) return moved.error();
+      moved_to = *moved;
+      continue;
+    }
+    outbox->recovery_.fresh = fresh && moved_to.empty();
+    outbox->recovery_.moved_aside = !moved_to.empty();
+    outbox->recovery_.moved_to = moved_to;
+    if (Status adopted = outbox->adopt_checkpoint(); !adopted) return adopted.error();
+    if (Status forgotten = outbox->forget_unused_series(); !forgotten) return forgotten.error();
+    if (Status begun = outbox->begin_epoch(random, now); !begun) return begun.error();
+    return outbox;
+  }
+}
+
+Status Outbox::open_tables() {
+  auto env = store::Env::open({.path = config_.folder,
+                               .map_bytes = config_.budget_bytes,
+                               .map_bytes_max = config_.budget_bytes,
+                               .tables_max = 8,
+                               .sync = config_.sync,
+                               .readers_max = 8,
+                               .exclusive = true,
+                               .preallocate = true});
+  if (!env) return env.error();
+  env_ = std::move(*env);
+  const std::pair<const char*, store::Table*> tables[] = {
+      {"meta", &meta_table_},         {"epochs", &epochs_table_},         {"series", &series_table_},
+      {"previous", &previous_table_}, {"checkpoint", &checkpoint_table_}, {"waiting", &waiting_table_},
+      {"flight", &flight_table_}};
+  for (const auto& [name, table] : tables) {
+    auto opened = env_->table(name);
+    if (!opened) return opened.error();
+    *table = *opened;
+  }
+  return {};
+}
+
+Status Outbox::check_identity(bool& fresh) {
+  auto txn = env_->read();
+  if (!txn) return txn.error();
+  uint64_t entries = 0;
+  for (store::Table table :
+       {meta_table_, epochs_table_, series_table_, previous_table_, checkpoint_table_, waiting_table_, flight_table_}) {
+    entries += txn->count(table);
+  }
+  fresh = entries == 0;
+  if (fresh) return {};
+  const auto identity_value = txn->get(meta_table_, kIdentityKey);
+  const auto content = identity_value ? unseal(kIdentityKey, *identity_value) : std::nullopt;
+  if (!content || content->size() < 4) return corrupt(config_.folder + ": no identity in it");
+  const uint32_t version = ByteReader(as_bytes(*content)).u32();
+  if (version > kOutboxVersion) {
+    return Error{ErrorCode::kUnsupported, config_.folder + " has format version " + std::to_string(version) +
+                                              ", this program knows up to " + std::to_string(kOutboxVersion)};
+  }
+  const auto identity = decode_identity(*content);
+  if (!identity) return corrupt(config_.folder + ": its identity is not one");
+  if (identity->tenant == config_.tenant && identity->gateway == config_.gateway) return {};
+
+  bool data = txn->count(waiting_table_) > 0 || txn->count(checkpoint_table_) > 0;
+  store::Cursor cursor(*txn, flight_table_);
+  for (bool more = cursor.first(); more && !data; more = cursor.next()) {
+    const auto item_content = unseal(cursor.key(), cursor.value());
+    const auto item = item_content ? decode_item(*item_content) : std::nullopt;
+    data = !item || item->kind == ItemKind::kPartial || item->kind == ItemKind::kLost;
+  }
+  if (data) {
+    return Error{ErrorCode::kMismatch, config_.folder + " holds data of tenant " + identity->tenant + ", gateway " +
+                                           identity->gateway + " that was not sent yet; configured are tenant " +
+                                           config_.tenant + ", gateway " + config_.gateway};
+  }
+  // Nothing of the old identity is left to send: the file begins anew under the other name.
+  { auto done = std::move(*txn); }
+  Status status = env_->write([&](store::Txn& write) {
+    for (store::Table table : {meta_table_, epochs_table_, series_table_, previous_table_, flight_table_}) {
+      write.clear(table);
+    }
+    return true;
+  });
+  fresh = true;
+  return status;
+}
+
+// Reads what memory must know of the file: counters, flight, amounts waiting, series.
+Status Outbox::load() {
+  auto txn = env_->read();
+  if (!txn) return txn.error();
+  const auto state = txn->get(meta_table_, kStateKey);
+  if (!state) return txn->count(meta_table_) == 0 ? Status{} : Status(corrupt(config_.folder + ": no state in it"));
+  const auto content = unseal(kStateKey, *state);
+  const auto meta = content ? decode_meta(*content) : std::nullopt;
+  if (!meta) return corrupt(config_.folder + ": its state record cannot be read");
+  meta_ = *meta;
+
+  store::Cursor epochs(*txn, epochs_table_);
+  for (bool more = epochs.first(); more; more = epochs.next()) {
+    const auto index = decode_index_key(epochs.key());
+    const auto epoch_content = unseal(epochs.key(), epochs.value());
+    const auto epoch = epoch_content ? decode_epoch(*epoch_content) : std::nullopt;
+    if (!index || !epoch) return corrupt(config_.folder + ": the identity of an epoch cannot be read");
+    auto flight = std::make_unique<FlightEpoch>();
+    flight->index = *index;
+    flight->epoch = *epoch;
+    flight_.push_back(std::move(flight));
+  }
+  if (flight_.empty() || flight_.back()->index != meta_.epoch_index) {
+    return corrupt(config_.folder + ": the newest epoch is missing");
+  }
+  std::set<uint32_t> used;
+  store::Cursor items(*txn, flight_table_);
+  auto flight = flight_.begin();
+  std::vector<std::pair<uint64_t, uint64_t>> sizes;
+  const auto finish = [&] {
+    const uint64_t next = (*flight)->index == meta_.epoch_index ? meta_.next_seq
+                          : sizes.empty()                       ? 1
+                                                                : sizes.back().first + 1;
+    (*flight)->window = ledger::SendWindow(next);
+    for (const auto& [seq, bytes] : sizes) (*flight)->window.restore(seq, bytes);
+    sizes.clear();
+  };
+  for (bool more = items.first(); more; more = items.next()) {
+    const auto key = FlightKey::decode(items.key());
+    if (!key) return corrupt(config_.folder + ": a key in flight is not one");
+    while (flight != flight_.end() && (*flight)->index != key->epoch_index) {
+      finish();
+      ++flight;
+    }
+    if (flight == flight_.end()) return corrupt(config_.folder + ": flight of an unknown epoch");
+    if (key->epoch_index == meta_.epoch_index && key->seq >= meta_.next_seq) {
+      return corrupt(config_.folder + ": flight beyond the next seq");
+    }
+    const auto item_content = unseal(items.key(), items.value());
+    const auto item = item_content ? decode_item(*item_content) : std::nullopt;
+    if (item && item->kind == ItemKind::kPartial) used.insert(item->series);
+    (*flight)->start_ns[key->seq] = item ? item_start_ns(*item) : kUnknownStart;
+    sizes.emplace_back(key->seq, FlightKey::kBytes + items.value().size());
+    ++recovery_.flight_items;
+  }
+  for (; flight != flight_.end(); ++flight) finish();
+
+  store::Cursor waiting(*txn, waiting_table_);
+  for (bool more = waiting.first(); more; more = waiting.next()) {
+    const auto key = WaitingKey::decode(waiting.key());
+    if (!key || !is_width(key->width_s)) return corrupt(config_.folder + ": a key in waiting is not one");
+    WaitingCount& count = waiting_[key->width_s];
+    count.partials += 1;
+    count.bytes += waiting.value().size();
+    used.insert(key->series);
+  }
+  store::Cursor checkpoint(*txn, checkpoint_table_);
+  for (bool more = checkpoint.first(); more; more = checkpoint.next()) {
+    const auto key = CheckpointKey::decode(checkpoint.key());
+    if (!key || !is_width(key->width_s)) return corrupt(config_.folder + ": a key in the checkpoint is not one");
+    used.insert(key->series);
+  }
+
+  store::Cursor series(*txn, series_table_);
+  for (bool more = series.first(); more; more = series.next()) {
+    const auto index = decode_index_key(series.key());
+    if (!index) return corrupt(config_.folder + ": a key of a series is not one");
+    StoredSeries stored;
+    stored.id = *index;
+    const auto previous_value = txn->get(previous_table_, series.key());
+    const auto previous = previous_value ? unseal(series.key(), *previous_value) : std::nullopt;
+    if (previous) stored.previous = decode_previous(*previous);
+    const auto series_content = unseal(series.key(), series.value());
+    if (series_content && !series_content->empty()) {
+      stored.kind = static_cast<MetricKind>((*series_content)[0]);
+      stored.identity = series_content->substr(1);
+    }
+    // A series without data is forgotten, except for a counter's last value.
+    if (used.count(stored.id) > 0 || (stored.previous && !stored.identity.empty()))
+      series_.push_back(std::move(stored));
+  }
+  return {};
+}
+
+Status Outbox::forget_unused_series() {
+  std::set<uint32_t> kept;
+  for (const StoredSeries& series : series_) kept.insert(series.id);
+  return env_->write([&](store::Txn& txn) {
+    for (store::Table table : {series_table_, previous_table_}) {
+      store::Cursor cursor(txn, table);
+      bool more = cursor.first();
+      while (more) {
+        const auto index = decode_index_key(cursor.key());
+        if (index && kept.count(*index) > 0) {
+          more = cursor.next();
+        } else {
+          cursor.erase();
+          more = cursor.valid();
+        }
+      }
+    }
+    return true;
+  });
+}
+
+// Windows that were open become waiting partials of the epoch that opened them, a bounded number a transaction.
+Status Outbox::adopt_checkpoint() {
+  bool more = false;
+  if (auto txn = env_->read()) more = txn->count(checkpoint_table_) > 0;
+  // Keys of windows far apart touch a page each: the number of entries is what the free reserve must hold.
+  size_t entries_max = std::min(kRecoveryBatchEntriesMax, static_cast<size_t>(config_.budget_bytes >> 16));
+  int attempts = 0;
+  while (more) {
+    if (env_->used_bytes() > config_.budget_bytes / 4 * 3) {
+      auto coarsened = coarsen(kRecoveryBatchBytes);
+      if (!coarsened && coarsened.error().code != ErrorCode::kFull) return coarsened.error();
+      if (coarsened && *coarsened) continue;
+    }
+    bool left = false;
+    Status status = run([&](store::Txn& txn, Batch::Plan& plan) {
+      std::vector<std::pair<std::string, std::string>> entries;
+      size_t bytes = 0;
+      {
+        store::Cursor cursor(txn, checkpoint_table_);
+        for (left = cursor.first(); left; left = cursor.next()) {
+          if (entries.size() >= entries_max || bytes > kRecoveryBatchBytes) break;
+          entries.emplace_back(cursor.key(), cursor.value());
+          bytes += cursor.value().size();
+        }
+      }
+      auto summary = std::make_unique<stats::Summary>();
+      std::vector<uint8_t> encoded(stats::kSummaryBytesMax);
+      for (const auto& [key_bytes, value] : entries) {
+        const auto key = CheckpointKey::decode(key_bytes);
+        const auto content = unseal(key_bytes, value);
+        summary->clear();
+        const bool sound = content && read_checkpoint(*content, *summary);
+        const size_t size = summary->empty() ? 0 : summary->encode(encoded);
+        const WaitingKey target{key->width_s, key->start_s, plan.meta.epoch_index, key->series};
+        if (size > 0 || !sound) {
+          put_waiting(txn, plan, target, sound ? uint8_t{0} : WaitingValue::kLost, Bytes(encoded).first(size));
+        }
+        txn.erase(checkpoint_table_, key_bytes);
+      }
+    });
+    if (!status) {
+      if (status.error().code != ErrorCode::kFull || ++attempts > kRoomAttemptsMax) return status;
+      entries_max = std::max<size_t>(entries_max / 2, 1);
+      auto coarsened = coarsen(kRecoveryBatchBytes >> std::min(attempts, 6));
+      if (!coarsened && coarsened.error().code != ErrorCode::kFull) return coarsened.error();
+      if (coarsened && !*coarsened && entries_max == 1) return status;
+      continue;
+    }
+    more = left;
+  }
+  return {};
+}
+
+Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now) {
+  const Meta before = meta_;
+  uint64_t epoch = 0;
+  const auto taken = [&](uint64_t candidate) {
+    return std::any_of(flight_.begin(), flight_.end(), [&](const auto& other) { return other->epoch == candidate; });
+  };
+  do {
+    epoch = random();
+  } while (epoch == 0 || epoch == before.epoch || taken(epoch));
+  if (before.epoch != 0) {
+    recovery_.clean_stop = before.clean_stop;
+    recovery_.gap =
+        wire::Gap{std::min(before.last_durable_ns, now.wall_ns), std::max(before.last_durable_ns, now.wall_ns),
+                  before.clean_stop ? wire::GapCause::kStopped : wire::GapCause::kCrash};
+  } else if (recovery_.moved_aside) {
+    recovery_.gap = wire::Gap{0, now.wall_ns, wire::GapCause::kOutboxReplaced};
+  }
+  recovery_.inherited_partials = waiting_partials();
+
+  const auto begin = [&](store::Txn& txn, Batch::Plan& plan) {
+    std::string content;
+    encode_identity({config_.tenant, config_.gateway}, content);
+    put_sealed(txn, plan, meta_table_, std::string(kIdentityKey), content);
+    plan.meta.epoch = epoch;
+    plan.meta.epoch_index = before.epoch_index + 1;
+    plan.meta.predecessor = before.epoch;
+    plan.meta.next_seq = 1;
+    plan.meta.clean_stop = false;
+    plan.meta.last_durable_ns = now.wall_ns;
+    encode_epoch(epoch, content);
+    put_sealed(txn, plan, epochs_table_, index_key(plan.meta.epoch_index), content);
+    FlightItem opening;
+    opening.kind = ItemKind::kOpening;
+    opening.opening = {before.epoch, before.epoch == 0 ? 0 : before.next_seq - 1, config_.machine_id,
+                       before.last_durable_ns};
+    freeze(txn, plan, opening);
+    if (recovery_.gap) {
+      FlightItem gap;
+      gap.kind = ItemKind::kGap;
+      gap.gap = *recovery_.gap;
+      freeze(txn, plan, gap);
+    }
+  };
+  // The reserve above the budget's upper mark makes room; if it should not, partials are merged until there is.
+  for (int attempt = 0;; ++attempt) {
+    Status status = run(begin);
+    if (status || status.error().code != ErrorCode::kFull || attempt >= kRoomAttemptsMax) return status;
+    auto coarsened = coarsen(kRecoveryBatchBytes >> std::min(attempt, 5));
+    if (!coarsened && coarsened.error().code != ErrorCode::kFull) return coarsened.error();
+    if (coarsened && !*coarsened) return status;
+  }
+}
+
+}  // namespace tributary::edge

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The main loop and its end.
+#include "edge/run/loop.h"
+
+#include <algorithm>
+
+#include "common/runtime/program.h"
+
+namespace tributary::edge {
+namespace {
+
+constexpr int64_t kMilli = 1'000'000;
+// How often the gateway looks at its windows and timers: with something open or under way, and with nothing.
+constexpr int64_t kBusyTickNs = 100 * kMilli;
+constexpr int64_t kIdleTickNs = 1000 * kMilli;
+constexpr int64_t kRecentNs = 1000 * kMilli;
+
+}  // namespace
+
+void Loop::run(const std::atomic<bool>& stop) {
+  uplink_.start();
+  for (const auto& source : sources_) source->start();
+  while (!stop) {
+    const Instant now = runtime::now();
+    if (drain(now) > 0) {
+      last_message_ns_ = now.mono_ns;
+      tick_due_ns_ = std::min(tick_due_ns_, now.mono_ns + kBusyTickNs);
+    }
+    if (now.mono_ns >= tick_due_ns_) tick(now);
+    uplink_.pump(gateway_, now);
+    const int64_t rest_ns = next_due_ns() - runtime::now().mono_ns;
+    if (rest_ns > 0) waker_.sleep(rest_ns);
+  }
+}
+
+size_t Loop::drain(Instant now) {
+  size_t count = 0;
+  for (const auto& source : sources_) count += source->drain(gateway_, now);
+  return count;
+}
+
+void Loop::tick(Instant now) {
+  const Status status = gateway_.tick(now);
+  const std::string failure = status.ok() ? "" : status.error().message;
+  if (failure != last_failure_) {
+    if (failure.empty()) {
+      runtime::log_info("outbox: writing works again");
+    } else {
+      runtime::log_error("outbox: " + failure +
+                         "; trying again, readings since the last checkpoint are in memory only");
+    }
+    last_failure_ = failure;
+  }
+  tick_due_ns_ = now.mono_ns + kBusyTickNs;
+  if (now.mono_ns - last_message_ns_ < kRecentNs) return;
+  const GatewayStats stats = gateway_.stats();
+  if (stats.disk_full != disk_full_) {
+    disk_full_ = stats.disk_full;
+    uplink_.status_changed();
+  }
+  if (stats.open_windows == 0 && stats.waiting_partials == 0 && stats.flight_items == 0)
+    tick_due_ns_ = now.mono_ns + kIdleTickNs;
+}
+
+int64_t Loop::next_due_ns() const {
+  int64_t due_ns = std::min(tick_due_ns_, uplink_.due_ns());
+  for (const auto& source : sources_) due_ns = std::min(due_ns, source->due_ns());
+  return due_ns;
+}
+
+Status Loop::finish(int send_ms) {
+  for (const auto& source : sources_) source->stop();
+  Instant now = runtime::now();
+  drain(now);
+  (void)gateway_.tick(now).ok();  // close() writes the same again, and says whether that worked
+  const int64_t end_ns = now.mono_ns + send_ms * kMilli;
+  while (now.mono_ns < end_ns && uplink_.ready() && gateway_.stats().flight_items > 0) {
+    uplink_.pump(gateway_, now);
+    waker_.sleep(20 * kMilli);
+    now = runtime::now();
+  }
+  const std::string offline = gateway_.status_json(false, now);
+  Status closed = gateway_.close(now);
+  uplink_.stop(offline, 500);
+  return closed;
+}
+
+}  // namespace tributary::edge

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Source: where readings come from. Receiving may happen on any thread; everything here is called by the main loop.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "common/base/time.h"
+#include "edge/gateway.h"
+
+namespace tributary::edge {
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual void start() = 0;
+  // Hands to the gateway what has arrived or is due; returns how many messages that were.
+  virtual size_t drain(Gateway& gateway, Instant now) = 0;
+  // When drain wants to be called although nobody woke the loop, on the monotonic clock.
+  virtual int64_t due_ns() const = 0;
+  // Nothing arrives after; what has arrived can still be drained.
+  virtual void stop() = 0;
+};
+
+}  // namespace tributary::edge

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// What answers say besides numbers: completeness, catalogue, changes, limits; and that tenants never meet.
+#include <gtest/gtest.h>
+
+#include "tests/cloud/merge/support/scenario.h"
+
+namespace tributary::testing {
+namespace {
+
+constexpr int64_t kNow = 1'700'000'000;
+constexpr int64_t kNowNs = kNow * kNanosPerSecond;
+
+int64_t ns(int64_t time_s) { return time_s * kNanosPerSecond; }
+
+struct Bench {
+  Bench() : state(open_state(state_config(folder.path("state")))), query(query::Query::make({state.get()})) {}
+  void add(log::Record record) {
+    const Status done = state->merge({{state->position(), std::move(record)}});
+    ASSERT_TRUE(done.ok()) << done.error().message;
+  }
+  Part part(const std::string& device, const std::string& metric = "temperature", int64_t start_s = kNow - 30) {
+    return make_part(random, make_series(device, metric), start_s, 10);
+  }
+  query::Completeness completeness(const std::string& metric, query::Range range = {}, int64_t now_ns = kNowNs) {
+    auto answer = query->completeness({.tenant = "demo", .metric = metric, .devices = {}, .labels = {}}, range, now_ns);
+    EXPECT_TRUE(answer.ok());
+    return *answer;
+  }
+  Folder folder;
+  Random random{7};
+  std::unique_ptr<merge::State> state;
+  std::unique_ptr<query::Query> query;
+};
+
+TEST(CompletenessTest, ItIsTheShareOfContributingGatewaysWhoseFrontierHasPassedTheEnd) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1), barn("demo", "barn", 2), cellar("demo", "cellar", 3);
+  for (GatewaySim* gateway : {&attic, &barn, &cellar}) bench.add(gateway->open(kNow - 1000));
+  bench.add(attic.send({bench.part("d1")}, kNow - 10, kNow - 10));
+  bench.add(barn.send({bench.part("d2")}, kNow - 500, kNow - 520));
+  bench.add(cellar.send({bench.part("d3", "power")}, kNow - 5, kNow - 5));  // of another metric
+  const query::Completeness at_520 = bench.completeness("temperature", {std::nullopt, ns(kNow - 520)});
+  EXPECT_EQ(at_520.share, 1);
+  EXPECT_EQ(at_520.expected, 2u);
+  EXPECT_TRUE(at_520.behind.empty());
+  const query::Completeness later = bench.completeness("temperature", {std::nullopt, ns(kNow - 100)});
+  EXPECT_EQ(later.share, 0.5);
+  EXPECT_EQ(later.to_ns, ns(kNow - 520));
+  ASSERT_EQ(later.behind.size(), 1u);
+  EXPECT_EQ(later.behind[0].gateway, "barn");
+  EXPECT_EQ(later.behind[0].state, "silent");
+  EXPECT_EQ(later.behind[0].frontier_ns, ns(kNow - 520));
+  EXPECT_EQ(later.behind[0].last_seen_ns, ns(kNow - 500));
+  // Alive, but behind.
+  EXPECT_EQ(bench.completeness("temperature", {std::nullopt, ns(kNow - 100)}, ns(kNow - 400)).behind[0].state, "late");
+  // Without an end, as far as the foremost has come.
+  EXPECT_EQ(bench.completeness("temperature").share, 0.5);
+  EXPECT_EQ(bench.completeness("power").share, 1);
+  EXPECT_EQ(bench.completeness("").expected, 3u);
+  // Before it was known a gateway owed nothing.
+  EXPECT_EQ(bench.completeness("temperature", {std::nullopt, ns(kNow - 1000)}).expected, 0u);
+  // Retired, it is expected no more.
+  ASSERT_TRUE(bench.state->set_retired("demo", "barn", true).ok());
+  EXPECT_EQ(bench.completeness("temperature").share, 1);
+  EXPECT_EQ(bench.completeness("temperature").expected, 1u);
+  ASSERT_TRUE(bench.state->set_retired("demo", "barn", false).ok());
+  EXPECT_EQ(bench.completeness("temperature").expected, 2u);
+  EXPECT_EQ(bench.state->set_retired("demo", "nobody", true).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(bench.state->set_retired("other", "barn", true).error().code, ErrorCode::kNotFound);
+}
+
+TEST(CompletenessTest, TheFrontierHoldsOnlyOnceEverythingBeforeItIsSettled) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow - 100));
+  bench.add(attic.send({bench.part("d1")}, kNow - 60, kNow - 60));
+  const log::Record missing = attic.send({bench.part("d1")}, kNow - 40);
+  bench.add(attic.send({bench.part("d2")}, kNow - 20, kNow - 20));
+  EXPECT_EQ(bench.completeness("temperature").to_ns, ns(kNow - 60));
+  bench.add(missing);
+  EXPECT_EQ(bench.completeness("temperature").to_ns, ns(kNow - 20));
+}
+
+TEST(CompletenessTest, OfflineGapsLossesAndRejectionsAreNamed) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow - 100));
+  bench.add(attic.send({bench.part("d1"), wire::Gap{ns(kNow - 90), ns(kNow - 80)}, wire::LostAtGateway{}}, kNow - 50,
+                       kNow - 50));
+  log::Record rejected = attic.send({bench.part("d1")}, kNow - 40);
+  rejected.kind = log::RecordKind::kRejected;
+  rejected.reason = "bad_summary";
+  bench.add(rejected);
+  bench.add(
+      make_record(log::RecordKind::kStatus, "demo", "attic", kNow - 39,
+                  R"({"state":"offline","version":"0.1.0","counters":{"rejected":{"future":4,"bad_summary":1}}})"));
+  const query::Completeness answer = bench.completeness("temperature", {ns(kNow - 85), ns(kNow)});
+  ASSERT_EQ(answer.behind.size(), 1u);
+  EXPECT_EQ(answer.behind[0].state, "offline");
+  EXPECT_EQ(answer.gaps.size(), 1u);
+  EXPECT_EQ(answer.lost.size(), 1u);
+  EXPECT_EQ(answer.rejected, (std::map<std::string, uint64_t>{{"bad_summary", 2}, {"future", 4}}));
+  EXPECT_TRUE(bench.completeness("temperature", {ns(kNow - 80), ns(kNow)}).gaps.empty());
+  auto gateways = bench.query->gateways("demo", kNowNs);
+  ASSERT_EQ(gateways->size(), 1u);
+  EXPECT_EQ(gateways->front().state, "offline");
+  EXPECT_EQ(gateways->front().version, "0.1.0");
+  EXPECT_EQ(gateways->front().devices, 1u);
+  EXPECT_EQ(gateways->front().first_seen_ns, ns(kNow - 100));
+}
+
+TEST(CompletenessTest, AHoleInTheLogThatWasSkippedIsNamedInEveryAnswer) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow));
+  EXPECT_EQ(bench.state->skip_to(0, "back", kNowNs).error().code, ErrorCode::kInvalid);
+  ASSERT_TRUE(bench.state->skip_to(500, "trimmed before it was merged", kNowNs).ok());
+  EXPECT_EQ(bench.state->position(), 500u);
+  EXPECT_EQ(bench.query->revision(), 500u);
+  bench.add(attic.send({bench.part("d1")}, kNow));
+  const query::Completeness answer = bench.completeness("temperature");
+  ASSERT_EQ(answer.log_gaps.size(), 1u);
+  EXPECT_EQ(answer.log_gaps[0].from_offset, 1u);
+  EXPECT_EQ(answer.log_gaps[0].to_offset, 500u);
+  EXPECT_EQ(answer.log_gaps[0].cause, "trimmed before it was merged");
+}
+
+TEST(CatalogTest, MetricsAndDevicesAreListedWithTheirLabelsAndGateways) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1), barn("demo", "barn", 2);
+  bench.add(attic.open(kNow));
+  bench.add(barn.open(kNow));
+  Part a = make_part(bench.random, make_series("d1", "temperature", {{"site", "roof"}, {"unit", "°C"}}), kNow - 30, 10);
+  Part b = make_part(bench.random, make_series("d1", "energy", {{"floor", "2"}, {"site", "roof"}, {"unit", "kWh"}}),
+                     kNow - 20, 10);
+  b.series.kind = MetricKind::kCounter;
+  Part c = make_part(bench.random, make_series("d2", "temperature", {{"unit", "°C"}}), kNow - 60, 10);
+  bench.add(attic.send({a, b, c}, kNow));
+  bench.add(barn.send({c}, kNow));
+  auto metrics = bench.query->metrics("demo");
+  ASSERT_EQ(metrics->size(), 2u);
+  EXPECT_EQ((*metrics)[0].name, "energy");
+  EXPECT_EQ((*metrics)[0].kind, MetricKind::kCounter);
+  EXPECT_EQ((*metrics)[0].unit, "kWh");
+  EXPECT_EQ((*metrics)[1].name, "temperature");
+  EXPECT_EQ((*metrics)[1].kind, MetricKind::kGauge);
+  EXPECT_EQ((*metrics)[1].unit, "°C");
+  EXPECT_EQ((*metrics)[1].series, 2u);
+  stats::Summary newest;
+  ASSERT_TRUE(newest.decode(as_bytes(a.summary)));
+  EXPECT_EQ((*metrics)[1].last_seen_ns, newest.numeric().last().time_ns);
+  auto devices = bench.query->devices("demo");
+  ASSERT_EQ(devices->size(), 2u);
+  EXPECT_EQ((*devices)[0].device, "d1");
+  EXPECT_EQ((*devices)[0].labels, (std::vector<Label>{{"site", "roof"}}));
+  EXPECT_EQ((*devices)[0].metrics, (std::vector<std::string>{"energy", "temperature"}));
+  EXPECT_EQ((*devices)[0].gateways, (std::vector<std::string>{"attic"}));
+  EXPECT_EQ((*devices)[1].gateways, (std::vector<std::string>{"attic", "barn"}));
+}
+
+TEST(CatalogTest, TenantsNeverMeet) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow));
+  bench.add(attic.send({bench.part("d1")}, kNow));
+  EXPECT_TRUE(bench.query->known("demo", "temperature"));
+  for (const std::string tenant : {"other", "dem", "demo2", ""}) {
+    EXPECT_FALSE(bench.query->known(tenant, "temperature"));
+    EXPECT_TRUE(bench.query->metrics(tenant)->empty());
+    EXPECT_TRUE(bench.query->devices(tenant)->empty());
+    EXPECT_TRUE(bench.query->gateways(tenant, kNowNs)->empty());
+    const query::Selection selection{.tenant = tenant, .metric = "temperature", .devices = {"d1"}, .labels = {}};
+    EXPECT_TRUE(bench.query->summary(selection, {})->empty());
+    EXPECT_EQ(bench.query->newest(selection, 60).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(bench.query->completeness(selection, {}, kNowNs)->expected, 0u);
+    uint64_t upto = 0;
+    EXPECT_TRUE(bench.query->changes(tenant, 0, 100, &upto)->empty());
+    EXPECT_FALSE(bench.query->row(tenant, make_series("d1", "temperature"), {kNow - 30, 10}).ok());
+  }
+  EXPECT_FALSE(bench.query->known("demo", "temp"));
+  EXPECT_FALSE(bench.query->known("demo", std::string(5000, 'x')));
+  EXPECT_FALSE(bench.query->known("demo", std::string("temperature\0", 12)));
+}
+
+TEST(LimitTest, TooManyRowsAreRefusedWithTheirNumber) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow));
+  std::vector<Item> items;
+  for (int i = 0; i < 50; ++i) items.emplace_back(bench.part("d1", "temperature", kNow - 10 * i));
+  bench.add(attic.send(items, kNow));
+  const query::Selection all{.tenant = "demo", .metric = "temperature", .devices = {}, .labels = {}};
+  int rows = 0;
+  auto sink = [&](const std::string&, const query::Row&, const stats::Summary&) { ++rows; };
+  EXPECT_TRUE(bench.query->series(all, {}, 0, "", 50, sink).ok());
+  EXPECT_EQ(rows, 50);
+  const Status refused = bench.query->series(all, {}, 0, "", 49, sink);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
+  EXPECT_NE(refused.error().message.find("50"), std::string::npos);
+  EXPECT_EQ(rows, 50);
+  const Status odd = bench.query->series(all, {}, 15, "", 1000, sink);
+  ASSERT_FALSE(odd.ok());
+  EXPECT_EQ(odd.error().code, ErrorCode::kInvalid);
+}
+
+TEST(ChangesTest, WholeRevisionsComeInOrderAndWhatIsTooOldIsRefused) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow));
+  for (int i = 0; i < 5; ++i) bench.add(attic.send({bench.part("d1"), bench.part("d2")}, kNow + i));
+  uint64_t upto = 0;
+  auto all = bench.query->changes("demo", 0, 1000, &upto);
+  EXPECT_EQ(upto, 6u);
+  EXPECT_EQ(all->size(), 15u);  // two devices and the fleet, five times
+  auto some = bench.query->changes("demo", 1, 7, &upto);
+  EXPECT_EQ(some->size(), 6u);
+  EXPECT_EQ(upto, 3u);
+  some = bench.query->changes("demo", upto, 1, &upto);
+  EXPECT_EQ(some->size(), 3u);  // a revision is told whole
+  EXPECT_EQ(upto, 4u);
+  EXPECT_EQ(bench.query->changes("demo", 7, 1, &upto).error().code, ErrorCode::kNotFound);
+  // Ten minutes later they are gone.
+  bench.add(attic.send({}, kNow + 1200));
+  EXPECT_EQ(bench.query->changes("demo", 1, 100, &upto).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(bench.query->changes("demo", 6, 100, &upto).ok());
+}
+
+TEST(PartitionsTest, SeveralPartitionsAnswerAsOne) {
+  for (uint64_t seed = 401; seed <= 404; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    Folder folder;
+    std::vector<std::unique_ptr<merge::State>> states;
+    Oracle oracle;
+    std::vector<Scenario> scenarios;
+    for (uint32_t i = 0; i < 3; ++i) {
+      merge::StateConfig config = state_config(folder.path(std::to_string(i)));
+      config.partition = i;
+      states.push_back(open_state(config));
+      scenarios.push_back(make_scenario(seed, {.records = 60 + 30 * i, .wild_widths = true}));
+      for (const auto& [tenant, part] : scenarios.back().oracle.parts()) oracle.add(tenant, part);
+    }
+    auto query = query::Query::make({states[0].get(), states[1].get(), states[2].get()});
+    for (uint32_t i = 0; i < 3; ++i) merge_all(*states[i], scenarios[i].records, 0, random);
+    for (int i = 0; i < 40; ++i) {
+      const query::Selection selection = random_selection(random);
+      const query::Range range = random_range(random, scenarios[0]);
+      ASSERT_TRUE(encoded(*query->summary(selection, range)) == oracle.summary(selection, range));
+      const Oracle::Rows expected = oracle.series(selection, range, 900, "device");
+      Oracle::Rows found;
+      auto sink = [&](const std::string& group, const query::Row& row, const stats::Summary& summary) {
+        found[{group, row.start_s, row.width_s}] = encoded(summary);
+      };
+      ASSERT_TRUE(query->series(selection, range, 900, "device", 1'000'000, sink).ok());
+      ASSERT_TRUE(found == expected);
+    }
+    const uint64_t end = query->revision();
+    uint64_t upto = 0;
+    EXPECT_TRUE(query->changes("demo", end, 100, &upto)->empty());
+    EXPECT_EQ(upto, end);
+    EXPECT_EQ(query->changes("demo", 12345678, 100, &upto).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(
+        query->completeness({.tenant = "demo", .metric = "", .devices = {}, .labels = {}}, {}, 0)->partitions_answered,
+        3u);
+  }
+}
+
+}  // namespace
+}  // namespace tributary::testing

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exact: whatever the widths, the lateness, the duplicates and the range, an answer is the merge of all partials that
+// belong to it, byte for byte, at every instant. The oracle is a list that is gone through.
+#include <gtest/gtest.h>
+
+#include <iostream>
+
+#include "tests/cloud/merge/support/scenario.h"
+
+namespace tributary::testing {
+namespace {
+
+struct Fixture {
+  explicit Fixture(uint64_t seed) : random(seed * 7919 + 1), scenario(make_scenario(seed)) {
+    state = open_state(state_config(folder.path("state")));
+    query = query::Query::make({state.get()});
+  }
+  Folder folder;
+  Random random;
+  Scenario scenario;
+  std::unique_ptr<merge::State> state;
+  std::unique_ptr<query::Query> query;
+
+  // What the oracle knows of the records merged so far.
+  Oracle known() const {
+    Oracle out;
+    for (size_t i = 0; i < scenario.counted_by.size(); ++i) {
+      const auto& [tenant, part] = scenario.oracle.parts()[i];
+      if (scenario.counted_by[i] < state->position()) out.add(tenant, part);
+    }
+    return out;
+  }
+};
+
+std::string describe(const query::Selection& selection, const query::Range& range) {
+  std::string out = selection.tenant + "/" + selection.metric;
+  for (const std::string& device : selection.devices) out += " " + device;
+  for (const Label& label : selection.labels) out += " " + label.key + "=" + label.value;
+  out += " from " + (range.from_ns ? std::to_string(*range.from_ns) : "-");
+  return out + " to " + (range.to_ns ? std::to_string(*range.to_ns) : "-");
+}
+
+void check_summaries(Fixture& fixture, const Oracle& oracle, int count) {
+  for (int i = 0; i < count; ++i) {
+    const query::Selection selection = random_selection(fixture.random);
+    const query::Range range = random_range(fixture.random, fixture.scenario);
+    Result<stats::Summary> answer = fixture.query->summary(selection, range);
+    ASSERT_TRUE(answer.ok());
+    ASSERT_EQ(encoded(*answer) == oracle.summary(selection, range), true) << describe(selection, range);
+  }
+}
+
+void check_series(Fixture& fixture, const Oracle& oracle, int count) {
+  static constexpr WidthS kSteps[] = {0, 30, 60, 120, 900, 1800, 3600, 5400, 7200, 86400, 7 * 86400};
+  static const char* const kBys[] = {"", "device", "site", "unit"};
+  for (int i = 0; i < count; ++i) {
+    const query::Selection selection = random_selection(fixture.random);
+    const query::Range range = random_range(fixture.random, fixture.scenario);
+    const WidthS step_s = kSteps[pick(fixture.random, std::size(kSteps))];
+    const std::string by = kBys[pick(fixture.random, std::size(kBys))];
+    const Oracle::Rows expected = oracle.series(selection, range, step_s, by);
+    Oracle::Rows found;
+    std::tuple<std::string, int64_t, WidthS> last;
+    auto sink = [&](const std::string& group, const query::Row& row, const stats::Summary& summary) {
+      std::tuple<std::string, int64_t, WidthS> key{group, row.start_s, row.width_s};
+      EXPECT_TRUE(found.empty() || last < key) << "rows ascend";
+      last = key;
+      found[key] = encoded(summary);
+    };
+    const Status done = fixture.query->series(selection, range, step_s, by, 1'000'000, sink);
+    ASSERT_TRUE(done.ok()) << done.error().message;
+    ASSERT_EQ(found.size(), expected.size()) << describe(selection, range) << " step " << step_s << " by " << by;
+    ASSERT_TRUE(found == expected) << describe(selection, range) << " step " << step_s << " by " << by;
+  }
+}
+
+TEST(ExactTest, EverySummaryOfARangeIsTheMergeOfItsPartialsAtEveryInstant) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Fixture fixture(seed);
+    while (fixture.state->position() < fixture.scenario.records.size()) {
+      const size_t count = 1 + pick(fixture.random, 60);
+      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_NO_FATAL_FAILURE(check_summaries(fixture, fixture.known(), 12));
+    }
+    ASSERT_NO_FATAL_FAILURE(check_summaries(fixture, fixture.scenario.oracle, 100));
+  }
+}
+
+TEST(ExactTest, EverySeriesIsDisjointInReadingsAndCompleteAtEveryStepAndGrouping) {
+  for (uint64_t seed = 101; seed <= 110; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Fixture fixture(seed);
+    while (fixture.state->position() < fixture.scenario.records.size()) {
+      const size_t count = 1 + pick(fixture.random, 100);
+      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_NO_FATAL_FAILURE(check_series(fixture, fixture.known(), 10));
+    }
+    ASSERT_NO_FATAL_FAILURE(check_series(fixture, fixture.scenario.oracle, 60));
+  }
+}
+
+TEST(ExactTest, EveryChangedRowReadsAsTheMergeOfItsPartials) {
+  for (uint64_t seed = 201; seed <= 206; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Fixture fixture(seed);
+    uint64_t revision = 0;
+    while (fixture.state->position() < fixture.scenario.records.size()) {
+      const size_t count = 1 + pick(fixture.random, 30);
+      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      const Oracle oracle = fixture.known();
+      for (const char* tenant : kTenants) {
+        uint64_t upto = 0;
+        auto changes = fixture.query->changes(tenant, revision, 1'000'000, &upto);
+        if (!changes.ok()) continue;  // the clock leapt by more than is kept
+        EXPECT_EQ(upto, fixture.state->position());
+        for (const query::Change& change : *changes) {
+          EXPECT_GT(change.revision, revision);
+          auto row = fixture.query->row(tenant, change.series, change.row);
+          ASSERT_TRUE(row.ok());
+          stats::Summary expected;
+          for (const auto& [of, part] : oracle.parts()) {
+            if (of != tenant) continue;
+            const bool same = change.series.device.empty() ? part.series.fleet().id() == change.series.id()
+                                                           : part.series.id() == change.series.id();
+            const WidthS width_s = change.row.width_s;
+            const bool base = width_s != kAllTime && width_s < 60;
+            const bool inside = width_s == kAllTime || (part.width_s != kAllTime && part.width_s <= width_s &&
+                                                        window_start_s(part.start_s, width_s) == change.row.start_s &&
+                                                        (!base || part.width_s == width_s));
+            if (same && inside) expected.merge_encoded(as_bytes(part.summary));
+          }
+          ASSERT_TRUE(encoded(*row) == encoded(expected));
+        }
+      }
+      revision = fixture.state->position();
+    }
+  }
+}
+
+TEST(ExactTest, NewestIsTheLastWindowThatHasReadings) {
+  for (uint64_t seed = 301; seed <= 306; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Folder folder;
+    Random random(seed);
+    const Scenario scenario = make_scenario(seed, {.records = 150, .wild_widths = false});
+    auto state = open_state(state_config(folder.path("state")));
+    auto query = query::Query::make({state.get()});
+    merge_all(*state, scenario.records, 0, random);
+    for (int i = 0; i < 60; ++i) {
+      const query::Selection selection = random_selection(random);
+      static constexpr WidthS kWindows[] = {10, 60, 900, 3600, 86400};
+      const WidthS window_s = kWindows[pick(random, std::size(kWindows))];
+      const Oracle::Rows rows = scenario.oracle.series(selection, {}, window_s, "");
+      auto newest = query->newest(selection, window_s);
+      ASSERT_EQ(newest.ok(), !rows.empty());
+      if (rows.empty()) continue;
+      const auto& [key, bytes] = *rows.rbegin();
+      EXPECT_EQ(newest->row.start_s, std::get<1>(key));
+      EXPECT_EQ(newest->row.width_s, window_s);
+      EXPECT_TRUE(encoded(newest->summary) == bytes);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tributary::testing

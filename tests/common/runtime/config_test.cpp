@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Claims about configuration: defaults hold, and every complaint names file, line, what was found and what was
+// expected.
+#include "common/runtime/config.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace tributary::runtime {
+namespace {
+
+Config parse(const std::string& text) {
+  auto config = Config::parse(text, "test.toml");
+  CHECK(config.ok());
+  return *config;
+}
+
+TEST(Config, GivesValuesAndDefaults) {
+  Config config = parse("name = 'a'\n[http]\nport = 8080\nhosts = ['x', 'y']\n[[source]]\npath = 'p'\n");
+  ConfigTable root = config.root();
+  EXPECT_EQ(root.text("name"), "a");
+  EXPECT_EQ(root.text("other", "b"), "b");
+  ConfigTable http = root.table("http");
+  EXPECT_EQ(http.integer("port", 1, 0, 65535), 8080);
+  EXPECT_EQ(http.texts("hosts"), (std::vector<std::string>{"x", "y"}));
+  auto sources = root.tables("source");
+  ASSERT_EQ(sources.size(), 1u);
+  EXPECT_EQ(sources[0].text("path"), "p");
+  EXPECT_TRUE(config.finish().ok());
+}
+
+TEST(Config, NamesLineFoundAndExpected) {
+  Config config = parse("[http]\nport = 'eighty'\nhots = 1\n");
+  ConfigTable http = config.root().table("http");
+  http.integer("port", 1, 0, 65535);
+  Status status = config.finish();
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(
+      status.error().message.find("test.toml:2: found http.port = 'eighty', expected a whole number from 0 to 65535"),
+      std::string::npos)
+      << status.error().message;
+  EXPECT_NE(status.error().message.find("test.toml:3: found unknown key http.hots"), std::string::npos)
+      << status.error().message;
+}
+
+TEST(Config, NamesAMissingKey) {
+  Config config = parse("a = 1\n");
+  config.root().integer("a", 0, 0, 2);
+  config.root().required_text("tenant");
+  Status status = config.finish();
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message.find("no tenant"), std::string::npos) << status.error().message;
+}
+
+TEST(Config, RefusesWhatIsNotToml) {
+  auto config = Config::parse("a = \n", "bad.toml");
+  ASSERT_FALSE(config.ok());
+  EXPECT_NE(config.error().message.find("bad.toml:1"), std::string::npos) << config.error().message;
+}
+
+TEST(Config, ReadsSecretsFromFileAndEnvironmentOnly) {
+  const std::string file = testing::TempDir() + "/secret.txt";
+  std::ofstream(file) << "s3cret\nmore\n";
+  setenv("TRIBUTARY_TEST_SECRET", "other", 1);
+  Config config = parse("password_file = '" + file +
+                        "'\n[b]\npassword_env = 'TRIBUTARY_TEST_SECRET'\n[c]\npassword_file = '/nonexistent'\n");
+  EXPECT_EQ(config.root().secret("password"), "s3cret");
+  EXPECT_EQ(config.root().table("b").secret("password"), "other");
+  EXPECT_EQ(config.root().table("c").secret("password"), "");
+  Status status = config.finish();
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message.find("/nonexistent"), std::string::npos);
+  EXPECT_EQ(status.error().message.find("s3cret"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tributary::runtime

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Claims about the main loop: readings reach the gateway, and it ends inputs first, outbox last.
+#include "edge/run/loop.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "edge/source/mqtt_source.h"
+#include "tests/support/broker.h"
+#include "tests/support/fake_gateway.h"
+
+namespace tributary::edge {
+namespace {
+
+using test::Broker;
+using test::eventually;
+using test::FakeGateway;
+
+// A source that hands over one reading at each drain, and one more after it was stopped: what had arrived by then.
+class CountingSource final : public Source {
+ public:
+  void start() override { started = true; }
+  size_t drain(Gateway& gateway, Instant now) override {
+    if (!started || (stopped && drained_after_stop++ > 0)) return 0;
+    gateway.accept("d", "m", std::nullopt, 1, now);
+    ++drained;
+    due = now.mono_ns + 1'000'000;
+    return 1;
+  }
+  int64_t due_ns() const override { return due; }
+  void stop() override { stopped = true; }
+
+  std::atomic<int> drained{0};
+  int drained_after_stop = 0;
+  int64_t due = 0;
+  bool started = false, stopped = false;
+};
+
+TEST(Loop, DrainsTicksAndEndsInputsFirstAndOutboxLast) {
+  Broker broker;
+  Waker waker;
+  FakeGateway gateway;
+  auto uplink =
+      std::move(Uplink::make({.client = {.url = broker.url()}, .tenant = "t", .gateway = "g"}, "off", waker).value());
+  std::vector<std::unique_ptr<Source>> sources;
+  sources.push_back(std::make_unique<CountingSource>());
+  auto* source = static_cast<CountingSource*>(sources.front().get());
+  Loop loop(gateway, *uplink, sources, waker);
+  std::atomic<bool> stop{false};
+  std::thread runner([&] { loop.run(stop); });
+  EXPECT_TRUE(eventually([&] { return source->drained > 300; }));
+  EXPECT_TRUE(eventually([&] { return uplink->ready(); }));
+  stop = true;
+  waker.wake();
+  runner.join();
+  EXPECT_GE(gateway.ticks, 2);
+  EXPECT_TRUE(loop.finish(2000).ok());
+  EXPECT_TRUE(source->stopped);
+  EXPECT_EQ(source->drained_after_stop, 1);
+  EXPECT_EQ(gateway.readings.size(), static_cast<size_t>(source->drained));
+  EXPECT_TRUE(gateway.closed);
+}
+
+TEST(Loop, WorksWithoutABroker) {
+  Broker broker;
+  broker.kill9();
+  Waker waker;
+  FakeGateway gateway;
+  auto uplink =
+      std::move(Uplink::make({.client = {.url = broker.url()}, .tenant = "t", .gateway = "g"}, "off", waker).value());
+  std::vector<std::unique_ptr<Source>> sources;
+  sources.push_back(std::make_unique<CountingSource>());
+  auto* source = static_cast<CountingSource*>(sources.front().get());
+  Loop loop(gateway, *uplink, sources, waker);
+  std::atomic<bool> stop{false};
+  std::thread runner([&] { loop.run(stop); });
+  EXPECT_TRUE(eventually([&] { return source->drained > 50; }));
+  stop = true;
+  waker.wake();
+  runner.join();
+  EXPECT_TRUE(loop.finish(2000).ok());
+  EXPECT_TRUE(gateway.closed);
+}
+
+}  // namespace
+}  // namespace tributary::edge

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fuzz target: any bytes as what arrives at the bridge over MQTT: the message, also with checksums that fit, and its
+// topic.
+#include "cloud/bridge/inspect.h"
+#include "cloud/bridge/topic.h"
+#include "common/base/check.h"
+#include "tests/fuzz/seal.h"
+
+namespace {
+
+using namespace tributary;
+
+void inspect(Bytes message) {
+  constexpr int64_t kNowNs = 1767225600000000000;
+  static bridge::Inspector inspector(600);
+  bridge::Inspection found = inspector.inspect(message, kNowNs);
+  if (found.fate == bridge::Fate::kMessage || found.fate == bridge::Fate::kRejected) {
+    CHECK(found.header.epoch != 0 && found.header.first_seq != 0);
+  }
+  CHECK((found.fate == bridge::Fate::kMessage) == found.reason.empty());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  Bytes bytes(data, size);
+  inspect(bytes);
+  if (size >= 2 && size < wire::kMessageBytesMax - wire::kHeaderBytes) {
+    inspect(fuzz::seal_message({.epoch = 1, .first_seq = 1u + (data[1] & 1), .count = data[0]}, bytes.subspan(2)));
+  }
+  if (auto topic = bridge::parse_topic(as_text(bytes))) {
+    CHECK(bridge::is_name(topic->tenant) && bridge::is_name(topic->gateway));
+  }
+  return 0;
+}

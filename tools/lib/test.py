@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/test, after the installation: builds and runs every test, stage by stage, and ends with one line of counts."""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LOGS = ROOT / "build/test-logs"
+CORES = os.cpu_count() or 2
+PYTHON = "/usr/bin/python3"
+# What has threads or sockets of its own runs under ThreadSanitizer.
+THREADED = ["mqtt_test", "log_test", "bridge_test", "api_test", "store_test", "runtime_test"]
+BENCHES = {"stats_bench": ["--check"], "merge_bench": ["--check"]}
+
+
+class Report:
+    def __init__(self):
+        self.begin = time.monotonic()
+        self.passed = self.failed = 0
+        self.failures = []
+
+    def say(self, text):
+        print(f"[{time.monotonic() - self.begin:6.0f} s] {text}", flush=True)
+
+    def count(self, what, passed, failed, detail=""):
+        self.passed += passed
+        self.failed += failed
+        self.say(f"{what}: {passed} passed, {failed} failed{detail}")
+        if failed:
+            self.failures.append(what)
+
+
+def run(report, name, command, timeout, environment=None):
+    """Runs to the end or the timeout; (exit code, output). The output is kept in build/test-logs."""
+    log = LOGS / (re.sub(r"[^A-Za-z0-9_.-]+", "-", name) + ".log")
+    with open(log, "w") as out:
+        try:
+            code = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                                  timeout=timeout, env={**os.environ, **(environment or {})}).returncode
+        except subprocess.TimeoutExpired:
+            code = -1
+            out.write(f"\nstopped after {timeout} s\n")
+    text = log.read_text(errors="replace")
+    if code != 0:
+        report.say(f"{name} failed (exit code {code}); the end of {log.relative_to(ROOT)}:")
+        print("\n".join(text.splitlines()[-40:]), flush=True)
+    return code, text
+
+
+def step(report, name, command, timeout=600, environment=None):
+    code, text = run(report, name, command, timeout, environment)
+    report.count(name, int(code == 0), int(code != 0))
+    return code == 0, text
+
+
+def build(report, preset, targets=()):
+    begin = time.monotonic()
+    code, _ = run(report, f"configure-{preset}", ["cmake", "--preset", preset], 300)
+    if code == 0:
+        command = ["cmake", "--build", "--preset", preset]
+        code, _ = run(report, f"build-{preset}", command + (["--target", *targets] if targets else []), 3000)
+    if code != 0:
+        report.count(f"build {preset}", 0, 1)
+        return False
+    report.say(f"built {preset} in {time.monotonic() - begin:.0f} s")
+    return True
+
+
+def ctest(report, preset, only=None, environment=None):
+    command = ["ctest", "--test-dir", f"build/{preset}", "-j", str(CORES), "--output-on-failure", "--no-tests=error"]
+    if only:
+        command += ["-R", only]
+    code, text = run(report, f"ctest-{preset}", command, 2400, environment)
+    found = re.search(r"(\d+) tests failed out of (\d+)", text)
+    took = re.search(r"Total Test time \(real\) = +([0-9.]+)", text)
+    if not found:
+        report.count(f"unit tests, {preset}", 0, 1, " (none ran)")
+        return
+    failed, total = int(found[1]), int(found[2])
+    if code != 0 and failed == 0:
+        failed = 1
+    report.count(f"unit tests, {preset}", total - failed, failed, f" in {took[1] if took else '?'} s")
+
+
+def fuzz(report, seconds):
+    targets = sorted((ROOT / "build/fuzz/bin").glob("fuzz_*"))
+    if not targets:
+        report.count("fuzz", 0, 1, " (no targets)")
+        return
+
+    def one(target):
+        work = ROOT / "build/fuzz/corpus" / target.name
+        work.mkdir(parents=True, exist_ok=True)
+        corpus = ROOT / "tests/fuzz/corpus" / target.name
+        command = [str(target), str(work), *([str(corpus)] if corpus.is_dir() else []), f"-max_total_time={seconds}",
+                   "-timeout=10", "-rss_limit_mb=4096", f"-artifact_prefix={LOGS}/{target.name}-"]
+        code, text = run(report, target.name, command, seconds + 120)
+        runs = re.search(r"Done (\d+) runs", text)
+        return target.name, code == 0, int(runs[1]) if runs else 0
+    with ThreadPoolExecutor(CORES) as pool:
+        results = list(pool.map(one, targets))
+    ran = ", ".join(f"{name} {runs}" for name, _, runs in results)
+    report.count("fuzz", sum(ok for _, ok, _ in results), sum(not ok for _, ok, _ in results), f" (runs: {ran})")
+
+
+def pytest(report, folder, environment=None):
+    code, text = run(report, f"pytest-{folder.replace('/', '-')}",
+                     [PYTHON, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--durations=10", folder], 2700,
+                     {"PYTHONDONTWRITEBYTECODE": "1", **(environment or {})})
+    passed = sum(int(n) for n in re.findall(r"(\d+) passed", text.splitlines()[-1] if text else ""))
+    failed = sum(int(n) for n in re.findall(r"(\d+) (?:failed|error)", text.splitlines()[-1] if text else ""))
+    if code != 0 and failed == 0:
+        failed = 1
+    report.count(f"end to end ({folder})", passed, failed)
+
+
+def format_check(report):
+    files = subprocess.run(["git", "ls-files", "*.h", "*.cpp"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    step(report, "clang-format", ["clang-format-14", "--dry-run", "-Werror", *files])
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/test", description=__doc__)
+    parser.add_argument("--fuzz-seconds", type=int, default=8, help="for each fuzz target (default 8)")
+    parser.add_argument("--only", choices=["style", "unit", "asan", "tsan", "fuzz", "board", "e2e", "bench"],
+                        action="append", help="run only this stage; may be repeated")
+    options = parser.parse_args()
+    wanted = set(options.only or ["style", "unit", "board"])  # the others join as each has been seen green
+    LOGS.mkdir(parents=True, exist_ok=True)
+    report = Report()
+
+    if "style" in wanted:
+        format_check(report)
+        step(report, "layers", [PYTHON, "tools/checks/layers.py"])
+    released = not wanted & {"unit", "e2e", "bench"} or build(report, "release")
+    if "unit" in wanted and released:
+        ctest(report, "release")
+        step(report, "dashboard unit tests", ["npm", "--prefix", "cloud/dashboard", "test"])
+    if "board" in wanted:
+        ok, text = step(report, "cortex-m4", ["boards/cortex-m4/check_size"])
+        for line in text.splitlines():
+            if ok and "bytes" in line:
+                report.say(line)
+    if "e2e" in wanted and released:
+        pytest(report, "tests/e2e")
+    if "bench" in wanted and released:
+        for name, arguments in BENCHES.items():
+            _, text = step(report, name, [f"build/release/bin/{name}", *arguments])
+            for line in re.findall(r"^BENCH .*", text, re.M):
+                report.say(line)
+    if "asan" in wanted and build(report, "asan"):
+        ctest(report, "asan", environment={"TRIBUTARY_TEST_SCALE": "0.1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+                                           "ASAN_OPTIONS": "detect_leaks=1"})
+    if "tsan" in wanted and build(report, "tsan", THREADED):
+        ctest(report, "tsan", environment={"TRIBUTARY_TEST_SCALE": "0.1", "TSAN_OPTIONS": "halt_on_error=1 second_deadlock_stack=1"})
+    if "fuzz" in wanted and build(report, "fuzz"):
+        fuzz(report, options.fuzz_seconds)
+
+    report.say(f"all stages took {time.monotonic() - report.begin:.0f} s" +
+               (f"; failed: {', '.join(report.failures)}" if report.failures else ""))
+    print(f"{report.passed} passed, {report.failed} failed", flush=True)
+    return 1 if report.failed or not report.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
