@@ -26,13 +26,14 @@ namespace tributary::edge {
 struct GatewayConfig {
   std::string tenant;
   std::string gateway;
-  std::string state_dir;                       // the outbox belongs to one (tenant, gateway); another one is refused (kMismatch)
-  uint64_t budget_bytes = 64ULL << 20;         // the whole LMDB file, allocated when made; above 75 % waiting windows are merged
+  std::string state_dir;  // the outbox belongs to one (tenant, gateway); another one is refused (kMismatch)
+  uint64_t budget_bytes =
+      64ULL << 20;  // the whole LMDB file, allocated when made; above 75 % waiting windows are merged
   WidthS base_width_s = 10;
   std::map<std::string, WidthS, std::less<>> base_width_by_metric;
-  std::map<std::string, std::string, std::less<>> unit_by_metric;      // becomes the label unit
+  std::map<std::string, std::string, std::less<>> unit_by_metric;  // becomes the label unit
   std::map<std::string, MetricKind, std::less<>> kind_by_metric;
-  std::vector<Label> labels;                   // added to every series (site, …)
+  std::vector<Label> labels;  // added to every series (site, …)
   int64_t grace_ms = 5000;
   int64_t checkpoint_interval_ms = 1000;
   int64_t max_future_ms = 300'000;
@@ -40,24 +41,24 @@ struct GatewayConfig {
   uint32_t windows_per_series_max = 8;
   int64_t idle_message_interval_ms = 60'000;
   int64_t resend_min_ms = 2000, resend_max_ms = 60'000;
-  bool sync = true;                            // false only in tests
+  bool sync = true;  // false only in tests
   std::array<uint8_t, 16> machine_id{};
 };
 
 // What came back from opening the outbox; one line for the log and /metrics.
 struct RecoveryReport {
-  bool fresh = false;                // no outbox was there
-  bool moved_aside = false;          // one was, and did not open; moved_to says where it went
+  bool fresh = false;        // no outbox was there
+  bool moved_aside = false;  // one was, and did not open; moved_to says where it went
   std::string moved_to;
   bool clean_stop = false;
   uint64_t epoch = 0, predecessor = 0;
-  uint64_t inherited_partials = 0;   // waiting, from checkpoint and outbox
+  uint64_t inherited_partials = 0;  // waiting, from checkpoint and outbox
   uint64_t flight_items = 0;
   std::optional<wire::Gap> gap;
 };
 
 struct GatewayStats {
-  uint64_t accepted_total = 0;       // since the outbox was made, durable with the checkpoint
+  uint64_t accepted_total = 0;                     // since the outbox was made, durable with the checkpoint
   std::map<std::string, uint64_t> rejected_total;  // reason → count, the same
   uint64_t open_windows = 0, series = 0, overflow_series_readings_total = 0;
   uint64_t waiting_partials = 0, flight_items = 0, flight_bytes = 0;
@@ -65,31 +66,36 @@ struct GatewayStats {
   uint64_t used_bytes = 0, budget_bytes = 0;
   uint64_t coarsened_total = 0, acked_total = 0, resent_total = 0, checkpoints_total = 0;
   int64_t frontier_ns = 0, oldest_waiting_ns = 0, last_durable_ns = 0;
-  bool disk_full = false;            // the last write failed for want of space; it is tried again
+  bool disk_full = false;  // the last write failed for want of space; it is tried again
 };
 
 class Gateway {
  public:
-  // Opens or makes the outbox and begins a new epoch (random: 64 random bits a call). Errors: kMismatch (another tenant's or gateway's), kBusy, kIo,
-  // kFull (budget cannot be allocated). A corrupt outbox is moved aside, never deleted, and a new one begins with a gap.
-  static Result<std::unique_ptr<Gateway>> open(const GatewayConfig& config, std::function<uint64_t()> random, Instant now);
+  // Opens or makes the outbox and begins a new epoch (random: 64 random bits a call). Errors: kMismatch (another
+  // tenant's or gateway's), kBusy, kIo, kFull (budget cannot be allocated). A corrupt outbox is moved aside, never
+  // deleted, and a new one begins with a gap.
+  static Result<std::unique_ptr<Gateway>> open(const GatewayConfig& config, std::function<uint64_t()> random,
+                                               Instant now);
   virtual ~Gateway() = default;
 
   virtual const RecoveryReport& recovery() const = 0;
 
   // One reading. Checks name, value and time; whatever is refused is counted by reason. A metric of kind counter gives
-  // cumulative values: the increase since the last one is what is added. time_ns: event time, or nothing (arrival time).
-  // False if refused.
-  virtual bool accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value, Instant now) = 0;
+  // cumulative values: the increase since the last one is what is added. time_ns: event time, or nothing (arrival
+  // time). False if refused.
+  virtual bool accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
+                      Instant now) = 0;
   // Counts what a source refused before it became a reading (reason as in reading::to_string).
   virtual void count_rejected(std::string_view reason, uint64_t count) = 0;
 
-  // Closes what is due, checkpoints what changed, coarsens above the budget, freezes while the span and the flight allow.
-  // Call at least every 100 ms, and after a batch of readings. Errors are kept in stats().disk_full and tried again.
+  // Closes what is due, checkpoints what changed, coarsens above the budget, freezes while the span and the flight
+  // allow. Call at least every 100 ms, and after a batch of readings. Errors are kept in stats().disk_full and tried
+  // again.
   virtual Status tick(Instant now) = 0;
 
-  // The next message to publish on …/partials, or nothing: new flight, resends that are due, the idle message. The bytes live
-  // until the next call. Nothing but older epochs' flight goes before the opening is acknowledged. Live windows first.
+  // The next message to publish on …/partials, or nothing: new flight, resends that are due, the idle message. The
+  // bytes live until the next call. Nothing but older epochs' flight goes before the opening is acknowledged. Live
+  // windows first.
   virtual std::optional<Bytes> next_message(Instant now) = 0;
   // Publishing failed before it left (not connected, window full): the message given last is due again at once.
   virtual void message_not_sent() = 0;
