@@ -46,7 +46,7 @@ class Txn {
   // Writes throw StoreFull (map) or StoreFailure, both caught by Env::write; never call them outside of it.
   void put(Table table, std::string_view key, std::string_view value);
   void append(Table table, std::string_view key,
-              std::string_view value);            // REQUIRES: key greater than all in the table
+              std::string_view value);  // REQUIRES: key greater than all in the table
   // Writes only where nothing is: the value that is there already, or nothing if it was written.
   std::optional<std::string_view> insert(Table table, std::string_view key, std::string_view value);
   bool erase(Table table, std::string_view key);  // false: was not there
