@@ -173,6 +173,16 @@ TEST(EdgeConfig, EveryComplaintNamesItsLine) {
   }
 }
 
+TEST(EdgeConfig, NamesAreThoseThatTheBridgeTakes) {
+  for (const char* name : {"-attic", ".attic", "_attic", "attic/1", "+", "the attic"}) {
+    EXPECT_NE(complaint("tenant = \"demo\"\ngateway = \"" + std::string(name) +
+                        "\"\n[uplink]\nurl = \"tcp://127.0.0.1:1883\"\n")
+                  .find("found \"" + std::string(name) + "\", expected 1 to 64 letters"),
+              std::string::npos)
+        << name;
+  }
+}
+
 TEST(EdgeConfig, WhatIsMissingIsNamed) {
   const std::string found = complaint("gateway = \"g\"\n");
   EXPECT_NE(found.find("tenant"), std::string::npos) << found;
