@@ -175,11 +175,10 @@ TEST(EdgeConfig, EveryComplaintNamesItsLine) {
 
 TEST(EdgeConfig, NamesAreThoseThatTheBridgeTakes) {
   for (const char* name : {"-attic", ".attic", "_attic", "attic/1", "+", "the attic"}) {
-    EXPECT_NE(complaint("tenant = \"demo\"\ngateway = \"" + std::string(name) +
-                        "\"\n[uplink]\nurl = \"tcp://127.0.0.1:1883\"\n")
-                  .find("found \"" + std::string(name) + "\", expected 1 to 64 letters"),
-              std::string::npos)
-        << name;
+    const std::string found =
+        complaint("tenant = \"demo\"\ngateway = \"" + std::string(name) + "\"\n[uplink]\nurl = \"tcp://h\"\n");
+    EXPECT_NE(found.find("edge.toml:2: "), std::string::npos) << found;
+    EXPECT_NE(found.find("a letter or digit first"), std::string::npos) << found;
   }
 }
 
