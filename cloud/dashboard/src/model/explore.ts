@@ -17,7 +17,7 @@ import {
   type StreamEvent,
   type Summary,
 } from '../api';
-import {selectionQuery, type View} from '../address';
+import {exploreKey, selectionQuery, type View} from '../address';
 import {type CompletenessWords, describe, type CoarseNote} from '../completeness';
 import {decimalsFor} from '../format';
 import {Live, type LiveState} from '../live';
@@ -54,6 +54,8 @@ export class ExploreModel {
   raised: string | null = null;
   waiting = 0; // windows that came while nothing may shift
   holding = false;
+  active = false;
+  private stale = false;
   revision = 0; // counts changes of the data: a picture is drawn anew if it differs
 
   onChange: () => void = () => {};
@@ -117,18 +119,27 @@ export class ExploreModel {
   }
 
   setView(view: View): void {
-    const before = JSON.stringify(this.view);
+    const before = exploreKey(this.view);
     this.view = view;
-    if (JSON.stringify(view) === before) return;
-    const sameData =
-      this.answer !== null &&
-      JSON.stringify({...view, show: null, y: 0}) ===
-        JSON.stringify({...(JSON.parse(before) as View), show: null, y: 0});
-    if (sameData) {
-      this.changed();
-      return;
+    if (exploreKey(view) !== before) this.stale = true;
+    if (this.active && this.stale) void this.load();
+    else this.changed();
+  }
+
+  // Only the view that is seen asks and follows; the others keep what they had.
+  setActive(on: boolean): void {
+    if (this.active === on) return;
+    this.active = on;
+    if (on) void this.load();
+    else {
+      this.stop();
+      this.loading = false;
+      this.rowsTimer = 0;
+      this.figuresTimer = 0;
+      this.cursor = null;
+      this.holding = false;
+      this.liveState = 'connecting';
     }
-    void this.load();
   }
 
   setWidth(px: number): void {
@@ -240,6 +251,7 @@ export class ExploreModel {
 
   async load(): Promise<void> {
     this.abort?.abort();
+    this.stale = false;
     clearTimeout(this.retryTimer);
     const control = new AbortController();
     this.abort = control;
@@ -286,7 +298,7 @@ export class ExploreModel {
       this.waiting = 0;
       this.dirty = null;
       this.changed();
-      this.live.follow(metric);
+      if (this.active) this.live.follow(`metric=${encodeURIComponent(metric)}`);
       this.dirtyGroups = new Set(data.map((s) => s.name));
       await this.loadGroups(control.signal);
     } catch (error) {
@@ -428,7 +440,7 @@ export class ExploreModel {
   }
 
   private onSecond(): void {
-    if (document.hidden) return;
+    if (document.hidden || !this.active) return;
     if (Date.now() - this.lastCatalogue > kCatalogueGapMs && this.ready && !this.error) void this.reloadCatalogue();
     const answer = this.answer;
     if (answer?.live && !this.holding && !this.loading && this.error === null) {
