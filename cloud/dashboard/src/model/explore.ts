@@ -88,7 +88,9 @@ export class ExploreModel {
   }
 
   metric(): string {
-    if (this.view.metric) return this.view.metric;
+    return this.view.metric || this.firstMetric();
+  }
+  firstMetric(): string {
     return (this.metrics.find((m) => m.name === 'temperature') ?? this.metrics[0])?.name ?? '';
   }
   unit(): string {
