@@ -166,6 +166,28 @@ export function summarize(rows: FleetRow[], nowMs: number): FleetSummary {
   return {expected, counts, share: expected ? passed / expected : 1, completeTo: Number.isFinite(least) ? least : NaN};
 }
 
+export interface SiteLine {
+  site: string;
+  states: FleetState[];
+}
+
+// Sites by name, gateways by name; those without a site come last.
+export function siteLines(rows: FleetRow[]): SiteLine[] {
+  const sites = new Map<string, FleetRow[]>();
+  for (const row of rows) {
+    if (row.state === 'retired') continue;
+    const line = sites.get(row.site);
+    if (line) line.push(row);
+    else sites.set(row.site, [row]);
+  }
+  return [...sites]
+    .sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1))
+    .map(([site, own]) => ({
+      site: site || (sites.size > 1 ? 'no site' : ''),
+      states: own.sort((a, b) => (a.name < b.name ? -1 : 1)).map((row) => row.state),
+    }));
+}
+
 // Which rows of a fixed height are seen: the first, and one past the last, with some to spare on both sides.
 export function visibleRows(
   count: number,

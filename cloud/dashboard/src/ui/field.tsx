@@ -2,7 +2,7 @@
 // The field: one cell a gateway, a line a site; what is well is grey, the others stand out by shape and colour. Where there are too many for
 // that, the cells shrink, and at last there is one bar a site.
 import {count} from '../format';
-import type {FleetRow, FleetState} from '../model/fleet';
+import {type FleetRow, type FleetState, type SiteLine, siteLines} from '../model/fleet';
 import {colors} from '../theme';
 import {Canvas} from './canvas';
 
@@ -11,28 +11,6 @@ const kSitesMax = 12;
 const kCellsMax = 120;
 const kNamePx = 96;
 const kCountPx = 44;
-
-export interface SiteLine {
-  site: string;
-  states: FleetState[];
-}
-
-// Sites by name, gateways by name; those without a site come last.
-export function siteLines(rows: FleetRow[]): SiteLine[] {
-  const sites = new Map<string, FleetRow[]>();
-  for (const row of rows) {
-    if (row.state === 'retired') continue;
-    const line = sites.get(row.site);
-    if (line) line.push(row);
-    else sites.set(row.site, [row]);
-  }
-  return [...sites]
-    .sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1))
-    .map(([site, own]) => ({
-      site: site || (sites.size > 1 ? 'no site' : ''),
-      states: own.sort((a, b) => (a.name < b.name ? -1 : 1)).map((row) => row.state),
-    }));
-}
 
 function drawField(lines: SiteLine[], namePx: number) {
   return (ctx: CanvasRenderingContext2D, width: number): void => {
