@@ -32,6 +32,7 @@ const kAllTimeStats = 'count,mean,stddev,min,max,first,last,p5,p50,p95,histogram
 const kRowsGapMs = 500;
 const kFiguresGapMs = 2000;
 const kCatalogueGapMs = 20_000;
+const kCatalogueLeastMs = 500;
 const kRetryMs = [1000, 2000, 4000, 8000];
 const kTogether = 4; // requests at a time
 
@@ -72,6 +73,7 @@ export class ExploreModel {
   private retryTimer = 0;
   private failures = 0;
   private lastCatalogue = 0;
+  private catalogueTimer = 0;
   private colors = new Map<string, number>();
 
   constructor(
@@ -462,7 +464,15 @@ export class ExploreModel {
   }
 
   private async reloadCatalogue(): Promise<void> {
-    if (Date.now() - this.lastCatalogue < 1000) return;
+    const since = Date.now() - this.lastCatalogue;
+    if (since < kCatalogueLeastMs) {
+      // What was asked for just now may not have it yet.
+      this.catalogueTimer ||= window.setTimeout(() => {
+        this.catalogueTimer = 0;
+        if (this.active) void this.reloadCatalogue();
+      }, kCatalogueLeastMs - since);
+      return;
+    }
     const before = this.metrics.length;
     try {
       await this.loadCatalogue();

@@ -200,6 +200,15 @@ export function visibleRows(
   return {first, last: Math.min(count, Math.ceil((scrollPx + heightPx) / rowPx) + spare)};
 }
 
+export interface FleetView {
+  rows: FleetRow[];
+  sum: FleetSummary;
+  lines: SiteLine[];
+  counts: Map<string, number>; // by filter
+}
+
+const kAgeMs = 15_000;
+
 export class FleetModel extends Watch {
   constructor(private readonly catalogue: ExploreModel) {
     super(2000, 10_000);
@@ -210,16 +219,36 @@ export class FleetModel extends Watch {
   protected async ask(): Promise<void> {
     await this.catalogue.loadCatalogue();
   }
-  private made: {from: Gateway[] | null; second: number; rows: FleetRow[]} = {from: null, second: 0, rows: []};
-  // Made anew when the answer is new, and as gateways age.
-  rows(nowMs: number): FleetRow[] {
-    const second = Math.floor(nowMs / 5000);
-    if (this.made.from !== this.catalogue.gateways || this.made.second !== second)
-      this.made = {
-        from: this.catalogue.gateways,
-        second,
-        rows: fleetRows(this.catalogue.gateways, this.catalogue.devices, nowMs),
+  private made: {from: Gateway[] | null; time: number; view: FleetView | null; key: string; shown: FleetRow[]} = {
+    from: null,
+    time: 0,
+    view: null,
+    key: '',
+    shown: [],
+  };
+  // Made anew when the answer is new, and now and then as gateways age: scrolling and the seconds cost nothing.
+  view(nowMs: number): FleetView {
+    const {made} = this;
+    if (!made.view || made.from !== this.catalogue.gateways || Math.abs(nowMs - made.time) > kAgeMs) {
+      const rows = fleetRows(this.catalogue.gateways, this.catalogue.devices, nowMs);
+      made.view = {
+        rows,
+        sum: summarize(rows, nowMs),
+        lines: siteLines(rows),
+        counts: new Map(kFilters.map((one) => [one.key, rows.reduce((n, row) => n + (one.fits(row) ? 1 : 0), 0)])),
       };
-    return this.made.rows;
+      made.from = this.catalogue.gateways;
+      made.time = nowMs;
+      made.key = '';
+    }
+    return made.view;
+  }
+  selected(view: FleetView, find: string, filter: string, sort: string): FleetRow[] {
+    const key = [find, filter, sort].join('\n') + '\n';
+    if (this.made.key !== key || this.made.view !== view) {
+      this.made.key = key;
+      this.made.shown = selectRows(view.rows, find, filter, sort);
+    }
+    return this.made.shown;
   }
 }

@@ -2,7 +2,7 @@
 // The field: one cell a gateway, a line a site; what is well is grey, the others stand out by shape and colour. Where there are too many for
 // that, the cells shrink, and at last there is one bar a site.
 import {count} from '../format';
-import {type FleetRow, type FleetState, type SiteLine, siteLines} from '../model/fleet';
+import type {FleetState, SiteLine} from '../model/fleet';
 import {colors} from '../theme';
 import {Canvas} from './canvas';
 
@@ -82,8 +82,7 @@ function drawField(lines: SiteLine[], namePx: number) {
   };
 }
 
-export function Field({rows}: {rows: FleetRow[]}) {
-  const all = siteLines(rows);
+export function Field({lines: all}: {lines: SiteLine[]}) {
   if (all.length === 0) return <div />;
   const lines = all.slice(0, kSitesMax);
   const rest = all.slice(kSitesMax).reduce((n, line) => n + line.states.length, 0);
@@ -97,14 +96,15 @@ export function Field({rows}: {rows: FleetRow[]}) {
   }
   const namePx = lines.some((line) => line.site) ? kNamePx : 2;
   const version = lines.map((line) => `${line.site}:${line.states.map((state) => state[0]).join('')}`).join('|');
-  const late = rows.filter((row) => row.state !== 'complete' && row.state !== 'retired').length;
+  const total = all.reduce((n, line) => n + line.states.length, 0);
+  const late = all.reduce((n, line) => n + line.states.filter((state) => state !== 'complete').length, 0);
   return (
     <div class="field">
       <div style={{height: `${lines.length * kLinePx + 2}px`}}>
         <Canvas
           height={lines.length * kLinePx + 2}
           version={version}
-          label={`${count(rows.length)} gateways at ${count(all.length)} sites, ${count(late)} of them not up to date`}
+          label={`${count(total)} gateways at ${count(all.length)} sites, ${count(late)} of them not up to date`}
           draw={drawField(lines, namePx)}
         />
       </div>

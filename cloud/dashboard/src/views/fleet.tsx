@@ -10,8 +10,6 @@ import {
   type FleetSummary,
   kFilters,
   kStateWords,
-  selectRows,
-  summarize,
   visibleRows,
 } from '../model/fleet';
 import {Field} from '../ui/field';
@@ -132,7 +130,7 @@ function Row({
         <span class="track" aria-hidden="true">
           <i class={off ? 'late' : undefined} style={{width: `${Math.max(3, shareOf(known ? behind : 0) * kTrackPx)}px`}} />
         </span>
-        {known ? duration(behind) : kNone}
+        <span class="for">{known ? duration(behind) : kNone}</span>
         {phone && <Outbox row={row} />}
       </td>
       <td class="name wide">{lane}</td>
@@ -183,10 +181,10 @@ export function Fleet({app}: {app: App}) {
   const scroll = useRef<HTMLDivElement>(null);
   const [, moved] = useState(0);
   const now = serverNow();
-  const all = model.rows(now);
+  const whole = model.view(now);
+  const {rows: all, sum} = whole;
   const {find, filter, sort, gateway} = app.view;
-  const shown = selectRows(all, find, filter, sort);
-  const sum = summarize(all, now);
+  const shown = model.selected(whole, find, filter, sort);
   const phone = window.innerWidth < kPhonePx;
   const rowPx = phone ? 59 : 31;
   const view = scroll.current;
@@ -246,7 +244,7 @@ export function Fleet({app}: {app: App}) {
     ...kFilters.map((one) => ({
       key: one.key,
       name: one.name,
-      n: all.reduce((n, row) => n + (one.fits(row) ? 1 : 0), 0),
+      n: whole.counts.get(one.key) ?? 0,
       glyph: one.key === 'coarse' || one.key === 'gaps' ? null : (one.key as FleetState),
     })),
   ];
@@ -258,7 +256,7 @@ export function Fleet({app}: {app: App}) {
           <div>
             <Lead sum={sum} />
           </div>
-          <Field rows={all} />
+          <Field lines={whole.lines} />
         </div>
         <div class="filters">
           <div class="chips-row" role="group" aria-label="Which gateways">
@@ -298,7 +296,11 @@ export function Fleet({app}: {app: App}) {
           tabIndex={0}
           role="region"
           aria-label="Gateways"
-          onScroll={() => moved((n) => n + 1)}
+          onScroll={(event) => {
+            const box = event.currentTarget;
+            const next = visibleRows(shown.length, rowPx, box.scrollTop, box.clientHeight);
+            if (next.first !== first || next.last !== last) moved((n) => n + 1);
+          }}
           onKeyDown={keys}
         >
           <table data-gateways={shown.length} aria-rowcount={shown.length + 1}>

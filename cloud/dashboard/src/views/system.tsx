@@ -283,7 +283,7 @@ function Services({app}: {app: App}) {
   return (
     <section class="services" aria-labelledby="services">
       <h2 id="services">Services</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Services">
+      <div class="scroll" tabIndex={0} role="region" aria-label="Services, as a table">
         <table>
           <caption class="hidden">Services</caption>
           <thead>
