@@ -2,6 +2,10 @@
 // Aggregator, see aggregator.h.
 #include "cloud/api/aggregator.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include "common/runtime/program.h"
@@ -11,6 +15,13 @@ namespace {
 
 // The count of a log that is not there yet; it is stored with the log when it is made.
 uint32_t default_partitions(const std::string& url) { return url.starts_with("kafka:") ? 16 : 1; }
+
+// What the process holds of the machine's memory; 0 if the system does not say.
+uint64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t size = 0, resident = 0;
+  return statm >> size >> resident ? resident * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
 
 }  // namespace
 
@@ -23,7 +34,9 @@ Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& con
                                     .auth = self->auth_.get(),
                                     .now_ns = [] { return runtime::now().wall_ns; },
                                     .trouble = [self] { return self->trouble(); },
-                                    .metrics = [self](Exposition& text) { self->families(text); }});
+                                    .metrics = [self](Exposition& text) { self->families(text); },
+                                    .traffic = &self->traffic_,
+                                    .service = [self] { return self->service(); }});
   if (!api) return api.error();
   aggregator->api_ = std::move(api).value();
   auto server = http::HttpServer::open(config.http);
@@ -32,6 +45,8 @@ Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& con
   aggregator->api_->attach(*aggregator->server_);
   return aggregator;
 }
+
+Aggregator::Aggregator(const AggregatorConfig& config) : config_(config), started_ns_(runtime::now().wall_ns) {}
 
 Aggregator::~Aggregator() { stop(); }
 
@@ -57,6 +72,11 @@ Status Aggregator::open_states() {
                                              .log = [this] { return reader(); },
                                              .now_ns = [] { return runtime::now().wall_ns; },
                                              .committed = [this] { api_->changed(); },
+                                             .merged =
+                                                 [this](const std::vector<log::StoredRecord>& batch) {
+                                                   const int64_t now_ns = runtime::now().wall_ns;
+                                                   for (const auto& one : batch) traffic_.add(one.record, now_ns);
+                                                 },
                                              .say = [](const std::string& line) { runtime::log_info(line); }}));
   }
   if (states_.empty()) {
@@ -95,6 +115,26 @@ std::string Aggregator::trouble() const {
     if (auto text = merger->trouble(); !text.empty()) return text;
   }
   return {};
+}
+
+ServiceInfo Aggregator::service() {
+  ServiceInfo info{.service = "aggregator " + std::to_string(config_.ordinal),
+                   .version = runtime::kVersion,
+                   .trouble = trouble(),
+                   .started_ns = started_ns_,
+                   .memory_bytes = resident_bytes()};
+  const auto log = reader();
+  if (log) info.durability = log.value()->settings().durability;
+  for (size_t i = 0; i < states_.size(); ++i) {
+    const merge::State& state = *states_[i];
+    info.records += state.counters().records_total.load();
+    info.partials += state.counters().partials_merged_total.load();
+    const uint64_t position = state.position();
+    info.partitions.push_back({.partition = static_cast<uint32_t>(config_.ordinal + i * config_.replicas),
+                               .position = position,
+                               .end = std::max<uint64_t>(position, mergers_[i]->log_end())});
+  }
+  return info;
 }
 
 void Aggregator::families(Exposition& text) const {

@@ -25,13 +25,16 @@ class Aggregator {
   uint16_t port() const { return server_->port(); }
 
  private:
-  explicit Aggregator(const AggregatorConfig& config) : config_(config) {}
+  explicit Aggregator(const AggregatorConfig& config);
   Status open_states();
   Result<log::Reader*> reader();
   std::string trouble() const;
   void families(Exposition& text) const;
+  ServiceInfo service();
 
   const AggregatorConfig config_;
+  const int64_t started_ns_;
+  Traffic traffic_;
   std::mutex reader_mutex_;
   std::unique_ptr<log::Reader> reader_;
   std::vector<std::unique_ptr<merge::State>> states_;

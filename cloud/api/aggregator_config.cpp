@@ -41,7 +41,13 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
       static_cast<size_t>(http.integer("streams_max", static_cast<int64_t>(config.http.streams_max), 0, 10'000));
 
   config.keys_file = root.table("keys").required_text("file");
-  config.api.dashboard_dir = root.table("dashboard").text("dir");
+  auto dashboard = root.table("dashboard");
+  config.api.dashboard_dir = dashboard.text("dir");
+  config.api.hints.mqtt_host = dashboard.text("mqtt_host");
+  config.api.hints.mqtt_port = static_cast<uint16_t>(dashboard.integer("mqtt_port", 0, 0, 65535));
+  config.api.hints.mqtt_username = dashboard.text("mqtt_username");
+  config.api.hints.ingest_url = dashboard.text("ingest_url");
+  config.api.operators = dashboard.texts("operators");
 
   auto aggregator = root.table("aggregator");
   config.replicas = static_cast<uint32_t>(aggregator.integer("replicas", 1, 1, 1024));

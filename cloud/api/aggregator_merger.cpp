@@ -134,12 +134,18 @@ Merger::Round Merger::round() {
     if (batch.error().code != ErrorCode::kNotFound) return fail(Round::kTrouble, batch.error().message);
     return place();
   }
-  if (batch.value().empty()) return fail(Round::kIdle, "");
+  if (batch.value().empty()) {
+    log_end_ = state.position();
+    return fail(Round::kIdle, "");
+  }
+  // Asked for after the read and by the thread that reads: a partition has one reader at a time.
+  if (const auto bounds = reader_->bounds(config_.partition)) log_end_ = bounds->end;
   if (Status merged = state.merge(batch.value()); !merged) {
     const bool full = merged.error().code == ErrorCode::kFull;
     return fail(Round::kTrouble, full ? "the disk is full, merging waits and nothing is lost: " + merged.error().message
                                       : merged.error().message);
   }
+  if (parts_.merged) parts_.merged(batch.value());
   parts_.committed();
   return fail(Round::kMerged, "");
 }

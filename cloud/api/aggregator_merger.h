@@ -30,7 +30,9 @@ struct MergerParts {
   // The log, once it is there; kNotFound until then.
   std::function<Result<log::Reader*>()> log;
   std::function<int64_t()> now_ns;
-  std::function<void()> committed;              // after every commit
+  std::function<void()> committed;  // after every commit
+  // After a batch was merged, before committed; may be null.
+  std::function<void(const std::vector<log::StoredRecord>&)> merged;
   std::function<void(const std::string&)> say;  // one line for the log, when something changes
 };
 
@@ -52,6 +54,9 @@ class Merger {
   };
   Round round();
 
+  // One past the newest record of the log, as known since the last round; 0: not known yet. Thread-safe.
+  log::Offset log_end() const { return log_end_.load(); }
+
   // Why nothing is merged; empty when all is well. Thread-safe.
   std::string trouble() const;
 
@@ -65,6 +70,7 @@ class Merger {
   const MergerParts parts_;
   log::Reader* reader_ = nullptr;
   bool tied_ = false;
+  std::atomic<log::Offset> log_end_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable woken_;

@@ -96,7 +96,8 @@ class ApiImpl final : public Api {
         parts_(std::move(parts)),
         query_(*parts_.query),
         auth_(*parts_.auth),
-        streams_(query_, hub_, parts_.now_ns, {config.keep_alive_ms, config.coalesce_ms}) {}
+        streams_(query_, hub_, parts_.now_ns, {config.keep_alive_ms, config.coalesce_ms}),
+        system_({&query_, parts_.traffic, parts_.service, config.operators}) {}
 
   Status load() {
     if (config_.dashboard_dir.empty()) return {};
@@ -126,6 +127,9 @@ class ApiImpl final : public Api {
   Response kpi(const Request& request, const std::string& tenant);
   Response summary(const Request& request, const std::string& tenant);
   Response stream(const Request& request, const std::string& tenant);
+  Response system(const Request& request, const std::string& tenant) {
+    return system_.answer(request, tenant, parts_.now_ns());
+  }
   Response ready() const;
   Problem wrong_step(const Error& error, WidthS step_s) const;
   Response exposition();
@@ -144,6 +148,7 @@ class ApiImpl final : public Api {
   Auth& auth_;
   Hub hub_;
   Streams streams_;
+  System system_;
   std::optional<StaticFiles> files_;
   http::HttpServer* server_ = nullptr;
 
@@ -166,10 +171,12 @@ void ApiImpl::attach(http::HttpServer& server) {
   server.handle("GET", "/api/v1/kpi", with_tenant(&ApiImpl::kpi));
   server.handle("GET", "/api/v1/summary", with_tenant(&ApiImpl::summary));
   server.handle("GET", "/api/v1/stream", with_tenant(&ApiImpl::stream));
+  server.handle("GET", "/api/v1/system", with_tenant(&ApiImpl::system));
 
-  server.handle("POST", "/api/v1/session", [this](const Request& request) { return sign_in(auth_, request, now_s()); });
+  server.handle("POST", "/api/v1/session",
+                [this](const Request& request) { return sign_in(auth_, config_.hints, request, now_s()); });
   server.handle("GET", "/api/v1/session",
-                [this](const Request& request) { return show_session(auth_, request, now_s()); });
+                [this](const Request& request) { return show_session(auth_, config_.hints, request, now_s()); });
   server.handle("DELETE", "/api/v1/session", [](const Request&) { return sign_out(); });
 
   server.handle("GET", "/health", [](const Request&) { return Response{.body = "{\"status\":\"up\"}"}; });

@@ -3,12 +3,16 @@
 //   api_params   what stands in a query string, checked          api_stream   server-sent events
 //   api_stats    summaries as JSON and CSV                        api_session  keys, cookies
 //   api_answers  the rest of the answers' JSON                    api_static   the dashboard's files
+//   api_system   where readings are, what the services do         api_traffic  records and delays of the last hour
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "cloud/api/api_session.h"
+#include "cloud/api/api_system.h"
 #include "cloud/api/auth.h"
 #include "cloud/api/exposition.h"
 #include "cloud/api/http_server.h"
@@ -21,6 +25,8 @@ struct ApiConfig {
   uint64_t rows_max = 20'000;      // of one answer
   int64_t keep_alive_ms = 15'000;  // a comment line on a quiet stream
   int64_t coalesce_ms = 100;       // between two events of one stream
+  SendHints hints;
+  std::vector<std::string> operators;  // tenants whose keys may see the log and the service, see api_system.h
 };
 
 struct ApiParts {
@@ -29,6 +35,8 @@ struct ApiParts {
   std::function<int64_t()> now_ns;           // wall clock
   std::function<std::string()> trouble;      // why not ready; empty: ready
   std::function<void(Exposition&)> metrics;  // the program's own families
+  const Traffic* traffic = nullptr;          // see api_system.h, as is service
+  std::function<ServiceInfo()> service;
 };
 
 class Api {

@@ -40,9 +40,18 @@ std::string_view key_of(const http::Request& request, bool& found) {
   return {};
 }
 
-http::Response session_answer(const std::string& tenant) {
+http::Response session_answer(const std::string& tenant, const SendHints& hints) {
   JsonWriter json;
-  json.begin_object().field("tenant", tenant).end_object();
+  json.begin_object().field("tenant", tenant);
+  if (!hints.mqtt_host.empty() || hints.mqtt_port > 0) {
+    json.key("mqtt").begin_object();
+    if (!hints.mqtt_host.empty()) json.field("host", hints.mqtt_host);
+    if (hints.mqtt_port > 0) json.field("port", static_cast<uint64_t>(hints.mqtt_port));
+    if (!hints.mqtt_username.empty()) json.field("username", hints.mqtt_username);
+    json.end_object();
+  }
+  if (!hints.ingest_url.empty()) json.field("ingest", hints.ingest_url);
+  json.end_object();
   http::Response response{.body = json.take()};
   response.headers.emplace_back("Cache-Control", "no-store");
   return response;
@@ -71,7 +80,7 @@ http::Response unauthorized() {
   return response;
 }
 
-http::Response sign_in(Auth& auth, const http::Request& request, int64_t now_s) {
+http::Response sign_in(Auth& auth, const SendHints& hints, const http::Request& request, int64_t now_s) {
   bool found = false;
   std::string key(key_of(request, found));
   if (!found) {
@@ -92,14 +101,14 @@ http::Response sign_in(Auth& auth, const http::Request& request, int64_t now_s) 
   if (!session)
     return http::problem_response(
         {.status = 503, .detail = "Sessions are not possible: the keys file has no session_secret."});
-  http::Response response = session_answer(identity->tenant);
+  http::Response response = session_answer(identity->tenant, hints);
   set_cookie(response, *session, Auth::kSessionSeconds);
   return response;
 }
 
-http::Response show_session(Auth& auth, const http::Request& request, int64_t now_s) {
+http::Response show_session(Auth& auth, const SendHints& hints, const http::Request& request, int64_t now_s) {
   const auto identity = identify(auth, request, now_s);
-  return identity ? session_answer(identity->tenant) : unauthorized();
+  return identity ? session_answer(identity->tenant, hints) : unauthorized();
 }
 
 http::Response sign_out() {

@@ -4,99 +4,25 @@
 //   TRIBUTARY_URL, TRIBUTARY_KEY    where it runs and the key to sign in with
 //   TRIBUTARY_METRIC                a metric with live readings of several devices (default: temperature)
 //   TRIBUTARY_SHOTS                 folder for explore-light.png, explore-dark.png, explore-phone.png (default: none are written)
+//   TRIBUTARY_READY                 the demo's ready file, or
 //   TRIBUTARY_AGGREGATOR_PID        if given, that process is killed: the page must live on when it is started again
 //   CHROMIUM                        the browser (default: /usr/bin/chromium)
-import {readFileSync} from 'node:fs';
-import {createRequire} from 'node:module';
-import {join} from 'node:path';
-import process from 'node:process';
-
-const dashboard = createRequire(new URL('../../cloud/dashboard/package.json', import.meta.url));
-const {chromium} = dashboard('playwright-core');
-const axe = readFileSync(dashboard.resolve('axe-core/axe.min.js'), 'utf8');
-
-const base = process.env.TRIBUTARY_URL?.replace(/\/$/, '');
-const key = process.env.TRIBUTARY_KEY;
-const metric = process.env.TRIBUTARY_METRIC ?? 'temperature';
-if (!base || !key) {
-  console.error('TRIBUTARY_URL and TRIBUTARY_KEY are needed');
-  process.exit(2);
-}
-const kWaitMs = 30_000;
-
-let passed = 0;
-let failed = 0;
-async function check(name, body) {
-  try {
-    const note = await body();
-    passed++;
-    console.log(`ok ${name}${note ? ` (${note})` : ''}`);
-  } catch (error) {
-    failed++;
-    console.log(
-      `FAIL ${name}: ${String(error.message ?? error)
-        .split('\n')
-        .slice(0, 6)
-        .join(' | ')}`,
-    );
-  }
-}
-function expect(condition, text) {
-  if (!condition) throw new Error(text);
-}
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-async function until(what, ask, ms = kWaitMs) {
-  const end = Date.now() + ms;
-  let last = null;
-  for (;;) {
-    try {
-      last = await ask();
-      if (last) return last;
-    } catch (error) {
-      last = error.message;
-    }
-    if (Date.now() > end) throw new Error(`${what} did not come within ${ms / 1000} s; last: ${JSON.stringify(last)}`);
-    await pause(150);
-  }
-}
-async function api(path) {
-  const response = await fetch(`${base}/api/v1/${path}`, {headers: {'X-API-Key': key}});
-  if (!response.ok) throw new Error(`${path}: status ${response.status}`);
-  return response.json();
-}
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
-const context = await browser.newContext({
-  viewport: {width: 1440, height: 900},
-  colorScheme: 'light',
-  timezoneId: 'UTC',
-});
-const page = await context.newPage();
-const foreign = [];
-const errors = [];
-for (const watched of [page]) {
-  watched.on('request', (request) => {
-    const url = request.url();
-    if (!url.startsWith(`${base}/`) && !url.startsWith('data:') && !url.startsWith('blob:')) foreign.push(url);
-  });
-  watched.on('pageerror', (error) => errors.push(error.message));
-  watched.on('console', (message) => {
-    // A refused key, and a server that is away on purpose, are told by the browser itself.
-    if (message.type() === 'error' && !/Failed to load resource|net::ERR_/.test(message.text()))
-      errors.push(message.text());
-  });
-}
+import {
+  accessible,
+  aggregatorPid,
+  api,
+  base,
+  check,
+  expect,
+  finish,
+  key,
+  kWaitMs,
+  metric,
+  page,
+  pause,
+  shot,
+  until,
+} from './lib.mjs';
 
 const chart = page.locator('[data-panel="chart"]');
 const settled = () =>
@@ -114,25 +40,6 @@ const ink = (panel) =>
     for (let k = 3; k < data.length; k += 4) if (data[k] > 0) drawn++;
     return drawn;
   }, `[data-panel="${panel}"]`);
-async function violations() {
-  await page.evaluate(`if (!window.axe) { ${axe} }`);
-  const found = await page.evaluate(() => window.axe.run());
-  return found.violations.map(
-    (v) =>
-      `${v.id}: ${v.nodes
-        .map((node) => node.target.join(' '))
-        .slice(0, 3)
-        .join(', ')}`,
-  );
-}
-async function accessible(what) {
-  const found = await violations();
-  expect(found.length === 0, `${what}: ${found.join('; ')}`);
-}
-async function shot(name) {
-  if (process.env.TRIBUTARY_SHOTS) await page.screenshot({path: join(process.env.TRIBUTARY_SHOTS, name)});
-}
-
 // History may still be on its way in: wait until only the live pace is left.
 await until(
   'readings at a live pace',
@@ -323,7 +230,7 @@ await check('it fits a phone', async () => {
   expect(narrow <= 320, `at 320 px the page is ${narrow} px wide`);
 });
 
-const pid = Number(process.env.TRIBUTARY_AGGREGATOR_PID ?? 0);
+const pid = aggregatorPid();
 if (pid > 0) {
   await check('a restart of the server is survived without loading the page again', async () => {
     await page.setViewportSize({width: 1440, height: 900});
@@ -345,9 +252,4 @@ if (pid > 0) {
   });
 }
 
-await check('the page asked nobody but its own server', () => expect(foreign.length === 0, foreign.join(', ')));
-await check('no error in the console', () => expect(errors.length === 0, errors.join('; ')));
-
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+await finish();

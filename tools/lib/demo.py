@@ -200,6 +200,11 @@ file = "{self.keys}"
 
 [dashboard]
 dir = "{ROOT}/build/release/dashboard"
+mqtt_host = "127.0.0.1"
+mqtt_port = {self.mqtt}
+mqtt_username = "sensor"
+ingest_url = "http://127.0.0.1:{self.ingest}"
+operators = ["{TENANT}"]
 """)
 
     def make_tenant(self):

@@ -2,7 +2,8 @@
 // The address holds the view: parsing and printing it, in one fixed order and with the defaults left out, so that equal views have equal addresses.
 import {type Bound, boundText, parseBound, parseStep, stepText} from './time';
 
-export type Page = 'explore' | 'fleet';
+export type Page = 'fleet' | 'explore' | 'now' | 'system';
+export const kPages: Page[] = ['fleet', 'explore', 'now', 'system'];
 export type Show = 'mean' | 'range' | 'percentiles';
 
 export interface View {
@@ -16,6 +17,11 @@ export interface View {
   step: number; // seconds; 0: auto
   show: Show[] | null; // null: by the number of series
   y: 'fences' | 'full';
+  chip: string; // Now: the metric shown; empty: all
+  find: string; // Fleet and Now: part of a name
+  filter: string; // Fleet: a state, or 'coarse', 'gaps'; empty: all
+  sort: string; // Fleet: a column, with '-' before it: descending; empty: those that need a person first
+  gateway: string; // Fleet: the one whose drawer is open
 }
 
 export const kDefaultView: View = {
@@ -29,6 +35,11 @@ export const kDefaultView: View = {
   step: 0,
   show: null,
   y: 'fences',
+  chip: '',
+  find: '',
+  filter: '',
+  sort: '',
+  gateway: '',
 };
 
 const kShows: Show[] = ['mean', 'range', 'percentiles'];
@@ -36,7 +47,18 @@ const list = (text: string | null): string[] => (text ?? '').split(',').filter((
 
 export function parseAddress(path: string, query: string): View {
   const params = new URLSearchParams(query);
-  const view: View = {...kDefaultView, page: path.startsWith('/fleet') ? 'fleet' : 'explore'};
+  const view: View = {...kDefaultView, page: kPages.find((page) => path === `/${page}`) ?? 'explore'};
+  if (view.page === 'system') return view;
+  if (view.page !== 'explore') {
+    if (view.page === 'now') view.chip = params.get('m') ?? '';
+    else {
+      if (/^[a-z]{1,16}$/.test(params.get('show') ?? '')) view.filter = params.get('show')!;
+      if (/^-?[a-z]{1,16}$/.test(params.get('sort') ?? '')) view.sort = params.get('sort')!;
+      view.gateway = params.get('g') ?? '';
+    }
+    view.find = params.get('q') ?? '';
+    return view;
+  }
   view.metric = params.get('m') ?? '';
   view.devices = list(params.get('d')).sort();
   view.labels = [...params]
@@ -58,11 +80,22 @@ function escape(text: string): string {
 }
 
 export function printAddress(view: View): string {
-  if (view.page === 'fleet') return '/fleet';
   const parts: string[] = [];
   const add = (key: string, value: string): void => {
     parts.push(`${escape(key)}=${escape(value)}`);
   };
+  const whole = (): string => `/${view.page}${parts.length ? `?${parts.join('&')}` : ''}`;
+  if (view.page === 'system') return whole();
+  if (view.page !== 'explore') {
+    if (view.page === 'now' && view.chip) add('m', view.chip);
+    if (view.page === 'fleet') {
+      if (view.filter) add('show', view.filter);
+      if (view.sort) add('sort', view.sort);
+      if (view.gateway) add('g', view.gateway);
+    }
+    if (view.find) add('q', view.find);
+    return whole();
+  }
   if (view.metric) add('m', view.metric);
   if (view.devices.length) add('d', view.devices.join(','));
   for (const [key, value] of view.labels) add(`l.${key}`, value);
@@ -72,7 +105,12 @@ export function printAddress(view: View): string {
   if (view.step) add('step', stepText(view.step));
   if (view.show) add('show', view.show.join(','));
   if (view.y !== 'fences') add('y', view.y);
-  return `/explore${parts.length ? `?${parts.join('&')}` : ''}`;
+  return whole();
+}
+
+// What of the address decides Explore's data: a change of anything else asks for nothing.
+export function exploreKey(view: View): string {
+  return JSON.stringify([view.metric, view.devices, view.labels, view.by, view.from, view.to, view.step]);
 }
 
 // The query of the API that belongs to a selection.

@@ -112,6 +112,26 @@ export interface Device {
   metrics: string[];
   last_seen: string;
 }
+// The gateway's own words, see edge/STATUS.md: anything may be missing.
+export interface GatewayStatus {
+  state?: string;
+  epoch?: string;
+  time?: string;
+  series?: number;
+  open_windows?: number;
+  disk_full?: boolean;
+  outbox?: {
+    budget_bytes?: number;
+    used_bytes?: number;
+    waiting?: number;
+    waiting_by_width?: Record<string, number>;
+    oldest_waiting?: string | null;
+    flight?: number;
+    flight_bytes?: number;
+    coarsened?: number;
+  };
+  counters?: {accepted?: number; rejected?: Record<string, number>; overflow_readings?: number};
+}
 export interface Gateway {
   gateway: string;
   state: string;
@@ -121,11 +141,12 @@ export interface Gateway {
   last_seen: string;
   first_seen?: string;
   devices: number;
+  status?: GatewayStatus | null;
   gaps?: Gap[];
   lost?: Lost[];
   parked?: number;
   rejected?: Record<string, number>;
-  alarms?: unknown[];
+  alarms?: string[];
 }
 export interface DevicesAnswer {
   devices: Device[];
@@ -143,6 +164,30 @@ export interface StreamEvent {
   revision: number;
   committed: string;
   rows: StreamRow[];
+}
+export interface SystemMinute {
+  start: string;
+  messages: number;
+  posts: number;
+  rejected: number;
+  delays: [number, number][];
+}
+export interface SystemAnswer {
+  time: string;
+  merged: {readings: number; since: string | null};
+  delay_buckets: {least_ms: number; per_octave: number};
+  minutes: SystemMinute[];
+  log?: {durability: string; partitions: {partition: number; position: number; end: number}[]};
+  services?: {
+    service: string;
+    state: string;
+    trouble: string;
+    version: string;
+    since: string;
+    memory_bytes: number;
+    records: number;
+    partials: number;
+  }[];
 }
 // Where readings can be sent to; a server that does not say so leaves it out.
 export interface Session {

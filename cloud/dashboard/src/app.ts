@@ -4,6 +4,10 @@ import {type Session, serverNow} from './api';
 import {parseAddress, printAddress, type View} from './address';
 import {isoTime, kHour, kMinute} from './time';
 import {ExploreModel} from './model/explore';
+import {FleetModel} from './model/fleet';
+import {NowModel} from './model/now';
+import {SystemModel} from './model/system';
+import type {Pulse} from './model/watch';
 import {Picture} from './chart/picture';
 import {onFrame} from './frame';
 
@@ -20,7 +24,11 @@ export class App {
   session: Session | null = null;
   signedOut = false; // a session ended: the view is kept
   view: View = parseAddress(location.pathname, location.search);
-  model: ExploreModel | null = null;
+  model: ExploreModel | null = null; // holds the catalogue too: metrics, devices, gateways
+  fleet: FleetModel | null = null;
+  now: NowModel | null = null;
+  system: SystemModel | null = null;
+  screenMs: number[] = []; // from commit to drawn, the newest last
   picture: Picture | null = null;
   menu: string | null = null;
   rowsTable = false;
@@ -32,8 +40,7 @@ export class App {
     addEventListener('popstate', () => {
       this.view = parseAddress(location.pathname, location.search);
       this.menu = null;
-      this.model?.setView(this.view);
-      this.changed();
+      this.show();
     });
   }
 
@@ -43,17 +50,60 @@ export class App {
     this.session = session;
     this.signedOut = false;
     const model = new ExploreModel(session, this.view, Math.max(200, Math.min(1400, window.innerWidth) - 496));
-    model.onChange = this.changed;
-    model.onSignedOut = () => this.end(true);
     this.model = model;
     this.picture = new Picture(model);
-    void model.load();
+    this.fleet = new FleetModel(model);
+    this.now = new NowModel(model);
+    this.system = new SystemModel(model);
+    for (const one of [model, this.fleet, this.now, this.system]) {
+      one.onChange = this.changed;
+      one.onSignedOut = () => this.end(true);
+    }
+    this.now.onShown = (committedMs) => this.measure(committedMs);
+    this.show();
+  }
+
+  // Brings the view of the address to life, and lets the others rest.
+  private show(): void {
+    const {page} = this.view;
+    this.model?.setActive(page === 'explore');
+    this.fleet?.setActive(page === 'fleet');
+    this.system?.setActive(page === 'system');
+    this.now?.setView(this.view);
+    this.now?.setActive(page === 'now');
+    this.model?.setView(this.view);
     this.changed();
   }
 
+  pulse(): Pulse | null {
+    switch (this.view.page) {
+      case 'fleet':
+        return this.fleet;
+      case 'now':
+        return this.now;
+      case 'system':
+        return this.system;
+      case 'explore':
+        return this.model;
+    }
+  }
+
+  // How long a window took from its commit until the frame after the one that drew it.
+  private measure(committedMs: number): void {
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => {
+        this.screenMs.push(serverNow() - committedMs);
+        if (this.screenMs.length > 500) this.screenMs.shift();
+        document.documentElement.dataset.screenMs = this.screenMs.join(' ');
+      }),
+    );
+  }
+
   end(unexpected: boolean): void {
-    this.model?.stop();
+    this.model?.setActive(false);
+    for (const one of [this.fleet, this.now, this.system]) one?.setActive(false);
     this.model = null;
+    this.fleet = this.now = this.system = null;
     this.picture = null;
     this.session = null;
     this.signedOut = unexpected;
@@ -66,8 +116,15 @@ export class App {
     const address = printAddress(this.view);
     if (replace) history.replaceState(history.state, '', address);
     else history.pushState({zoom}, '', address);
-    this.model?.setView(this.view);
-    this.changed();
+    this.show();
+  }
+
+  // Goes to an address of this page.
+  visit(address: string): void {
+    const url = new URL(address, location.origin);
+    this.view = parseAddress(url.pathname, url.search);
+    history.pushState({}, '', printAddress(this.view));
+    this.show();
   }
 
   open(menu: string | null): void {

@@ -162,6 +162,11 @@ export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+// The name of a metric where it stands as a word of its own: "Memory available", "CO".
+export function metricName(name: string): string {
+  return name.length <= 3 ? name.toUpperCase() : capital(name.replace(/_/g, ' '));
+}
+
 export function list(names: string[]): string {
   if (names.length < 2) return names.join('');
   return `${names.slice(0, -1).join(', ')} and ${names[names.length - 1]}`;

@@ -18,28 +18,32 @@ export class Live {
   private lastId = '';
   private failures = 0;
   private timer = 0;
-  private metric = '';
+  private query: string | null = null;
 
   constructor(private readonly events: LiveEvents) {}
 
-  // Follows a metric, of all devices: which of them are shown is decided here, so that changing devices keeps the stream.
-  follow(metric: string): void {
-    if (metric === this.metric && this.source) return;
+  // Follows what a query of the stream selects, such as "metric=temperature": all devices, so that changing those that are shown keeps the stream.
+  follow(query: string): void {
+    if (query === this.query && (this.source || this.timer)) return;
     this.stop();
-    this.metric = metric;
+    this.query = query;
     this.lastId = '';
+    this.failures = 0;
     this.open();
   }
 
   stop(): void {
     clearTimeout(this.timer);
+    this.timer = 0;
     this.source?.close();
     this.source = null;
+    this.query = null;
   }
 
   private open(): void {
     const since = this.lastId ? `&since=${encodeURIComponent(this.lastId)}` : '';
-    const source = new EventSource(`/api/v1/stream?metric=${encodeURIComponent(this.metric)}${since}`);
+    this.timer = 0;
+    const source = new EventSource(`/api/v1/stream?${this.query}${since}`);
     this.source = source;
     this.events.state(this.failures === 0 ? 'connecting' : 'reconnecting');
     const keep = (event: MessageEvent): void => {

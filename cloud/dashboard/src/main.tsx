@@ -5,12 +5,16 @@ import './page.css';
 import {render} from 'preact';
 import {App} from './app';
 import {ApiError, session} from './api';
+import {capital} from './format';
 import {startTheme} from './theme';
 import {Bar} from './views/frame';
 import {Explore} from './views/explore';
 import {Fleet} from './views/fleet';
+import {Jump} from './views/jump';
 import {Keys, startKeys} from './views/keys';
+import {Now} from './views/now';
 import {SignIn} from './views/signin';
+import {System} from './views/system';
 
 const kRetryMs = 2000;
 
@@ -19,7 +23,11 @@ function Root({app, away, known}: {app: App; away: boolean; known: boolean}) {
     return (
       <>
         <Bar app={app} />
-        {app.view.page === 'fleet' ? <Fleet app={app} /> : <Explore app={app} />}
+        {app.view.page === 'fleet' && <Fleet app={app} />}
+        {app.view.page === 'explore' && <Explore app={app} />}
+        {app.view.page === 'now' && <Now app={app} />}
+        {app.view.page === 'system' && <System app={app} />}
+        <Jump app={app} />
         <Keys app={app} />
         {app.note && (
           <div class="toast" role="status">
@@ -47,7 +55,7 @@ let away = false;
 let known = false;
 app.render = () => {
   document.title = app.model
-    ? `${app.view.page === 'fleet' ? 'Fleet' : app.model.metric() || 'Explore'} · Tributary`
+    ? `${app.view.page === 'explore' ? app.model.metric() || 'Explore' : capital(app.view.page)} · Tributary`
     : 'Tributary';
   render(<Root app={app} away={away} known={known} />, element);
 };

@@ -11,6 +11,7 @@ const kColumns = [
   'sd',
   'min',
   'max',
+  'last',
   'p5',
   'p50',
   'p50Low',
@@ -121,6 +122,7 @@ export class Rows {
     c.count[i] = row.count;
     c.mean[i] = orNan(row.mean);
     c.sd[i] = orNan(row.stddev);
+    c.last[i] = orNan(row.last?.value);
     c.min[i] = orNan(row.min);
     c.max[i] = orNan(row.max);
     c.p5[i] = orNan(row.p5?.value);

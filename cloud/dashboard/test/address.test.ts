@@ -2,7 +2,7 @@
 // The address holds the view: what is parsed prints the same, defaults are left out, nonsense falls back to defaults.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {kDefaultView, parseAddress, printAddress, selectionQuery} from '../src/address';
+import {exploreKey, kDefaultView, parseAddress, printAddress, selectionQuery} from '../src/address';
 
 const roundTrip = (address: string): string => {
   const [path, query] = address.split('?') as [string, string | undefined];
@@ -18,6 +18,10 @@ test('every address of a view prints as it was', () => {
     '/explore?m=co&l.site=roof&by=site&from=2026-11-20T11:30:00Z&to=2026-11-20T19:30:00Z',
     '/explore?from=begin',
     '/explore?m=a%26b&from=-7d',
+    '/now',
+    '/now?m=humidity&q=iot',
+    '/system',
+    '/fleet?show=late&sort=-behind&g=porto-oven-07&q=porto',
   ])
     assert.equal(roundTrip(address), address);
 });
@@ -31,6 +35,15 @@ test('defaults are left out', () => {
 test('what makes no sense falls back to the default', () => {
   assert.equal(roundTrip('/explore?from=yesterday&to=x&step=-3&by=A%20B'), '/explore');
   assert.equal(roundTrip('/nowhere'), '/explore');
+  assert.equal(roundTrip('/fleet?show=A%20B&sort=x%3Dy'), '/fleet');
+  assert.equal(roundTrip('/system?m=x'), '/system');
+});
+
+test('only what decides the rows makes Explore ask again', () => {
+  const key = (address: string): string => exploreKey(parseAddress('/explore', address));
+  assert.equal(key('m=a&y=full&show=mean'), key('m=a'));
+  assert.notEqual(key('m=a&from=-1h'), key('m=a'));
+  assert.notEqual(key('m=a&l.site=x'), key('m=a'));
 });
 
 test('a selection asks for each device and label, escaped', () => {

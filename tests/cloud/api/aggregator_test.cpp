@@ -118,6 +118,24 @@ TEST_F(AggregatorTest, AnswersBeforeThereIsALogAndMergesItWhenItComes) {
   EXPECT_EQ(devices["devices"].size(), 2u);
 }
 
+TEST_F(AggregatorTest, TheSystemSaysWhatIsMergedAndHowFarTheLogGoes) {
+  config_.api.operators = {"demo"};
+  GatewaySim gateway("demo", "attic", 77);
+  append({gateway.open(now_s_ - 700), window(gateway, "a", now_s_ - 600, 1), window(gateway, "b", now_s_ - 600, 1)});
+  start();
+  ASSERT_TRUE(soon([&] { return ask("/api/v1/system")["merged"]["readings"] == 20; }));
+  const Json answer = ask("/api/v1/system");
+  EXPECT_EQ(answer["log"]["durability"], "process");  // this log does not sync
+  EXPECT_EQ(answer["log"]["partitions"], Json::parse(R"([{"partition":0,"position":3,"end":3}])"));
+  EXPECT_EQ(answer["services"][0]["records"], 3);
+  EXPECT_GT(answer["services"][0]["memory_bytes"], 0);
+  uint64_t delays = 0;
+  for (const auto& minute : answer["minutes"]) {
+    for (const auto& bucket : minute["delays"]) delays += bucket[1].get<uint64_t>();
+  }
+  EXPECT_EQ(delays, 3u);
+}
+
 TEST_F(AggregatorTest, TheStreamGoesOnOverARestart) {
   GatewaySim gateway("demo", "attic", 77);
   append({gateway.open(now_s_ - 700), window(gateway, "a", now_s_ - 600, 1)});

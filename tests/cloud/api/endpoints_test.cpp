@@ -102,7 +102,7 @@ class ApiTest : public testing::Test {
 
 TEST_F(ApiTest, NothingIsToldWithoutAKey) {
   for (const char* path : {"/api/v1/metrics", "/api/v1/devices", "/api/v1/series?metric=x", "/api/v1/kpi?metric=x",
-                           "/api/v1/summary?metric=x", "/api/v1/stream", "/api/v1/session"}) {
+                           "/api/v1/summary?metric=x", "/api/v1/stream", "/api/v1/session", "/api/v1/system"}) {
     for (const char* headers : {"", "X-API-Key: trib_wrong\r\n", "Authorization: Basic abc\r\n",
                                 "Cookie: tributary_session=1.demo.x.y.z\r\n"}) {
       const std::string response = get(path, headers, false);

@@ -17,7 +17,7 @@ import {
   type StreamEvent,
   type Summary,
 } from '../api';
-import {selectionQuery, type View} from '../address';
+import {exploreKey, selectionQuery, type View} from '../address';
 import {type CompletenessWords, describe, type CoarseNote} from '../completeness';
 import {decimalsFor} from '../format';
 import {Live, type LiveState} from '../live';
@@ -32,6 +32,7 @@ const kAllTimeStats = 'count,mean,stddev,min,max,first,last,p5,p50,p95,histogram
 const kRowsGapMs = 500;
 const kFiguresGapMs = 2000;
 const kCatalogueGapMs = 20_000;
+const kCatalogueLeastMs = 500;
 const kRetryMs = [1000, 2000, 4000, 8000];
 const kTogether = 4; // requests at a time
 
@@ -54,6 +55,8 @@ export class ExploreModel {
   raised: string | null = null;
   waiting = 0; // windows that came while nothing may shift
   holding = false;
+  active = false;
+  private stale = false;
   revision = 0; // counts changes of the data: a picture is drawn anew if it differs
 
   onChange: () => void = () => {};
@@ -70,6 +73,7 @@ export class ExploreModel {
   private retryTimer = 0;
   private failures = 0;
   private lastCatalogue = 0;
+  private catalogueTimer = 0;
   private colors = new Map<string, number>();
 
   constructor(
@@ -86,7 +90,9 @@ export class ExploreModel {
   }
 
   metric(): string {
-    if (this.view.metric) return this.view.metric;
+    return this.view.metric || this.firstMetric();
+  }
+  firstMetric(): string {
     return (this.metrics.find((m) => m.name === 'temperature') ?? this.metrics[0])?.name ?? '';
   }
   unit(): string {
@@ -117,18 +123,27 @@ export class ExploreModel {
   }
 
   setView(view: View): void {
-    const before = JSON.stringify(this.view);
+    const before = exploreKey(this.view);
     this.view = view;
-    if (JSON.stringify(view) === before) return;
-    const sameData =
-      this.answer !== null &&
-      JSON.stringify({...view, show: null, y: 0}) ===
-        JSON.stringify({...(JSON.parse(before) as View), show: null, y: 0});
-    if (sameData) {
-      this.changed();
-      return;
+    if (exploreKey(view) !== before) this.stale = true;
+    if (this.active && this.stale) void this.load();
+    else this.changed();
+  }
+
+  // Only the view that is seen asks and follows; the others keep what they had.
+  setActive(on: boolean): void {
+    if (this.active === on) return;
+    this.active = on;
+    if (on) void this.load();
+    else {
+      this.stop();
+      this.loading = false;
+      this.rowsTimer = 0;
+      this.figuresTimer = 0;
+      this.cursor = null;
+      this.holding = false;
+      this.liveState = 'connecting';
     }
-    void this.load();
   }
 
   setWidth(px: number): void {
@@ -240,6 +255,7 @@ export class ExploreModel {
 
   async load(): Promise<void> {
     this.abort?.abort();
+    this.stale = false;
     clearTimeout(this.retryTimer);
     const control = new AbortController();
     this.abort = control;
@@ -286,7 +302,7 @@ export class ExploreModel {
       this.waiting = 0;
       this.dirty = null;
       this.changed();
-      this.live.follow(metric);
+      if (this.active) this.live.follow(`metric=${encodeURIComponent(metric)}`);
       this.dirtyGroups = new Set(data.map((s) => s.name));
       await this.loadGroups(control.signal);
     } catch (error) {
@@ -428,7 +444,7 @@ export class ExploreModel {
   }
 
   private onSecond(): void {
-    if (document.hidden) return;
+    if (document.hidden || !this.active) return;
     if (Date.now() - this.lastCatalogue > kCatalogueGapMs && this.ready && !this.error) void this.reloadCatalogue();
     const answer = this.answer;
     if (answer?.live && !this.holding && !this.loading && this.error === null) {
@@ -448,7 +464,15 @@ export class ExploreModel {
   }
 
   private async reloadCatalogue(): Promise<void> {
-    if (Date.now() - this.lastCatalogue < 1000) return;
+    const since = Date.now() - this.lastCatalogue;
+    if (since < kCatalogueLeastMs) {
+      // What was asked for just now may not have it yet.
+      this.catalogueTimer ||= window.setTimeout(() => {
+        this.catalogueTimer = 0;
+        if (this.active) void this.reloadCatalogue();
+      }, kCatalogueLeastMs - since);
+      return;
+    }
     const before = this.metrics.length;
     try {
       await this.loadCatalogue();

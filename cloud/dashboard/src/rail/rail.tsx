@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rail: how complete this answer is and what it lacks, the window under the cursor, and the figures since the beginning.
 import type {App} from '../app';
-import {serverNow, type Summary} from '../api';
-import {bins, spread} from '../hist';
+import {serverNow} from '../api';
 import {clock, count, day, kNbsp, number, tick, withUnit, zone} from '../format';
-import {valueTicks} from '../time';
-import {colors, rampCss, seriesColor} from '../theme';
+import {colors, seriesColor} from '../theme';
 import {Canvas} from '../ui/canvas';
 import {Figure} from '../ui/figure';
 import {Glyph, LaneMark} from '../ui/glyph';
+import {drawStrip, stripSpan} from '../ui/strip';
 import {WindowPart} from './window';
-
-// Buckets can be finer than what sensors resolve: cells of a few px join what would else be a comb.
-const kStripCellPx = 5;
 
 function ThisAnswer({app}: {app: App}) {
   const words = app.model?.words();
@@ -59,52 +55,6 @@ function ThisAnswer({app}: {app: App}) {
       </ul>
     </section>
   );
-}
-
-// One range for all strips of the metric, so that devices compare at a glance: to the fences of their distributions.
-function stripSpan(all: Summary[]): {low: number; high: number; step: number} | null {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const s of all) {
-    if (!s.count || s.min === null || s.max === null) continue;
-    const k = s.p5 && s.p95 ? 1.5 * (s.p95.value - s.p5.value) : Infinity;
-    low = Math.min(low, s.p5 ? Math.max(s.min, s.p5.value - k) : s.min);
-    high = Math.max(high, s.p95 ? Math.min(s.max, s.p95.value + k) : s.max);
-  }
-  if (!(high >= low)) return null;
-  const {step} = valueTicks(low, high === low ? low + 1 : high, 5);
-  const fine = step / 2;
-  return {low: Math.floor(low / fine + 1e-9) * fine, high: Math.ceil(high / fine - 1e-9) * fine || fine, step: fine};
-}
-
-function drawStrip(summary: Summary, span: {low: number; high: number}) {
-  return (ctx: CanvasRenderingContext2D, width: number): void => {
-    const p = colors();
-    const x = (value: number): number =>
-      ((Math.min(Math.max(value, span.low), span.high) - span.low) / (span.high - span.low)) * width;
-    const cells = Math.max(1, Math.floor(width / kStripCellPx));
-    const sums = new Float64Array(cells);
-    spread(bins(summary.histogram, summary.min, summary.max), 1, sums, 0, cells, span.low, span.high);
-    const greatest = Math.max(...sums);
-    for (let k = 0; k < cells; k++) {
-      // Below a thousandth of the greatest there is nothing to see, only dust.
-      if (sums[k]! <= greatest * 1e-3) continue;
-      ctx.fillStyle = rampCss(p, Math.sqrt(sums[k]! / greatest));
-      ctx.fillRect((k * width) / cells, 2, width / cells + 0.5, 10);
-    }
-    ctx.fillStyle = p.line2;
-    ctx.fillRect(0, 12, width, 1);
-    if (summary.mean === null || summary.stddev === null) return;
-    const left = x(summary.mean - summary.stddev);
-    const right = x(summary.mean + summary.stddev);
-    ctx.fillStyle = p.ink2;
-    ctx.fillRect(left, 17, right - left, 1);
-    ctx.fillRect(left - 0.5, 15, 1, 5);
-    ctx.fillRect(right - 0.5, 15, 1, 5);
-    ctx.beginPath();
-    ctx.arc(x(summary.mean), 17.5, 2.75, 0, 2 * Math.PI);
-    ctx.fill();
-  };
 }
 
 function SinceTheBeginning({app}: {app: App}) {

@@ -145,3 +145,38 @@ export function ExploreIcon() {
     </svg>
   );
 }
+
+export function NowIcon() {
+  return (
+    <svg
+      width="18"
+      height="18"
+      viewBox="0 0 18 18"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="1.5"
+      stroke-linecap="round"
+      aria-hidden="true"
+    >
+      <circle cx="9" cy="9" r="2" fill="currentColor" />
+      <path d="M5 4.500a6 6 0 0 0 0 9M13 4.500a6 6 0 0 1 0 9" />
+    </svg>
+  );
+}
+
+export function SystemIcon() {
+  return (
+    <svg
+      width="18"
+      height="18"
+      viewBox="0 0 21 16"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="1.8"
+      stroke-linecap="round"
+      aria-hidden="true"
+    >
+      <path d="M1 2c6 0 6 6 11 6M1 14c6 0 6-6 11-6M3 8h17" />
+    </svg>
+  );
+}

@@ -4,6 +4,7 @@ import {useState} from 'preact/hooks';
 import {type App, kRanges} from '../app';
 import {serverNow} from '../api';
 import {clockExact, count, day, moment, range, sameDay, width, zone} from '../format';
+import {exportPng} from '../chart/export';
 import {autoStep, kSteps} from '../time';
 import {Item, Menu} from '../ui/menu';
 
@@ -279,15 +280,29 @@ export function Controls({app}: {app: App}) {
       >
         Copy link
       </button>
-      <a
-        class="control"
-        href={model.csvPath()}
-        download={`${metric}.csv`}
-        title="The API's own answer for this view (x)"
-        data-export="csv"
-      >
-        Export CSV
-      </a>
+      <Menu app={app} id="export" label="Export" face="Export" right>
+        <a
+          class="item"
+          href={model.csvPath()}
+          download={`${metric}.csv`}
+          title="The API's own answer for this view (x)"
+          data-export="csv"
+          onClick={() => app.open(null)}
+        >
+          CSV, the rows as the API gives them
+        </a>
+        <button
+          type="button"
+          class="item"
+          data-export="png"
+          onClick={() => {
+            app.open(null);
+            exportPng(app);
+          }}
+        >
+          PNG, both charts as they stand
+        </button>
+      </Menu>
     </section>
   );
 }

@@ -6,7 +6,7 @@ import {serverNow} from '../api';
 import {clock, count, day, duration, moment, width} from '../format';
 import {kHour, parseStep} from '../time';
 
-function commands(app: App): {name: string; text: string}[] {
+function commands(app: App): {name: string; text: string; note?: string}[] {
   const mqtt = app.session?.mqtt ?? {};
   const host = mqtt.host ?? location.hostname;
   const ingest = app.session?.ingest ?? `${location.protocol}//${location.hostname}:8081`;
@@ -15,6 +15,11 @@ function commands(app: App): {name: string; text: string}[] {
     {
       name: 'MQTT',
       text: `mosquitto_pub -h ${host} -p ${mqtt.port ?? 1883}${user} -t sensors/greenhouse -m '{"temperature":21.5}'`,
+    },
+    {
+      name: 'Zigbee2MQTT',
+      text: `mosquitto_pub -h ${host} -p ${mqtt.port ?? 1883}${user} -t zigbee2mqtt/greenhouse -m '{"temperature":21.5,"humidity":60,"linkquality":120}'`,
+      note: 'Needs topics = ["zigbee2mqtt/+"] in a [[source.mqtt]] of the gateway.',
     },
     {
       name: 'HTTP',
@@ -45,6 +50,7 @@ export function NoReadings({app}: {app: App}) {
         </button>
       </div>
       <pre tabIndex={0}>{shown.text}</pre>
+      {shown.note && <p>{shown.note}</p>}
       <p>
         Waiting for the first window.
         {gateway && (

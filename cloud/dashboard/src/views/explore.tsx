@@ -2,17 +2,17 @@
 // The Explore view: the answer in figures, the chart, its completeness, the distribution over time, the table, and the rail beside them.
 import {useEffect, useLayoutEffect, useRef} from 'preact/hooks';
 import type {App} from '../app';
-import {serverNow} from '../api';
 import {attachPointer} from '../chart/pointer';
 import {ChartPanel} from '../chart/panel';
 import type {Panel} from '../chart/base';
 import {HeatPanel} from '../heat/panel';
 import {Lanes} from '../lanes/lanes';
 import {onFrame} from '../frame';
-import {capital, count, counted, moment, number, range, clockExact, withUnit} from '../format';
+import {capital, count, counted, number, range, clockExact, withUnit} from '../format';
 import {colors, onTheme, seriesColor} from '../theme';
 import {Rail} from '../rail/rail';
 import {AnswerLine} from './answer';
+import {Away} from './away';
 import {Controls} from './controls';
 import {DeviceTable, RowTable} from './table';
 import {NoReadings, RangeMessage} from './empty';
@@ -260,22 +260,10 @@ export function Explore({app}: {app: App}) {
       </main>
     );
   }
-  const complete = model.total?.completeness.to;
   return (
     <>
       {model.ready ? <Controls app={app} /> : <div class="controls" />}
-      {error?.away && (
-        <div class="banner" role="status">
-          <span>
-            <strong>The server does not answer.</strong>{' '}
-            {complete && `What you see is complete to ${moment(Date.parse(complete), serverNow())}. `}
-            Trying again in {count(Math.max(0, Math.ceil((model.retryAt - Date.now()) / 1000)))} s.{' '}
-            <button type="button" class="link" onClick={() => void model.load()}>
-              Try now
-            </button>
-          </span>
-        </div>
-      )}
+      {error?.away && <Away app={app} />}
       <div class="explore">
         <main class="picture">
           <h1 class="hidden">{capital(model.metric() || 'Explore')}</h1>

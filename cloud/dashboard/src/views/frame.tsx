@@ -1,44 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bar: mark, views, live state, tenant, theme, keys.
+import type {JSX} from 'preact';
 import type {App} from '../app';
 import {signOut} from '../api';
 import {duration, kNbsp, moment} from '../format';
 import {serverNow} from '../api';
-import {printAddress, type Page} from '../address';
+import {kPages, type Page, printAddress} from '../address';
 import {toggleTheme} from '../theme';
-import {ExploreIcon, FleetIcon, Glyph, Logo, ThemeIcon} from '../ui/glyph';
+import {ExploreIcon, FleetIcon, Glyph, Logo, NowIcon, SystemIcon, ThemeIcon} from '../ui/glyph';
 import {Item, Menu} from '../ui/menu';
 
-const kPages: {page: Page; name: string}[] = [
-  {page: 'fleet', name: 'Fleet'},
-  {page: 'explore', name: 'Explore'},
-];
+const kNames: Record<Page, string> = {fleet: 'Fleet', explore: 'Explore', now: 'Now', system: 'System'};
+const kIcons: Record<Page, () => JSX.Element> = {
+  fleet: FleetIcon,
+  explore: ExploreIcon,
+  now: NowIcon,
+  system: SystemIcon,
+};
 
 function LiveLine({app}: {app: App}) {
-  const model = app.model;
-  if (!model) return null;
-  const words = model.words();
-  const state = model.error?.away ? 'offline' : model.liveState;
+  const pulse = app.pulse();
+  if (!pulse) return null;
+  const state = pulse.error?.away ? 'offline' : pulse.liveState;
   if (state === 'live' || state === 'connecting') {
-    const ago = model.lastWindowAt ? (Date.now() - model.lastWindowAt) / 1000 : null;
+    const ago = pulse.lastWindowAt ? (Date.now() - pulse.lastWindowAt) / 1000 : null;
+    const age = ago === null ? '' : ago < 10 ? `${ago.toFixed(1)}${kNbsp}s` : duration(ago);
     return (
       <span class="live" data-live={state}>
         <Glyph state="live" r={5} />
         live
-        {ago !== null && (
-          <small class="wide">last window {ago < 10 ? `${ago.toFixed(1)}${kNbsp}s` : duration(ago)} ago</small>
-        )}
+        {ago !== null && <small class="wide">last window {age} ago</small>}
+        {ago !== null && <small class="narrow">{age}</small>}
       </span>
     );
   }
-  const to =
-    words && model.answer
-      ? moment(Math.min(Date.parse(model.total?.completeness.to ?? ''), serverNow()), serverNow())
-      : null;
+  const frontiers = (app.model?.gateways ?? [])
+    .filter((g) => g.state !== 'retired')
+    .map((g) => Date.parse(g.frontier))
+    .filter((t) => t > 0);
+  const to = frontiers.length ? moment(Math.min(...frontiers), serverNow()) : null;
   return (
     <span class="live" data-live={state}>
       <Glyph state={state === 'offline' ? 'silent' : 'late'} share={0.6} r={6} />
-      {state === 'offline' ? 'offline' : `reconnecting${to ? `, complete to ${to}` : ''}`}
+      {state === 'offline' ? 'offline' : 'reconnecting'}
+      {state !== 'offline' && to && <span class="wide">, complete to {to}</span>}
     </span>
   );
 }
@@ -53,23 +58,30 @@ export function Bar({app}: {app: App}) {
     <header class="bar">
       <a class="brand" href="/explore" onClick={(event) => follow(event, 'explore')}>
         <Logo />
-        Tributary
+        <span class="wide-name">Tributary</span>
+        <span class="narrow">{kNames[app.view.page]}</span>
       </a>
       <nav class="tabs" aria-label="Views">
-        {kPages.map(({page, name}) => (
-          <a
-            key={page}
-            href={printAddress({...app.view, page})}
-            aria-current={app.view.page === page ? 'page' : undefined}
-            onClick={(event) => follow(event, page)}
-          >
-            {page === 'fleet' ? <FleetIcon /> : <ExploreIcon />}
-            {name}
-          </a>
-        ))}
+        {kPages.map((page) => {
+          const Icon = kIcons[page];
+          return (
+            <a
+              key={page}
+              href={printAddress({...app.view, page})}
+              aria-current={app.view.page === page ? 'page' : undefined}
+              onClick={(event) => follow(event, page)}
+            >
+              <Icon />
+              {kNames[page]}
+            </a>
+          );
+        })}
       </nav>
       <div class="bar-right">
         <LiveLine app={app} />
+        <button type="button" class="plain wide" onClick={() => app.open('jump')}>
+          Jump to <kbd>/</kbd>
+        </button>
         <Menu
           app={app}
           id="tenant"
@@ -78,6 +90,9 @@ export function Bar({app}: {app: App}) {
           plain
           right
         >
+          <a class="item" href="/docs/index.html" target="_blank" rel="noreferrer">
+            Documentation
+          </a>
           <Item
             onPick={() => {
               app.open(null);

@@ -3,7 +3,7 @@
 import {useEffect, useRef} from 'preact/hooks';
 import type {App} from '../app';
 import {toggleTheme} from '../theme';
-import type {Show} from '../address';
+import {kPages, type Page, type Show} from '../address';
 
 const kSwitch = 'tributary.keys';
 
@@ -36,8 +36,21 @@ function moveCursor(app: App, direction: -1 | 1): void {
   model.onCursor();
 }
 
-const kKeys: {keys: string[]; what: string; page?: 'explore'; run: (app: App, key: string) => void}[] = [
-  {keys: ['1', '2'], what: 'Fleet, Explore', run: (app, key) => app.go({page: key === '1' ? 'fleet' : 'explore'})},
+const kKeys: {keys: string[]; what: string; page?: Page; run: (app: App, key: string) => void}[] = [
+  {
+    keys: ['1', '2', '3', '4'],
+    what: 'Fleet, Explore, Now, System',
+    run: (app, key) => app.go({page: kPages[Number(key) - 1]!}),
+  },
+  {
+    keys: ['/'],
+    what: 'jump; in Fleet: find',
+    run: (app) => {
+      const field = document.querySelector<HTMLInputElement>('[data-find]');
+      if (field) field.focus();
+      else app.open('jump');
+    },
+  },
   {keys: ['m'], what: 'metric', page: 'explore', run: (app) => app.open('metric')},
   {keys: ['d'], what: 'devices', page: 'explore', run: (app) => app.open('devices')},
   {keys: ['r'], what: 'range', page: 'explore', run: (app) => app.open('range')},
@@ -96,7 +109,28 @@ const kKeys: {keys: string[]; what: string; page?: 'explore'; run: (app: App, ke
     keys: ['x'],
     what: 'export CSV',
     page: 'explore',
-    run: () => document.querySelector<HTMLAnchorElement>('[data-export]')?.click(),
+    run: (app) => {
+      const link = document.createElement('a');
+      link.href = app.model!.csvPath();
+      link.download = `${app.model!.metric()}.csv`;
+      link.click();
+    },
+  },
+  {
+    keys: ['j', 'k'],
+    what: 'gateway after and before; also ↓ and ↑',
+    page: 'fleet',
+    run: (_app, key) => {
+      const list = document.querySelector<HTMLElement>('.fleet .scroll');
+      list?.focus();
+      list?.dispatchEvent(new KeyboardEvent('keydown', {key}));
+    },
+  },
+  {
+    keys: ['e'],
+    what: 'explore the chosen gateway',
+    page: 'fleet',
+    run: () => document.querySelector<HTMLElement>('.drawer .full')?.click(),
   },
   {keys: ['l'], what: 'theme', run: () => toggleTheme()},
   {keys: ['?'], what: 'keys', run: (app) => app.open('keys')},
@@ -108,6 +142,7 @@ const kKeys: {keys: string[]; what: string; page?: 'explore'; run: (app: App, ke
         app.model.cursor = null;
         app.model.onCursor();
       }
+      if (!app.menu && app.view.page === 'fleet' && app.view.gateway) app.go({gateway: ''}, true);
       app.open(null);
     },
   },

@@ -114,7 +114,13 @@ export function DeviceTable({app}: {app: App}) {
             >
               <th scope="row">
                 <i class="key" style={{background: seriesColor(p, series.color)}} />
-                {series.name || 'all devices'}
+                {model.groupBy() === 'device' ? (
+                  <button type="button" title={`Show ${series.name} alone`} onClick={() => app.go({devices: [series.name]})}>
+                    {series.name}
+                  </button>
+                ) : (
+                  series.name || 'all devices'
+                )}
               </th>
               <td>{s ? count(s.count) : kNone}</td>
               <td>

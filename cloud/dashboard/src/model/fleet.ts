@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fleet in rows: what each gateway is at, in one word and in numbers; searching, sorting and counting 10 000 of them within a frame. Pure
+// but for FleetModel at the end.
+import type {Device, Gateway} from '../api';
+import type {ExploreModel} from './explore';
+import {Watch} from './watch';
+
+export type FleetState = 'parked' | 'silent' | 'late' | 'complete' | 'retired';
+
+export interface FleetRow {
+  gateway: Gateway;
+  name: string;
+  state: FleetState;
+  alarm: string; // in words; empty: none
+  site: string;
+  labels: string;
+  devices: number;
+  seen: number; // ms, NaN: never
+  frontier: number; // ms, NaN: unknown
+  mark: number;
+  waiting: number;
+  flight: number;
+  used: number; // share of the budget
+  widest: number; // s, 0: all time, −1: nothing waits
+  version: string;
+  gaps: [number, number][];
+  haystack: string;
+}
+
+const kAlarmWords: [RegExp, string][] = [
+  [/^restored/, 'SD card restored'],
+  [/^cloned/, 'SD card cloned'],
+  [/^wiped/, 'outbox wiped'],
+];
+// Live windows close one after the other: up to this far behind is not late.
+export const kLateAfterMs = 60_000;
+// Order: what needs a decision, who is silent, who is late, then the rest.
+const kOrder: FleetState[] = ['parked', 'silent', 'late', 'complete', 'retired'];
+export const kStateWords: Record<FleetState, string> = {
+  parked: 'needs a decision',
+  silent: 'silent',
+  late: 'late',
+  complete: 'up to date',
+  retired: 'retired',
+};
+
+export function stateOf(g: Gateway, nowMs: number): FleetState {
+  if (g.state === 'retired') return 'retired';
+  if (g.parked || (g.alarms?.length ?? 0) > 0) return 'parked';
+  if (g.state === 'silent' || g.state === 'offline') return 'silent';
+  return g.state === 'late' || nowMs - Date.parse(g.frontier) > kLateAfterMs ? 'late' : 'complete';
+}
+
+const positive = (text: string | undefined | null): number => {
+  const ms = text ? Date.parse(text) : NaN;
+  return ms > 0 ? ms : NaN;
+};
+
+export function fleetRows(gateways: Gateway[], devices: Device[], nowMs: number): FleetRow[] {
+  const labels = new Map<string, Map<string, Set<string>>>();
+  for (const device of devices) {
+    for (const name of device.gateways) {
+      let own = labels.get(name);
+      if (!own) labels.set(name, (own = new Map()));
+      for (const [key, value] of Object.entries(device.labels)) {
+        if (key === 'unit') continue;
+        const values = own.get(key);
+        if (values) values.add(value);
+        else own.set(key, new Set([value]));
+      }
+    }
+  }
+  return gateways.map((g): FleetRow => {
+    const own = labels.get(g.gateway);
+    const sites = [...(own?.get('site') ?? [])];
+    const outbox = g.status?.outbox ?? {};
+    const widths = Object.keys(outbox.waiting_by_width ?? {}).map(Number);
+    const alarm = g.alarms?.[0] ?? (g.parked ? 'restored' : '');
+    const text = own ? [...own].map(([key, values]) => `${key}=${[...values].join('+')}`).join('  ') : '';
+    const site = sites.length === 1 ? sites[0]! : sites.length ? `${sites.length} sites` : '';
+    return {
+      gateway: g,
+      name: g.gateway,
+      state: stateOf(g, nowMs),
+      alarm: alarm ? (kAlarmWords.find(([pattern]) => pattern.test(alarm))?.[1] ?? alarm.split(':')[0]!) : '',
+      site,
+      labels: text,
+      devices: g.devices,
+      seen: positive(g.last_seen),
+      frontier: positive(g.frontier),
+      mark: positive(g.mark),
+      waiting: outbox.waiting ?? 0,
+      flight: outbox.flight ?? 0,
+      used: outbox.budget_bytes ? (outbox.used_bytes ?? 0) / outbox.budget_bytes : 0,
+      widest: widths.length ? (widths.includes(0) ? 0 : Math.max(...widths)) : -1,
+      version: g.version,
+      gaps: (g.gaps ?? []).map((gap) => [Date.parse(gap.from), Date.parse(gap.to)]),
+      haystack: `${g.gateway} ${site} ${text}`.toLowerCase(),
+    };
+  });
+}
+
+export const kFilters: {key: string; name: string; fits: (row: FleetRow) => boolean}[] = [
+  {key: 'complete', name: 'Up to date', fits: (row) => row.state === 'complete'},
+  {key: 'late', name: 'Late', fits: (row) => row.state === 'late'},
+  {key: 'silent', name: 'Silent', fits: (row) => row.state === 'silent'},
+  {key: 'parked', name: 'Needs a decision', fits: (row) => row.state === 'parked'},
+  {key: 'coarse', name: 'Coarse', fits: (row) => row.widest === 0 || row.widest > 10},
+  {key: 'gaps', name: 'Gaps', fits: (row) => row.gaps.length > 0},
+];
+
+const kKeys: Record<string, (row: FleetRow) => number | string> = {
+  name: (row) => row.name,
+  site: (row) => row.site,
+  devices: (row) => row.devices,
+  seen: (row) => -row.seen, // "7 s" before "3 d"
+  behind: (row) => -row.frontier,
+  outbox: (row) => row.waiting + row.flight,
+  widest: (row) => (row.widest === 0 ? Infinity : row.widest),
+  version: (row) => row.version,
+};
+export const kSortKeys = Object.keys(kKeys);
+
+function compare(a: number | string, b: number | string): number {
+  if (typeof a === 'string' || typeof b === 'string') return a < b ? -1 : a > b ? 1 : 0;
+  if (Number.isNaN(a)) return Number.isNaN(b) ? 0 : 1; // unknown comes last
+  return Number.isNaN(b) ? -1 : a - b;
+}
+
+// The rows that fit, in order. Names decide between equals, so that the order never depends on what was shown before.
+export function selectRows(rows: FleetRow[], find: string, filter: string, sort: string): FleetRow[] {
+  const words = find.toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = kFilters.find((one) => one.key === filter)?.fits;
+  const out = rows.filter((row) => (!fits || fits(row)) && words.every((word) => row.haystack.includes(word)));
+  const down = sort.startsWith('-');
+  const key = kKeys[down ? sort.slice(1) : sort];
+  const order = new Map(kOrder.map((state, i) => [state, i]));
+  const byName = (a: FleetRow, b: FleetRow): number => (a.name < b.name ? -1 : 1);
+  if (!key)
+    return out.sort(
+      (a, b) =>
+        order.get(a.state)! - order.get(b.state)! || compare(a.frontier, b.frontier) || byName(a, b),
+    );
+  return out.sort((a, b) => (down ? -1 : 1) * compare(key(a), key(b)) || byName(a, b));
+}
+
+export interface FleetSummary {
+  expected: number; // all but the retired
+  counts: Record<FleetState, number>;
+  share: number; // of the gateways whose frontier has passed the newest minute
+  completeTo: number; // everything before is complete; NaN: unknown
+}
+
+export function summarize(rows: FleetRow[], nowMs: number): FleetSummary {
+  const counts: Record<FleetState, number> = {parked: 0, silent: 0, late: 0, complete: 0, retired: 0};
+  let least = Infinity;
+  let passed = 0;
+  const minute = Math.floor((nowMs - kLateAfterMs) / 60_000) * 60_000;
+  for (const row of rows) {
+    counts[row.state]++;
+    if (row.state === 'retired') continue;
+    if (row.frontier < least) least = row.frontier;
+    if (row.frontier >= minute) passed++;
+  }
+  const expected = rows.length - counts.retired;
+  return {expected, counts, share: expected ? passed / expected : 1, completeTo: Number.isFinite(least) ? least : NaN};
+}
+
+export interface SiteLine {
+  site: string;
+  states: FleetState[];
+}
+
+// Sites by name, gateways by name; those without a site come last.
+export function siteLines(rows: FleetRow[]): SiteLine[] {
+  const sites = new Map<string, FleetRow[]>();
+  for (const row of rows) {
+    if (row.state === 'retired') continue;
+    const line = sites.get(row.site);
+    if (line) line.push(row);
+    else sites.set(row.site, [row]);
+  }
+  return [...sites]
+    .sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1))
+    .map(([site, own]) => ({
+      site: site || (sites.size > 1 ? 'no site' : ''),
+      states: own.sort((a, b) => (a.name < b.name ? -1 : 1)).map((row) => row.state),
+    }));
+}
+
+// Which rows of a fixed height are seen: the first, and one past the last, with some to spare on both sides.
+export function visibleRows(
+  count: number,
+  rowPx: number,
+  scrollPx: number,
+  heightPx: number,
+  spare = 6,
+): {first: number; last: number} {
+  const first = Math.max(0, Math.min(count, Math.floor(scrollPx / rowPx) - spare));
+  return {first, last: Math.min(count, Math.ceil((scrollPx + heightPx) / rowPx) + spare)};
+}
+
+export interface FleetView {
+  rows: FleetRow[];
+  sum: FleetSummary;
+  lines: SiteLine[];
+  counts: Map<string, number>; // by filter
+}
+
+const kAgeMs = 15_000;
+
+export class FleetModel extends Watch {
+  constructor(private readonly catalogue: ExploreModel) {
+    super(2000, 10_000);
+  }
+  protected query(): string {
+    return 'fleet=1&stats=count';
+  }
+  protected async ask(): Promise<void> {
+    await this.catalogue.loadCatalogue();
+  }
+  private made: {from: Gateway[] | null; time: number; view: FleetView | null; key: string; shown: FleetRow[]} = {
+    from: null,
+    time: 0,
+    view: null,
+    key: '',
+    shown: [],
+  };
+  // Made anew when the answer is new, and now and then as gateways age: scrolling and the seconds cost nothing.
+  view(nowMs: number): FleetView {
+    const {made} = this;
+    if (!made.view || made.from !== this.catalogue.gateways || Math.abs(nowMs - made.time) > kAgeMs) {
+      const rows = fleetRows(this.catalogue.gateways, this.catalogue.devices, nowMs);
+      made.view = {
+        rows,
+        sum: summarize(rows, nowMs),
+        lines: siteLines(rows),
+        counts: new Map(kFilters.map((one) => [one.key, rows.reduce((n, row) => n + (one.fits(row) ? 1 : 0), 0)])),
+      };
+      made.from = this.catalogue.gateways;
+      made.time = nowMs;
+      made.key = '';
+    }
+    return made.view;
+  }
+  selected(view: FleetView, find: string, filter: string, sort: string): FleetRow[] {
+    const key = [find, filter, sort].join('\n') + '\n';
+    if (this.made.key !== key || this.made.view !== view) {
+      this.made.key = key;
+      this.made.shown = selectRows(view.rows, find, filter, sort);
+    }
+    return this.made.shown;
+  }
+}

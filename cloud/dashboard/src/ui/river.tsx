@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// The river: from the sources to the rows, each station with what lies there now and how that went since the page was opened.
+import {useLayoutEffect, useRef, useState} from 'preact/hooks';
+import type {App} from '../app';
+import {serverNow} from '../api';
+import {count, counted, day, duration, kNarrow, number} from '../format';
+import {type Amounts, delaysOf, rejectedOf, type Sample} from '../model/system';
+
+const kWideMin = 860;
+const kTop = 92; // of the stream
+const kBottomMax = 36;
+
+function spark(samples: Sample[], key: 'open' | 'waiting' | 'flight' | 'log', width: number): string {
+  if (samples.length < 2) return '';
+  const first = samples[0]!.at;
+  const last = samples[samples.length - 1]!.at;
+  const most = Math.max(1, ...samples.map((s) => s[key]));
+  return samples
+    .map((s, i) => `${i ? 'L' : 'M'}${((s.at - first) / Math.max(1, last - first)) * width} ${22 - (s[key] / most) * 18}`)
+    .join('');
+}
+
+interface Station {
+  name: string;
+  amount: string;
+  note: string;
+  key: 'open' | 'waiting' | 'flight' | 'log' | null;
+}
+
+function stations(app: App, a: Amounts): Station[] {
+  const answer = app.system?.answer;
+  const since = answer?.merged.since ? `since ${day(Date.parse(answer.merged.since), true)}` : '';
+  return [
+    {name: 'Open windows', amount: count(a.open), note: 'not closed yet', key: 'open'},
+    {
+      name: 'Waiting',
+      amount: count(a.waiting),
+      note: a.waiting
+        ? `at ${counted(a.waitingAt, 'gateway')}${Number.isFinite(a.oldestWaiting) ? `, oldest ${duration((serverNow() - a.oldestWaiting) / 1000)}` : ''}`
+        : 'partials',
+      key: 'waiting',
+    },
+    {
+      name: 'In flight',
+      amount: count(a.flight),
+      note: a.flight ? `at ${counted(a.flightAt, 'gateway')}` : 'partials',
+      key: 'flight',
+    },
+    ...(a.log >= 0 ? [{name: 'Log', amount: count(a.log), note: 'records not yet merged', key: 'log' as const}] : []),
+    {name: 'Merged', amount: answer ? count(answer.merged.readings) : '–', note: `readings ${since}`, key: null},
+  ];
+}
+
+export function River({app, amounts}: {app: App; amounts: Amounts}) {
+  const box = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const element = box.current!;
+    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
+    observer.observe(element);
+    setWidth(element.clientWidth);
+    return () => observer.disconnect();
+  }, []);
+  const model = app.system!;
+  const all = stations(app, amounts);
+  const rate = model.rate();
+  const perSecond = rate === null ? '' : `${number(rate, rate < 10 ? 1 : 0)}${kNarrow}readings/s`;
+  const posts = (model.answer?.minutes ?? []).reduce((sum, m) => sum + m.posts, 0);
+  const messages = (model.answer?.minutes ?? []).reduce((sum, m) => sum + m.messages, 0);
+  const rejected = rejectedOf(app.model!.gateways).reduce((sum, one) => sum + one.count, 0);
+  const delay = delaysOf(model.answer).quantile(0.5);
+  const gateways = app.model!.gateways.filter((g) => g.state !== 'retired').length;
+  const sentence = `From ${counted(gateways, 'gateway')} to the rows: ${all.map((s) => `${s.name} ${s.amount} ${s.note}`).join('; ')}`;
+  if (width > 0 && width < kWideMin)
+    return (
+      <div ref={box} class="river narrow">
+        <ol>
+          {all.map((s) => (
+            <li key={s.name}>
+              <span>{s.name}</span>
+              <b data-station={s.name}>{s.amount}</b>
+              <small>{s.note}</small>
+            </li>
+          ))}
+          <li>
+            <span>Rejected</span>
+            <b>{count(rejected)}</b>
+            <small>readings, reasons below</small>
+          </li>
+        </ol>
+      </div>
+    );
+  const left = 270;
+  const right = width - 40;
+  const pitch = (right - left - 60) / all.length;
+  const at = (i: number): number => left + 60 + i * pitch;
+  const tall = kBottomMax;
+  const middle = kTop + tall / 2;
+  const merged = at(all.length - 1);
+  const joins = all.some((s) => s.name === 'Log') ? at(all.length - 2) : merged;
+  const thin = posts ? Math.max(2, Math.sqrt(posts / Math.max(1, posts + messages)) * 12) : 0;
+  return (
+    <div ref={box} class="river">
+      {width > 0 && (
+        <svg width={width} height="270" role="img" aria-label={sentence}>
+          <path d={`M128 ${middle - 40}C220 ${middle - 40} 200 ${kTop} ${left} ${kTop}V${kTop + tall}C200 ${kTop + tall} 220 ${middle - 20} 128 ${middle - 20}Z`} class="water" />
+          <rect x={left - 0.5} y={kTop} width={merged - left + 0.5} height={tall} class="water" />
+          <rect x={merged} y={kTop} width={right - merged} height={tall} class="sea" />
+          <text x="118" y={middle - 31} text-anchor="end" class="strong">
+            Gateways
+          </text>
+          <text x="118" y={middle - 15} text-anchor="end">
+            {counted(gateways, 'gateway')}
+          </text>
+          {rejected > 0 && (
+            <>
+              <path d={`M${left + 22} ${kTop}C${left + 56} ${kTop} ${left + 48} ${kTop - 46} ${left + 98} ${kTop - 46}`} class="out" />
+              <text x={left + 106} y={kTop - 46} class="strong">
+                Rejected {count(rejected)}
+              </text>
+              <text x={left + 106} y={kTop - 30}>
+                since the beginning, reasons below
+              </text>
+            </>
+          )}
+          {thin > 0 && (
+            <>
+              <path
+                d={`M${joins - 100} ${kTop - 46}C${joins - 50} ${kTop - 46} ${joins - 60} ${kTop + thin / 2} ${joins - 10} ${kTop + thin / 2}H${merged}`}
+                class="joins"
+                stroke-width={thin}
+              />
+              <text x={joins - 108} y={kTop - 50} text-anchor="end" class="strong">
+                HTTP
+              </text>
+              <text x={joins - 108} y={kTop - 34} text-anchor="end">
+                {counted(posts, 'request')} in the last hour
+              </text>
+            </>
+          )}
+          <text x={merged + 8} y={kTop - 14}>
+            exact sum, nothing twice
+          </text>
+          {all.map((s, i) => (
+            <g key={s.name}>
+              <path d={`M${at(i)} ${kTop - 8}v${tall + 20}`} stroke="var(--ink)" />
+              <text x={at(i) + 8} y={kTop + tall + 18}>
+                {s.name}
+              </text>
+              <text x={at(i) + 8} y={kTop + tall + 42} class="amount" data-station={s.name}>
+                {s.amount}
+              </text>
+              <text x={at(i) + 8} y={kTop + tall + 60}>
+                {s.note}
+              </text>
+              {s.key && (
+                <g transform={`translate(${at(i) + 8} ${kTop + tall + 72})`}>
+                  <path d={spark(model.samples, s.key, Math.min(118, pitch - 40))} class="spark" />
+                  <path d={`M0 29.5h${Math.min(118, pitch - 40)}`} stroke="var(--line2)" />
+                </g>
+              )}
+              {i === 0 && perSecond && (
+                <text x={at(0) + pitch / 2} y={middle + 4} text-anchor="middle" class="on">
+                  {perSecond}
+                </text>
+              )}
+              {s.name === 'In flight' && delay !== null && (
+                <text x={at(i) + pitch / 2} y={middle + 4} text-anchor="middle" class="on">
+                  {`median ${delay >= 1000 ? `${(delay / 1000).toFixed(1)} s` : `${Math.round(delay)} ms`} to the rows`}
+                </text>
+              )}
+            </g>
+          ))}
+          <path d={`M${at(0)} 254.5H${joins - 24}M${joins} 254.5H${right}`} stroke="var(--line2)" />
+          <text x={(at(0) + joins) / 2} y="258" text-anchor="middle" class="where">
+            {`at ${counted(gateways, 'gateway')}`}
+          </text>
+          <text x={(joins + right) / 2} y="258" text-anchor="middle" class="where">
+            at the server
+          </text>
+        </svg>
+      )}
+    </div>
+  );
+}

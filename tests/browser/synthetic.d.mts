@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+import type {DevicesAnswer} from '../../cloud/dashboard/src/api';
+export const kSites: string[];
+export function syntheticFleet(n: number, nowMs: number, seed?: number): DevicesAnswer;
