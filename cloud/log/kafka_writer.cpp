@@ -139,7 +139,9 @@ class KafkaWriter final : public Writer {
     if (before == kNotYet) before.clear();
     if (trouble.empty() && before.empty()) return;  // found at once: whoever opened it says so
     if (trouble.empty()) {
-      runtime::log_info(config_.url + ": log " + log_id_text(settings_.load()->log_id) + " is there");
+      const LogSettings& found = *settings_;
+      runtime::log_info("log " + config_.url + ": " + std::to_string(found.partitions) + " partitions, durability " +
+                        found.durability);
     } else if (before.empty()) {
       runtime::log_error(trouble + "; trying again");
     }
