@@ -2,6 +2,7 @@
 // Aggregator: the states of the partitions this process owns, their mergers, and the API over them.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,6 +29,8 @@ class Aggregator {
   explicit Aggregator(const AggregatorConfig& config);
   Status open_states();
   Result<log::Reader*> reader();
+  // "power", "process", or "unknown" while the log is away.
+  std::string durability() const;
   std::string trouble() const;
   void families(Exposition& text) const;
   ServiceInfo service();
@@ -35,8 +38,10 @@ class Aggregator {
   const AggregatorConfig config_;
   const int64_t started_ns_;
   Traffic traffic_;
-  std::mutex reader_mutex_;
+  mutable std::mutex reader_mutex_;
   std::unique_ptr<log::Reader> reader_;
+  Error reader_failure_;  // of the last attempt to open it, and when it may be tried again
+  std::chrono::steady_clock::time_point reader_retry_{};
   std::vector<std::unique_ptr<merge::State>> states_;
   std::unique_ptr<query::Query> query_;
   std::unique_ptr<Auth> auth_;

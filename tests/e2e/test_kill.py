@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Promise 2: edge, bridge, aggregator and Mosquitto are killed a hundred times, one after another and all at once.
+"""Promise 2: edge, bridge, aggregator, Mosquitto, and with the other log Kafka, are killed a hundred times, one after
+another and all at once.
 Every reading is a power of two of its own within its window, so that a window's exact sum names the readings in it, and a
 doubled one shows as a count that differs from the bits of the sum."""
 import os
@@ -9,11 +10,15 @@ import threading
 import time
 from datetime import datetime, timezone
 
+import pytest
+
 from stack import GATEWAYS, Stack, wait_for
 
 SEED = int(os.environ.get("TRIBUTARY_SEED", "20261121"))
-ROUNDS = int(os.environ.get("TRIBUTARY_KILL_ROUNDS", "100"))
-VICTIMS = ("edge", "bridge", "aggregator", "mosquitto")
+ROUNDS = {"lmdb": int(os.environ.get("TRIBUTARY_KILL_ROUNDS", "100")),
+          "kafka": int(os.environ.get("TRIBUTARY_KILL_ROUNDS_KAFKA", "30"))}
+VICTIMS = {"lmdb": ("edge", "bridge", "aggregator", "mosquitto"),
+           "kafka": ("kafka", "edge", "bridge", "aggregator", "mosquitto")}
 DEVICES = 4
 PER_WINDOW = 40     # powers of two fit a double's 53 bits
 WIDTH = 10
@@ -70,16 +75,22 @@ def instant(text):
                                   .replace("Z", "+00:00")).astimezone(timezone.utc).timestamp()
 
 
-def test_a_hundred_kills_lose_nothing_accepted_and_double_nothing(tmp_path):
+@pytest.mark.parametrize("log", ["lmdb", "kafka"])
+def test_a_hundred_kills_lose_nothing_accepted_and_double_nothing(tmp_path, log):
     chance = random.Random(SEED)
-    print(f"seed {SEED}, {ROUNDS} rounds")
-    with Stack(tmp_path / "stack", GATEWAYS[:1]) as stack:
+    rounds, parts = ROUNDS[log], VICTIMS[log]
+    print(f"seed {SEED}, {rounds} rounds, log {log}")
+    with Stack(tmp_path / "stack", GATEWAYS[:1], log) as stack:
         source = Source(stack)
         source.start()
         outages = []   # (from, to): the broker, or the edge's connection to it, was away
-        for number in range(ROUNDS):
+        kills = dict.fromkeys(parts, 0)
+        for number in range(rounds):
             time.sleep(chance.uniform(0.3, 1.2))
-            victims = VICTIMS if number % 5 == 4 else (VICTIMS[number % 5],)
+            turn = number % (len(parts) + 1)
+            victims = parts if turn == len(parts) else (parts[turn],)
+            for victim in victims:
+                kills[victim] += 1
             killed = time.time()
             connected = source_connections(stack)
             stack.kill(*victims)
@@ -121,7 +132,8 @@ def test_a_hundred_kills_lose_nothing_accepted_and_double_nothing(tmp_path):
                                  f"gaps {gaps}; without subscription {outages}") from None
         edge_kills = sum(1 for _, _, victims in outages if "edge" in victims)
         assert len(gaps) >= edge_kills * 0.9, f"{edge_kills} kills of the edge, but {len(gaps)} gaps named"
-        print(f"{ROUNDS} rounds, {len(source.sent)} readings sent in {last + 1} windows, {len(missing)} in outages and "
+        killed = ", ".join(f"{name} {count}" for name, count in kills.items())
+        print(f"{rounds} rounds (killed: {killed}), {len(source.sent)} readings sent in {last + 1} windows, {len(missing)} in outages and "
               f"gaps, {len(source.sent) - len(missing)} merged once; {len(gaps)} gaps named for {edge_kills} kills")
 
 

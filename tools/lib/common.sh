@@ -9,10 +9,11 @@ say() { printf '\033[1m==\033[0m %s\n' "$*"; }
 fail() { printf 'tributary: %s\n' "$*" >&2; exit 1; }
 
 PACKAGES_BUILD=(g++ cmake ninja-build pkg-config ccache git ca-certificates libpaho-mqttpp-dev libpaho-mqtt-dev liblmdb-dev
-  libnanopb-dev nanopb libcpp-httplib-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libsimdjson-dev nlohmann-json3-dev
+  librdkafka-dev libnanopb-dev nanopb libcpp-httplib-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libsimdjson-dev nlohmann-json3-dev
   libssl-dev zlib1g-dev libbrotli-dev libgtest-dev libbenchmark-dev)
 PACKAGES_RUN=(mosquitto python3 python3-paho-mqtt)
-PACKAGES_TEST=(python3-pytest chromium fonts-liberation clang-14 libclang-rt-14-dev clang-format-14 gcc-arm-none-eabi
+PACKAGES_KAFKA=(maven openjdk-17-jre-headless)  # the broker itself: tools/lib/kafka.py
+PACKAGES_TEST=(kcat python3-pytest chromium fonts-liberation clang-14 libclang-rt-14-dev clang-format-14 gcc-arm-none-eabi
   libstdc++-arm-none-eabi-newlib libnewlib-arm-none-eabi openssl curl procps)
 
 as_root() {
@@ -55,6 +56,17 @@ install_node() {
   local major
   major=$(node -p 'process.versions.node.split(".")[0]')
   [ "$major" -ge 18 ] || fail "found Node $major, expected 18 or later"
+}
+
+# Apache Kafka itself, for tests and the demo: Java and Maven if they are missing, then its files into the cache, once.
+install_kafka() {
+  local begin=$SECONDS there=no
+  "$PYTHON" -B "$ROOT/tools/lib/kafka.py" fetched && there=yes
+  command -v java >/dev/null && { [ $there = yes ] || command -v mvn >/dev/null; } || install_packages "${PACKAGES_KAFKA[@]}"
+  [ $there = yes ] && return 0
+  say "fetching Kafka with Maven"
+  "$PYTHON" -B "$ROOT/tools/lib/kafka.py" fetch >/dev/null || exit 1
+  say "fetched Kafka in $((SECONDS - begin)) s"
 }
 
 # build PRESET TARGET...: configure and build with progress; nothing to do takes about a second.
