@@ -148,6 +148,7 @@ def main():
                 report.say(line)
     if "e2e" in wanted and released:
         pytest(report, "tests/e2e")
+        pytest(report, "tests/tools")
     if "bench" in wanted and released:
         for name, arguments in BENCHES.items():
             _, text = step(report, name, [f"build/release/bin/{name}", *arguments])
