@@ -5,6 +5,7 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -DNDEBUG")
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
+pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
 
 add_library(tributary_options INTERFACE)
 target_include_directories(tributary_options INTERFACE ${CMAKE_SOURCE_DIR})

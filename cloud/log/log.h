@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -96,6 +97,10 @@ struct LogConfig {
   uint64_t queue_bytes_max = 64ULL << 20;
   uint64_t map_bytes_max = 1ULL << 40;  // embedded: the file never grows beyond; full is then like a full disk
   bool sync = true;                     // false only in tests
+  // Kafka only: librdkafka's properties as configured (TLS, SASL, compression …; may hold passwords), and the replicas
+  // of topics that are made (0: three, or as many as there are brokers).
+  std::map<std::string, std::string> kafka;
+  int replicas = 0;
 };
 
 // Makes the log if it is missing (writer) or waits for nothing (reader: kNotFound if missing). Errors name the URL.

@@ -9,10 +9,11 @@ say() { printf '\033[1m==\033[0m %s\n' "$*"; }
 fail() { printf 'tributary: %s\n' "$*" >&2; exit 1; }
 
 PACKAGES_BUILD=(g++ cmake ninja-build pkg-config ccache git ca-certificates libpaho-mqttpp-dev libpaho-mqtt-dev liblmdb-dev
-  libnanopb-dev nanopb libcpp-httplib-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libsimdjson-dev nlohmann-json3-dev
+  librdkafka-dev libnanopb-dev nanopb libcpp-httplib-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libsimdjson-dev nlohmann-json3-dev
   libssl-dev zlib1g-dev libbrotli-dev libgtest-dev libbenchmark-dev)
 PACKAGES_RUN=(mosquitto python3 python3-paho-mqtt)
-PACKAGES_TEST=(python3-pytest chromium fonts-liberation clang-14 libclang-rt-14-dev clang-format-14 gcc-arm-none-eabi
+PACKAGES_KAFKA=(maven openjdk-17-jre-headless)  # the broker itself: tools/lib/kafka.py
+PACKAGES_TEST=(kcat python3-pytest chromium fonts-liberation clang-14 libclang-rt-14-dev clang-format-14 gcc-arm-none-eabi
   libstdc++-arm-none-eabi-newlib libnewlib-arm-none-eabi curl procps openssl)
 
 as_root() {
