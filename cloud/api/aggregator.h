@@ -10,6 +10,7 @@
 #include "cloud/api/aggregator_config.h"
 #include "cloud/api/aggregator_merger.h"
 #include "cloud/api/api.h"
+#include "cloud/feed/feed.h"
 
 namespace tributary::api {
 
@@ -27,6 +28,7 @@ class Aggregator {
  private:
   explicit Aggregator(const AggregatorConfig& config) : config_(config) {}
   Status open_states();
+  Status open_feed();
   Result<log::Reader*> reader();
   std::string trouble() const;
   void families(Exposition& text) const;
@@ -39,6 +41,8 @@ class Aggregator {
   std::unique_ptr<Auth> auth_;
   std::unique_ptr<http::HttpServer> server_;
   std::unique_ptr<Api> api_;
+  std::unique_ptr<feed::Sink> feed_sink_;
+  std::unique_ptr<feed::Feed> feed_;  // nothing unless configured
   std::vector<std::unique_ptr<Merger>> mergers_;
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// tributaryctl: keys of tenants, and a look into the log.
+// tributaryctl: keys of tenants, a look into the log, and dead letters.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -11,6 +11,7 @@
 #include <string>
 
 #include "cloud/api/auth.h"
+#include "cloud/ctl/dead_letters.h"
 #include "cloud/log/log.h"
 #include "common/reading/payload.h"
 #include "common/runtime/program.h"
@@ -148,7 +149,7 @@ int log_dump(const std::string& url, uint32_t partition, uint64_t from, uint64_t
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Keys of tenants, and a look into the log.", "tributaryctl");
+  CLI::App app("Keys of tenants, a look into the log, and dead letters.", "tributaryctl");
   app.set_version_flag("--version", std::string("tributaryctl ") + runtime::kVersion);
   app.require_subcommand(1);
   std::string keys = "keys.json", tenant, name, id, url;
@@ -180,6 +181,34 @@ int main(int argc, char** argv) {
   dump->add_option("--count", count, "At most so many records")->capture_default_str();
   dump->callback([&] { status = log_dump(url, partition, from, count); });
   for (auto* command : {info, dump}) command->add_option("--url", url, "lmdb:///path")->required();
+
+  auto* letters = app.add_subcommand("deadletter", "What could not be merged")->require_subcommand(1);
+  ctl::DeadLetterChoice choice;
+  bool all = false;
+  auto* show = letters->add_subcommand("list", "Show each with its reason, and whether it can be merged now");
+  show->add_flag("--json", choice.json, "One JSON object a line");
+  show->callback([&] { status = ctl::list_dead_letters(choice); });
+  auto* replay = letters->add_subcommand(
+      "replay", "Append what can be merged now to the log once more; however often, it is counted once");
+  replay->add_flag("--all", all, "Everything that can be merged now");
+  replay->callback([&] {
+    if (!all && choice.ids.empty() && choice.tenant.empty() && choice.gateway.empty() && choice.reason.empty()) {
+      status = fail("found nothing that says what to replay, expected --id, --tenant, --gateway, --reason or --all");
+      return;
+    }
+    status = ctl::replay_dead_letters(choice);
+  });
+  for (auto* command : {show, replay}) {
+    command->add_option("--url", choice.log.url, "lmdb:///path or kafka://host:port")->required();
+    command->add_option("--state", choice.state_dir, "The aggregator's state folder (it may be running)");
+    command->add_option("--id", choice.ids, "Only these (the first column of list); may be repeated");
+    command->add_option("--tenant", choice.tenant, "Only of this tenant");
+    command->add_option("--gateway", choice.gateway, "Only of this gateway");
+    command->add_option("--reason", choice.reason, "Only with this reason");
+    command->add_option("--partition", choice.partition, "Only of this partition");
+    command->add_option("--max-future", choice.max_future_s, "Seconds ahead that the aggregator accepts")
+        ->capture_default_str();
+  }
 
   try {
     app.parse(argc, argv);
