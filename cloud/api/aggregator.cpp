@@ -9,6 +9,8 @@
 namespace tributary::api {
 namespace {
 
+constexpr auto kReaderRetryInterval = std::chrono::milliseconds(450);
+
 // The count of a log that is not there yet; it is stored with the log when it is made.
 uint32_t default_partitions(const std::string& url) { return url.starts_with("kafka:") ? 16 : 1; }
 
@@ -24,6 +26,7 @@ Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& con
                                     .auth = self->auth_.get(),
                                     .now_ns = [] { return runtime::now().wall_ns; },
                                     .trouble = [self] { return self->trouble(); },
+                                    .durability = [self] { return self->durability(); },
                                     .metrics = [self](Exposition& text) { self->families(text); }});
   if (!api) return api.error();
   aggregator->api_ = std::move(api).value();
@@ -53,7 +56,7 @@ Status Aggregator::open_states() {
     states_.push_back(std::move(state).value());
     views.push_back(states_.back().get());
     mergers_.push_back(
-        std::make_unique<Merger>(MergerConfig{.partition = partition},
+        std::make_unique<Merger>(MergerConfig{.partition = partition, .partitions = partitions},
                                  MergerParts{.state = states_.back().get(),
                                              .log = [this] { return reader(); },
                                              .now_ns = [] { return runtime::now().wall_ns; },
@@ -98,11 +101,25 @@ Status Aggregator::open_feed() {
 Result<log::Reader*> Aggregator::reader() {
   std::lock_guard lock(reader_mutex_);
   if (!reader_) {
+    // One attempt serves all partitions: brokers that are away are waited for once, not once a partition.
+    if (std::chrono::steady_clock::now() < reader_retry_) return reader_failure_;
     auto opened = log::open_reader(config_.log);
-    if (!opened) return opened.error();
+    if (!opened) {
+      reader_failure_ = opened.error();
+      reader_retry_ = std::chrono::steady_clock::now() + kReaderRetryInterval;
+      return opened.error();
+    }
     reader_ = std::move(opened).value();
+    const log::LogSettings& settings = reader_->settings();
+    runtime::log_info("log " + config_.log.url + ": " + std::to_string(settings.partitions) +
+                      " partitions, durability " + settings.durability);
   }
   return reader_.get();
+}
+
+std::string Aggregator::durability() const {
+  std::lock_guard lock(reader_mutex_);
+  return reader_ ? reader_->settings().durability : "unknown";
 }
 
 Status Aggregator::start() {
@@ -149,6 +166,12 @@ void Aggregator::families(Exposition& text) const {
   family("tributary_aggregator_rejected_total", "Items that could not be merged.",
          &merge::MergeCounters::rejected_total);
   family("tributary_aggregator_lost_total", "Seqs named as lost.", &merge::MergeCounters::lost_total);
+  text.counter("tributary_aggregator_log_holes_total", "Offsets of the log that held no record of it, named as gaps.");
+  for (size_t i = 0; i < mergers_.size(); ++i) {
+    text.sample(mergers_[i]->holes_total(), {{"partition", std::to_string(config_.ordinal + i * config_.replicas)}});
+  }
+  text.gauge("tributary_log_durability", "1 for what an acknowledged record survives: power, process or unknown.")
+      .sample(uint64_t{1}, {{"durability", durability()}});
   text.gauge("tributary_aggregator_position", "The next record of the log to merge.");
   for (size_t i = 0; i < states_.size(); ++i) {
     text.sample(uint64_t{states_[i]->position()},

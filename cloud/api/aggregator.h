@@ -2,6 +2,7 @@
 // Aggregator: the states of the partitions this process owns, their mergers, and the API over them.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -30,12 +31,16 @@ class Aggregator {
   Status open_states();
   Status open_feed();
   Result<log::Reader*> reader();
+  // "power", "process", or "unknown" while the log is away.
+  std::string durability() const;
   std::string trouble() const;
   void families(Exposition& text) const;
 
   const AggregatorConfig config_;
-  std::mutex reader_mutex_;
+  mutable std::mutex reader_mutex_;
   std::unique_ptr<log::Reader> reader_;
+  Error reader_failure_;  // of the last attempt to open it, and when it may be tried again
+  std::chrono::steady_clock::time_point reader_retry_{};
   std::vector<std::unique_ptr<merge::State>> states_;
   std::unique_ptr<query::Query> query_;
   std::unique_ptr<Auth> auth_;

@@ -2,6 +2,7 @@
 // The aggregator's configuration, see aggregator_config.h.
 #include "cloud/api/aggregator_config.h"
 
+#include "cloud/log/log_config.h"
 #include "common/runtime/config.h"
 
 namespace tributary::api {
@@ -12,9 +13,7 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
   AggregatorConfig config;
   auto root = loaded->root();
 
-  auto log = root.table("log");
-  config.log.url = log.required_text("url");
-  if (log.has("partitions")) config.log.partitions = static_cast<uint32_t>(log.integer("partitions", 1, 1, 1024));
+  config.log = log::read_log_config(root.table("log"));
 
   auto state = root.table("state");
   config.state_dir = state.required_text("dir");

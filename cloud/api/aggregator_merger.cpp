@@ -2,7 +2,9 @@
 // Merger, see aggregator_merger.h.
 #include "cloud/api/aggregator_merger.h"
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 namespace tributary::api {
@@ -73,6 +75,12 @@ Merger::Round Merger::tie() {
     reader_ = *log;
   }
   const log::LogSettings& settings = reader_->settings();
+  if (config_.partitions != 0 && settings.partitions > config_.partitions) {
+    return fail(Round::kRefused, "the log has " + std::to_string(settings.partitions) +
+                                     " partitions, this aggregator was opened for " +
+                                     std::to_string(config_.partitions) +
+                                     " while the log was away: start it again, or configure [log] partitions");
+  }
   if (config_.partition >= settings.partitions) {
     return fail(Round::kRefused,
                 "the log has " + std::to_string(settings.partitions) + " partitions, so there is no such one");
@@ -88,6 +96,9 @@ Merger::Round Merger::tie() {
       return fail(Round::kTrouble, adopted.error().message);
   }
   if (const Round placed = place(); placed == Round::kTrouble || placed == Round::kRefused) return placed;
+  const auto begin = reader_->bounds(config_.partition);
+  if (!begin) return fail(Round::kTrouble, begin.error().message);
+  if (const Round checked = check_past(begin.value().begin); checked != Round::kIdle) return checked;
   tied_ = true;
   if (parts_.say) {
     const auto bounds = reader_->bounds(config_.partition);
@@ -123,19 +134,61 @@ Merger::Round Merger::place() {
   return Round::kIdle;
 }
 
+// A log that was made again under the same id holds only what was appended after everything that has been merged. The
+// last record merged cannot be newer than the state's clock.
+Merger::Round Merger::check_past(log::Offset begin) {
+  const log::Offset at = parts_.state->position();
+  if (at <= begin) return Round::kIdle;
+  const auto last = reader_->read(config_.partition, at - 1, 1, 1, 0);
+  if (!last) return fail(Round::kTrouble, last.error().message);
+  if (last.value().empty() || !last.value().front().hole.empty()) return Round::kIdle;
+  if (last.value().front().record.append_ns <= parts_.state->clock_ns()) return Round::kIdle;
+  return fail(Round::kRefused, "refusing to go on: record " + std::to_string(at - 1) +
+                                   " is newer than all that was merged up to it: the log was made again. Give the "
+                                   "aggregator the old log back, or begin with an empty state folder");
+}
+
+// What is no record of this log becomes a named gap; the records around it are merged.
+Status Merger::merge(std::vector<log::StoredRecord> batch) {
+  merge::State& state = *parts_.state;
+  const auto is_hole = [](const log::StoredRecord& one) { return !one.hole.empty(); };
+  auto from = batch.begin();
+  while (from != batch.end()) {
+    const auto hole = std::find_if(from, batch.end(), is_hole);
+    if (from == batch.begin() && hole == batch.end()) return state.merge(batch);
+    if (from != hole) {
+      const std::vector<log::StoredRecord> records(std::make_move_iterator(from), std::make_move_iterator(hole));
+      if (Status merged = state.merge(records); !merged) return merged;
+    }
+    if (hole == batch.end()) break;
+    const std::string what = hole->hole_end - hole->offset == 1 ? "offset " + std::to_string(hole->offset) + " holds"
+                                                                : "offsets " + std::to_string(hole->offset) + " to " +
+                                                                      std::to_string(hole->hole_end - 1) + " hold";
+    if (Status skipped = state.skip_to(hole->hole_end, hole->hole, parts_.now_ns()); !skipped) return skipped;
+    holes_total_ += hole->hole_end - hole->offset;
+    if (parts_.say) {
+      parts_.say("partition " + std::to_string(config_.partition) + ": log gap: " + what + " no record of this log (" +
+                 hole->hole + ")");
+    }
+    from = hole + 1;
+  }
+  return {};
+}
+
 Merger::Round Merger::round() {
   if (!tied_) {
     if (const Round tied = tie(); tied != Round::kIdle) return tied;
   }
   merge::State& state = *parts_.state;
-  const auto batch =
+  auto batch =
       reader_->read(config_.partition, state.position(), config_.records_max, config_.bytes_max, config_.wait_ms);
   if (!batch) {
+    tied_ = false;  // it may be another log when it comes back
     if (batch.error().code != ErrorCode::kNotFound) return fail(Round::kTrouble, batch.error().message);
     return place();
   }
   if (batch.value().empty()) return fail(Round::kIdle, "");
-  if (Status merged = state.merge(batch.value()); !merged) {
+  if (Status merged = merge(std::move(batch).value()); !merged) {
     const bool full = merged.error().code == ErrorCode::kFull;
     return fail(Round::kTrouble, full ? "the disk is full, merging waits and nothing is lost: " + merged.error().message
                                       : merged.error().message);

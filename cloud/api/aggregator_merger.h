@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "cloud/log/log.h"
 #include "cloud/merge/state.h"
@@ -21,8 +22,9 @@ struct MergerConfig {
   uint32_t partition = 0;
   size_t records_max = 1'000;  // of a batch
   size_t bytes_max = 4 << 20;
-  int wait_ms = 250;   // for new records; also how long stop() may take
-  int retry_ms = 500;  // after trouble
+  int wait_ms = 250;        // for new records; also how long stop() may take
+  int retry_ms = 500;       // after trouble
+  uint32_t partitions = 0;  // the count the aggregator was opened for; 0: any
 };
 
 struct MergerParts {
@@ -54,10 +56,14 @@ class Merger {
 
   // Why nothing is merged; empty when all is well. Thread-safe.
   std::string trouble() const;
+  // Offsets that held no record of this log, and were named and passed over since the start. Thread-safe.
+  uint64_t holes_total() const { return holes_total_; }
 
  private:
-  Round tie();    // the state to the log, once
-  Round place();  // the state's position to the log's bounds
+  Round tie();                          // the state to the log, at first and after trouble
+  Round place();                        // the state's position to the log's bounds
+  Round check_past(log::Offset begin);  // that the log before the position is the one that was merged
+  Status merge(std::vector<log::StoredRecord> batch);
   Round fail(Round round, const std::string& text);
   void run();
 
@@ -65,6 +71,7 @@ class Merger {
   const MergerParts parts_;
   log::Reader* reader_ = nullptr;
   bool tied_ = false;
+  std::atomic<uint64_t> holes_total_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable woken_;

@@ -369,7 +369,11 @@ Response ApiImpl::ready() const {
   std::string trouble = parts_.trouble ? parts_.trouble() : "";
   if (trouble.empty()) trouble = auth_.trouble();
   if (!trouble.empty()) return problem_response({.status = 503, .detail = trouble, .retry_after_s = 1});
-  return Response{.body = "{\"status\":\"ready\"}"};
+  JsonWriter json;
+  json.begin_object().field("status", "ready");
+  if (parts_.durability) json.key("log").begin_object().field("durability", parts_.durability()).end_object();
+  json.end_object();
+  return Response{.body = json.take()};
 }
 
 Response ApiImpl::exposition() {

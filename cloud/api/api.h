@@ -28,6 +28,7 @@ struct ApiParts {
   Auth* auth = nullptr;
   std::function<int64_t()> now_ns;           // wall clock
   std::function<std::string()> trouble;      // why not ready; empty: ready
+  std::function<std::string()> durability;   // of the log, for /ready
   std::function<void(Exposition&)> metrics;  // the program's own families
 };
 

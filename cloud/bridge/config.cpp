@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "cloud/bridge/topic.h"
+#include "cloud/log/log_config.h"
 #include "common/runtime/config.h"
 #include "common/runtime/program.h"
 
@@ -35,19 +36,6 @@ void read_mqtt(ConfigTable table, BridgeConfig& bridge) {
   }
 }
 
-void read_log(ConfigTable table, log::LogConfig& log) {
-  log.url = table.required_text("url");
-  if (table.has("partitions")) {
-    log.partitions = static_cast<uint32_t>(table.integer("partitions", 1, 1, 256));
-  }
-  constexpr int64_t kHourMs = 3600 * 1000;
-  constexpr int64_t kHoursMax = 24 * 365 * 100;
-  log.retention_ms = table.integer("retention_hours", log.retention_ms / kHourMs, 1, kHoursMax) * kHourMs;
-  log.retention_bytes =
-      static_cast<uint64_t>(table.integer("retention_mib", static_cast<int64_t>(log.retention_bytes >> 20), 1, 1 << 26))
-      << 20;
-}
-
 void read_metrics(ConfigTable table, IngestConfig& ingest) {
   for (const std::string& name : table.keys()) {
     ConfigTable metric = table.table(name);
@@ -75,7 +63,7 @@ Result<ProgramConfig> read_config(const std::string& file) {
   ConfigTable root = loaded->root();
   ProgramConfig config;
   read_mqtt(root.table("mqtt"), config.bridge);
-  read_log(root.table("log"), config.log);
+  config.log = log::read_log_config(root.table("log"));
 
   ConfigTable http = root.table("http");
   config.http.host = http.text("host", config.http.host);

@@ -116,6 +116,8 @@ http::Response HttpPort::metrics(const http::HttpServer& server) const {
   out.gauge("tributary_bridge_connected", "1 while the connection to the broker stands.")
       .sample(uint64_t{stats.subscriber_connected}, {{"client", "subscriber"}})
       .sample(uint64_t{stats.publisher_connected}, {{"client", "publisher"}});
+  out.gauge("tributary_log_durability", "1 for what an acknowledged record survives: power, process or unknown.")
+      .sample(uint64_t{1}, {{"durability", writer_.settings().durability}});
   out.gauge("tributary_bridge_log_trouble", "1 while the log cannot be written.")
       .sample(uint64_t{!writer_.trouble().empty()});
   {

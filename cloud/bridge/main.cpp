@@ -33,8 +33,10 @@ int run(const bridge::ProgramConfig& config) {
   port.install(**server);
 
   const log::LogSettings& settings = (*writer)->settings();
-  runtime::log_info("log " + config.log.url + ": " + std::to_string(settings.partitions) + " partitions, durability " +
-                    settings.durability);
+  if (settings.log_id != 0) {
+    runtime::log_info("log " + config.log.url + ": " + std::to_string(settings.partitions) +
+                      " partitions, durability " + settings.durability);
+  }  // else it is away, and the writer says so, and when it is found
   if (Status started = (*server)->start(); !started) return fail(started.error(), kExitFailure);
   runtime::log_info("http://" + config.http.host + ":" + std::to_string((*server)->port()));
   (*bridge)->start();

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kRetryInterval = 100ms;
 constexpr int kReplicasWanted = 3;
+constexpr auto kPassingMax = 2s;
 
 int left_ms(Clock::time_point deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
@@ -24,6 +25,15 @@ int left_ms(Clock::time_point deadline) {
 
 bool is_missing(rd_kafka_resp_err_t code) {
   return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+}
+
+// What a topic made a moment ago, or a broker that has just come back, may answer for a while.
+bool is_passing(rd_kafka_resp_err_t code) {
+  return is_missing(code) || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+         code == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+         code == RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE ||
+         code == RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE || code == RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH ||
+         code == RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR;
 }
 
 }  // namespace
@@ -56,6 +66,7 @@ struct KafkaClient::Impl {
   struct Found {
     KafkaTopic topic;
     int brokers = 0;
+    bool led = true;  // every partition has its leader
   };
 
   Result<Found> find(const std::string& name, int timeout_ms) {
@@ -80,14 +91,17 @@ struct KafkaClient::Impl {
       found.topic.partitions = static_cast<uint32_t>(one.partition_cnt);
       for (int p = 0; p < one.partition_cnt; ++p) {
         const auto replicas = static_cast<uint32_t>(one.partitions[p].replica_cnt);
+        found.led = found.led && one.partitions[p].leader >= 0;
         found.topic.replicas = p == 0 ? replicas : std::min(found.topic.replicas, replicas);
       }
     }
     return found;
   }
 
-  Status create(const std::string& name, uint32_t partitions, int replicas,
-                const std::map<std::string, std::string>& configs, int timeout_ms) {
+  Status create(const std::string& name, uint32_t partitions, int replicas, std::map<std::string, std::string> configs,
+                int timeout_ms) {
+    // Three replicas are worth something only if an acknowledgement stands for two.
+    if (replicas >= kReplicasWanted) configs.emplace("min.insync.replicas", "2");
     char why[512];
     const std::unique_ptr<rd_kafka_NewTopic_t, void (*)(rd_kafka_NewTopic_t*)> topic(
         rd_kafka_NewTopic_new(name.c_str(), static_cast<int>(partitions), replicas, why, sizeof why),
@@ -158,7 +172,7 @@ Result<KafkaTopic> KafkaClient::ensure_topic(const std::string& name, uint32_t p
     auto found = impl_->find(name, left_ms(deadline));
     if (!found) return found.error();
     const KafkaTopic topic = found->topic;
-    if (topic.partitions > 0) {
+    if (topic.partitions > 0 && (found->led || Clock::now() >= deadline)) {
       if (partitions == 0 || topic.partitions == partitions) return topic;
       return Error{ErrorCode::kMismatch, "topic " + name + " of Kafka at " + impl_->config.brokers + " has " +
                                              std::to_string(topic.partitions) + " partitions, expected " +
@@ -167,7 +181,7 @@ Result<KafkaTopic> KafkaClient::ensure_topic(const std::string& name, uint32_t p
     if (Clock::now() >= deadline) {
       return Error{ErrorCode::kIo, "topic " + name + " was made and did not appear"};
     }
-    if (!made) {
+    if (!made && topic.partitions == 0) {
       const int replicas =
           impl_->config.replicas > 0 ? impl_->config.replicas : std::clamp(found->brokers, 1, kReplicasWanted);
       Status created = impl_->create(name, std::max(1U, partitions), replicas, configs, left_ms(deadline));
@@ -210,10 +224,16 @@ Result<std::map<std::string, std::string>> KafkaClient::topic_settings(const std
 }
 
 Result<Bounds> KafkaClient::bounds(const std::string& topic, uint32_t partition, int timeout_ms) {
+  const Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  const Clock::time_point passing = std::min(deadline, Clock::now() + kPassingMax);
   int64_t low = 0, high = 0;
-  const auto code = rd_kafka_query_watermark_offsets(impl_->handle.get(), topic.c_str(),
-                                                     static_cast<int32_t>(partition), &low, &high, timeout_ms);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return impl_->error(code);
+  for (;;) {
+    const auto code = rd_kafka_query_watermark_offsets(impl_->handle.get(), topic.c_str(),
+                                                       static_cast<int32_t>(partition), &low, &high, left_ms(deadline));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) break;
+    if (!is_passing(code) || Clock::now() >= passing) return impl_->error(code);
+    std::this_thread::sleep_for(kRetryInterval);
+  }
   return Bounds{static_cast<Offset>(std::max<int64_t>(low, 0)), static_cast<Offset>(std::max<int64_t>(high, 0))};
 }
 
@@ -239,6 +259,7 @@ Status KafkaClient::read(const std::string& topic, uint32_t partition, Offset fr
       break;
     }
     if (got->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) break;  // the last offsets hold no records
+    if (is_passing(got->err) && Clock::now() < deadline) continue;
     if (got->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       status = impl_->error(got->err);
       break;

@@ -3,6 +3,7 @@
 #include "cloud/log/log.h"
 
 #include "cloud/log/embedded.h"
+#include "cloud/log/kafka.h"
 #include "common/base/bytes.h"
 #include "common/base/murmur2.h"
 
@@ -14,7 +15,6 @@ constexpr std::string_view kKafkaScheme = "kafka://";
 
 // The folder of an embedded log's URL.
 Result<std::string> embedded_path(const std::string& url) {
-  if (url.starts_with(kKafkaScheme)) return Error{ErrorCode::kUnsupported, url + ": Kafka comes with the next release"};
   if (!url.starts_with(kEmbeddedScheme) || url.size() < kEmbeddedScheme.size() + 2 ||
       url[kEmbeddedScheme.size()] != '/') {
     return Error{ErrorCode::kInvalid, "found log url \"" + url + "\", expected lmdb:///path or kafka://host:port"};
@@ -33,12 +33,14 @@ uint32_t partition_of(std::string_view tenant, std::string_view gateway_or_devic
 }
 
 Result<std::unique_ptr<Writer>> open_writer(const LogConfig& config) {
+  if (config.url.starts_with(kKafkaScheme)) return open_kafka_writer(config);
   auto path = embedded_path(config.url);
   if (!path) return path.error();
   return open_embedded_writer(*path, config);
 }
 
 Result<std::unique_ptr<Reader>> open_reader(const LogConfig& config) {
+  if (config.url.starts_with(kKafkaScheme)) return open_kafka_reader(config);
   auto path = embedded_path(config.url);
   if (!path) return path.error();
   return open_embedded_reader(*path, config);

@@ -30,8 +30,9 @@ struct Record {
   std::string gateway;          // kIngest: the device (the key is tenant/device)
   std::string reason;           // kRejected
   std::string idempotency_key;  // kIngest; empty: none
-  int64_t append_ns = 0;        // wall clock of the bridge when appended: the aggregator's clock
-  uint64_t log_id = 0;          // filled by the log
+  int64_t append_ns = 0;  // wall clock of the bridge when appended: the aggregator's clock. Never goes back within
+                          // a partition (Kafka: of one writer; readers take the greatest)
+  uint64_t log_id = 0;    // filled by the log
   std::string payload;
 };
 
@@ -40,7 +41,7 @@ using Offset = uint64_t;  // 0, 1, 2 … within a partition
 struct LogSettings {
   uint64_t log_id = 0;
   uint32_t partitions = 1;
-  std::string durability;  // "power" or "process"
+  std::string durability;  // "power" or "process"; "unknown" while the log has not been found
 };
 
 // The partition of a key: murmur2 as in Kafka's DefaultPartitioner, (hash & 0x7fffffff) % partitions.
@@ -70,6 +71,10 @@ struct Bounds {
 struct StoredRecord {
   Offset offset = 0;
   Record record;
+  // Not empty: no record of this log stands at [offset, hole_end), and why: "foreign" (something else wrote there),
+  // "other_log", "damaged", "no_record". Kafka only; whoever merges names it as a log gap.
+  std::string hole;
+  Offset hole_end = 0;
 };
 
 // Thread-safe for different partitions; one thread at a time reads a partition.
@@ -80,14 +85,16 @@ class Reader {
   virtual Result<Bounds> bounds(uint32_t partition) = 0;
   // Up to max_records (and about bytes_max) records from offset on, waiting up to wait_ms for the first. Empty: none
   // came. kNotFound: offset below begin (trimmed) or above end (the log is shorter than it was). kCorrupt names the
-  // offset of a record that cannot be read; those before it are returned first.
+  // offset of a record that cannot be read, kUnsupported one of a newer version; those before it are returned first.
+  // kMismatch: the log is gone or another one.
   virtual Result<std::vector<StoredRecord>> read(uint32_t partition, Offset offset, size_t max_records,
                                                  size_t bytes_max, int wait_ms) = 0;
 };
 
 struct LogConfig {
   std::string url;
-  // Set: must equal the stored one (kMismatch names both). Used when the log is made; then the default is 1.
+  // Set: must equal the stored one (kMismatch names both). Used when the log is made; then the default is 1, of
+  // Kafka 16.
   std::optional<uint32_t> partitions;
   // Oldest records beyond either limit are trimmed while appending; the newest of a partition always stays. The bytes
   // are shared equally by the partitions.
@@ -104,6 +111,7 @@ struct LogConfig {
 };
 
 // Makes the log if it is missing (writer) or waits for nothing (reader: kNotFound if missing). Errors name the URL.
+// With Kafka's brokers away a writer comes up all the same, in trouble, and goes on by itself; a reader is kIo.
 Result<std::unique_ptr<Writer>> open_writer(const LogConfig& config);
 Result<std::unique_ptr<Reader>> open_reader(const LogConfig& config);
 

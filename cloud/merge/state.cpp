@@ -53,6 +53,7 @@ class StateImpl final : public State {
 
   log::Offset position() const override { return revision_.load(std::memory_order_acquire); }
   uint64_t log_id() const override { return log_id_.load(std::memory_order_acquire); }
+  int64_t clock_ns() const override { return clock_ns_.load(std::memory_order_acquire); }
   uint64_t state_id() const override { return state_id_; }
   const MergeCounters& counters() const override { return counters_; }
   const Impl& impl() const override { return impl_; }
@@ -98,6 +99,7 @@ class StateImpl final : public State {
     }
     memory_.catalog.bound();
     add(counts);
+    clock_ns_.store(head.clock_ns, std::memory_order_release);
     publish(head.position);
     return {};
   }
@@ -203,6 +205,7 @@ class StateImpl final : public State {
     Result<Head> head = read_head(*txn, tables);
     if (!head) return head.error();
     revision_ = head->position;
+    clock_ns_ = head->clock_ns;
     return {};
   }
 
@@ -247,6 +250,7 @@ class StateImpl final : public State {
   Impl impl_;
   uint64_t state_id_ = 0;
   std::atomic<uint64_t> log_id_{0}, revision_{0};
+  std::atomic<int64_t> clock_ns_{0};
   std::mutex writer_;
   BatchMemory memory_;
   MergeCounters counters_;

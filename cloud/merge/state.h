@@ -42,6 +42,8 @@ class State {
   // The next log offset to merge, and the log it belongs to (0: none yet).
   virtual log::Offset position() const = 0;
   virtual uint64_t log_id() const = 0;
+  // The greatest append time merged so far; 0: none.
+  virtual int64_t clock_ns() const = 0;
   // Ties an empty state to a log. kMismatch if it already belongs to another one.
   virtual Status adopt_log(uint64_t log_id) = 0;
 

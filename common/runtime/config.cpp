@@ -177,6 +177,31 @@ std::string ConfigTable::secret(std::string_view key) {
   return "";
 }
 
+std::map<std::string, std::string> ConfigTable::properties() {
+  std::map<std::string, std::string> out;
+  for (const std::string& key : keys()) {
+    const toml::node* node = find(*document_, node_, key);
+    if (node->is_table()) {
+      for (auto& [name, value] : table(key).properties()) out[key + "." + name] = value;
+      continue;
+    }
+    bool secret_of = false;
+    for (const std::string_view suffix : {"_file", "_env"}) {
+      if (!std::string_view(key).ends_with(suffix)) continue;
+      const std::string name = key.substr(0, key.size() - suffix.size());
+      out[name] = secret(name);
+      secret_of = true;
+    }
+    if (secret_of) continue;
+    if (!node->is_string() && !node->is_integer() && !node->is_boolean() && !node->is_floating_point()) {
+      document_->complain(node, join(path_, key) + " = " + show(*node), "a string, a number, true or false");
+      continue;
+    }
+    out[key] = node->is_string() ? *node->value_exact<std::string>() : show(*node);
+  }
+  return out;
+}
+
 void ConfigTable::complain(std::string_view key, std::string_view found, std::string_view expected) {
   const toml::node* node = find(*document_, node_, key);
   if (node == nullptr) node = static_cast<const toml::table*>(node_);

@@ -34,6 +34,9 @@ class ConfigTable {
   bool has(std::string_view key) const;
   // A secret from KEY_file (its first line) or from the environment variable named by KEY_env; empty if neither is set.
   std::string secret(std::string_view key);
+  // Everything in this table and the tables below it as text, by dotted name, for properties that are passed through:
+  // a.b = 1 and "a.b" = "1" are the same. NAME_file and NAME_env give NAME as secret() does.
+  std::map<std::string, std::string> properties();
   // A complaint of the program's own about the value of key.
   void complain(std::string_view key, std::string_view found, std::string_view expected);
 

@@ -6,7 +6,13 @@ from stack import Stack
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    """Two gateways, one bridge, one aggregator, one Mosquitto; stopped at the end of the module."""
-    with Stack(tmp_path_factory.mktemp("stack")) as running:
+def log():
+    """The log of the module's stack; a module that must hold with every log gives its own values."""
+    return "lmdb"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory, log):
+    """Two gateways, one bridge, one aggregator, one Mosquitto, Kafka if it is the log; stopped at the end of the module."""
+    with Stack(tmp_path_factory.mktemp("stack"), log=log) as running:
         yield running

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promise 1: the statistics of a day of real telemetry, as the API answers them, are the exact ones, every digit,
-whatever the order, the number of gateways, or where the edge was restarted."""
+whatever the order, the number of gateways, where the edge was restarted, or which log lies between."""
 import random
 
 import pytest
@@ -10,6 +10,11 @@ from stack import wait_for
 from telemetry import METRICS, load, payload, readings
 
 SEED = 20261121
+
+
+@pytest.fixture(scope="module", params=["lmdb", "kafka"])
+def log(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,17 @@ install_node() {
   [ "$major" -ge 18 ] || fail "found Node $major, expected 18 or later"
 }
 
+# Apache Kafka itself, for tests and the demo: Java and Maven if they are missing, then its files into the cache, once.
+install_kafka() {
+  local begin=$SECONDS there=no
+  "$PYTHON" -B "$ROOT/tools/lib/kafka.py" fetched && there=yes
+  command -v java >/dev/null && { [ $there = yes ] || command -v mvn >/dev/null; } || install_packages "${PACKAGES_KAFKA[@]}"
+  [ $there = yes ] && return 0
+  say "fetching Kafka with Maven"
+  "$PYTHON" -B "$ROOT/tools/lib/kafka.py" fetch >/dev/null || exit 1
+  say "fetched Kafka in $((SECONDS - begin)) s"
+}
+
 # build PRESET TARGET...: configure and build with progress; nothing to do takes about a second.
 build() {
   local preset=$1 begin=$SECONDS

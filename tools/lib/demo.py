@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from kafka import Kafka, KafkaError, fetch
 from replay_rows import Unusable, kind_of
 from supervise import Part, Supervisor
 
@@ -45,8 +46,6 @@ def parse_arguments():
     parser.add_argument("--speed", type=float, default=0)
     parser.add_argument("--ready-file")
     options = parser.parse_args()
-    if options.log == "kafka":
-        fail("--log kafka is not there yet: this version has the embedded log only. Use --log lmdb")
     if options.replay not in ("bundled", "none") and not Path(options.replay).is_file():
         fail(f"--replay: found no file {options.replay}, expected a CSV or JSON-lines file or none")
     try:
@@ -92,9 +91,15 @@ class Layout:
         self.http = claim_port(options.http_port, "the dashboard (--http-port)")
         self.ingest = claim_port(options.http_port + 1 if options.http_port else 0, "the bridge (one above --http-port)")
         self.keys = folder / "keys.json"
+        self.log = getattr(options, "log", "lmdb")
+        if kept.get("log", self.log) != self.log:
+            fail(f"{folder} belongs to a demo with --log {kept['log']}: use that, or another --dir")
+        self.kafka = Kafka(folder / "kafka") if self.log == "kafka" else None
+        self.log_url = f"kafka://{self.kafka.address}" if self.kafka else f"lmdb://{folder}/log"
 
     def save(self):
-        write_private(self.folder / "demo.json", json.dumps({"passwords": self.passwords, "api_key": self.api_key}))
+        write_private(self.folder / "demo.json", json.dumps({"passwords": self.passwords, "api_key": self.api_key,
+                                                             "log": self.log}))
 
     def write_broker(self):
         plain = self.folder / "mosquitto.passwords"
@@ -183,7 +188,7 @@ client_id = "bridge"
 password_file = "{self.folder}/bridge.password"
 
 [log]
-url = "lmdb://{self.folder}/log"
+url = "{self.log_url}"
 
 [http]
 port = {self.ingest}
@@ -194,7 +199,7 @@ file = "{self.keys}"
 {metrics}""")
         (self.folder / "aggregator.toml").write_text(f"""\
 [log]
-url = "lmdb://{self.folder}/log"
+url = "{self.log_url}"
 
 [state]
 dir = "{self.folder}/state"
@@ -261,6 +266,9 @@ def build_parts(layout, options):
         "aggregator": program("aggregator", "aggregator",
                               lambda: http_ok(f"http://127.0.0.1:{layout.http}/ready") is not None),
     }
+    if layout.kafka:
+        command = [sys.executable, "-B", str(ROOT / "tools/lib/kafka.py"), "run", "--dir", str(layout.kafka.folder)]
+        parts["kafka"] = Part("kafka", command, logs / "kafka.log", layout.kafka.answers)
     for number, (name, _) in enumerate(layout.gateways):
         parts["edge" if number == 0 else name] = program(name, "edge", online(name))
     replay = None
@@ -341,7 +349,7 @@ def run(options, folder):
     layout.write_programs()
     parts, replay = build_parts(layout, options)
     supervisor = Supervisor(list(parts.values()))
-    say(f"starting Mosquitto, bridge, aggregator and edge; logs in {layout.logs}")
+    say(f"starting Mosquitto, {'Kafka, ' if layout.kafka else ''}bridge, aggregator and edge; logs in {layout.logs}")
     all_ready, introduced, complained = False, False, 0.0
     tell = watch_history(layout)
     try:
@@ -366,7 +374,8 @@ def run(options, folder):
             time.sleep(0.05)
     finally:
         say("stopping")
-        order = ([replay] if replay else []) + [parts[name] for name in ("edge", "bridge", "aggregator", "mosquitto")]
+        order = ([replay] if replay else []) + [
+            parts[name] for name in ("edge", "bridge", "aggregator", "mosquitto", "kafka") if name in parts]
         for part in order:
             part.stop()
         say("stopped; nothing is left running")
@@ -377,6 +386,11 @@ def main():
     if shutil.which("mosquitto") is None and not Path("/usr/sbin/mosquitto").exists():
         fail("found no mosquitto, expected Debian's package (tools/demo installs it)")
     os.environ["PATH"] += os.pathsep + "/usr/sbin"
+    if options.log == "kafka":
+        try:
+            fetch()
+        except KafkaError as error:
+            fail(error)
     if options.dir:
         folder = Path(options.dir).resolve()
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 """The official Apache Kafka as one local process (KRaft, no container), for the demo and the tests. Standard library only.
 
     kafka.py fetch                       the broker's files into the cache, once; prints their folder
+    kafka.py fetched                     whether they are there: exit code 0 or 1
     kafka.py start --dir D [options]     a broker with its state in D, in the background; prints {"address", "pid"} when it answers
     kafka.py run --dir D [options]       the same in the foreground: this process becomes the broker
     kafka.py stop --dir D                ends what start began
@@ -207,13 +208,15 @@ class Kafka:
 
 def main():
     parser = argparse.ArgumentParser(prog="kafka.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["fetch", "start", "run", "stop"])
+    parser.add_argument("what", choices=["fetch", "fetched", "start", "run", "stop"])
     parser.add_argument("--dir")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--data")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--fresh", action="store_true")
     options = parser.parse_args()
+    if options.what == "fetched":
+        sys.exit(0 if cache().is_dir() else 1)
     if options.what == "fetch":
         java()
         print(fetch())

@@ -2,6 +2,8 @@
 // The merger between a log and a state: it goes on where it was, names holes, and refuses what it cannot explain.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "cloud/api/aggregator_merger.h"
 #include "tests/cloud/merge/support/support.h"
 
@@ -20,6 +22,10 @@ class FakeLog final : public log::Reader {
     for (size_t i = offset - begin; i < records.size() && out.size() < max; ++i) {
       out.push_back({begin + i, records[i]});
       out.back().record.log_id = settings_.log_id;
+      if (foreign.contains(begin + i)) {
+        out.back().hole = "foreign";
+        out.back().hole_end = begin + i + 1;
+      }
     }
     return out;
   }
@@ -37,6 +43,7 @@ class FakeLog final : public log::Reader {
   log::LogSettings settings_{.log_id = 0xabc, .partitions = 1, .durability = "power"};
   log::Offset begin = 0;
   std::vector<log::Record> records;
+  std::set<log::Offset> foreign;  // offsets that hold something else
 };
 
 class MergerTest : public ::testing::Test {
@@ -112,6 +119,38 @@ TEST_F(MergerTest, NamesWhatWasTrimmedBeforeItWasMerged) {
   EXPECT_EQ(completeness->log_gaps[0].from_offset, 5u);
   EXPECT_EQ(completeness->log_gaps[0].to_offset, 15u);
   EXPECT_EQ(completeness->log_gaps[0].cause, "trimmed");
+}
+
+TEST_F(MergerTest, NamesWhatIsNoRecordOfTheLogAndMergesTheRest) {
+  log_.append(25);
+  log_.foreign = {0, 7, 8, 24};
+  merge_until_idle();
+  EXPECT_EQ(state_->position(), 25u);
+  EXPECT_EQ(merger_->trouble(), "");
+  EXPECT_EQ(state_->counters().records_total.load(), 21u);
+  EXPECT_EQ(merger_->holes_total(), 4u);
+  const auto completeness = query::Query::make({state_.get()})->completeness({.tenant = "demo"}, {}, 0);
+  ASSERT_TRUE(completeness.ok());
+  ASSERT_EQ(completeness->log_gaps.size(), 4u);
+  EXPECT_EQ(completeness->log_gaps[1].from_offset, 7u);
+  EXPECT_EQ(completeness->log_gaps[1].to_offset, 8u);
+  EXPECT_EQ(completeness->log_gaps[1].cause, "foreign");
+  log_.append(5);
+  merge_until_idle();
+  EXPECT_EQ(state_->position(), 30u);
+}
+
+TEST_F(MergerTest, RefusesALogThatWasMadeAgainUnderTheSameId) {
+  log_.append(25);
+  merge_until_idle();
+  // Everything in the new one was appended later than all that was merged.
+  log_.records.clear();
+  log_.append(60);
+  for (size_t i = 0; i < log_.records.size(); ++i) log_.records[i].append_ns += 3600 * kNanosPerSecond;
+  open();
+  EXPECT_EQ(merger_->round(), Merger::Round::kRefused);
+  EXPECT_NE(merger_->trouble().find("made again"), std::string::npos) << merger_->trouble();
+  EXPECT_EQ(state_->position(), 25u);
 }
 
 TEST_F(MergerTest, RefusesALogThatIsShorterThanItWas) {

@@ -60,6 +60,24 @@ TEST(Config, RefusesWhatIsNotToml) {
   EXPECT_NE(config.error().message.find("bad.toml:1"), std::string::npos) << config.error().message;
 }
 
+TEST(Config, PropertiesAreTextByDottedNameWithSecretsFromFiles) {
+  const std::string file = testing::TempDir() + "/hush.txt";
+  std::ofstream(file) << "hush\n";
+  auto config = Config::parse("[k]\nsecurity.protocol = 'SASL_SSL'\n'linger.ms' = 7\nsasl.password_file = '" + file +
+                                  "'\n[k.ssl]\nenabled = true\nlist = [1]\n",
+                              "x.toml");
+  ASSERT_TRUE(config.ok());
+  const auto properties = config->root().table("k").properties();
+  EXPECT_EQ(properties.at("security.protocol"), "SASL_SSL");
+  EXPECT_EQ(properties.at("linger.ms"), "7");
+  EXPECT_EQ(properties.at("sasl.password"), "hush");
+  EXPECT_EQ(properties.at("ssl.enabled"), "true");
+  EXPECT_EQ(properties.size(), 4U);
+  const Status status = config->finish();
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message.find("x.toml:7: found k.ssl.list"), std::string::npos) << status.error().message;
+}
+
 TEST(Config, ReadsSecretsFromFileAndEnvironmentOnly) {
   const std::string file = testing::TempDir() + "/secret.txt";
   std::ofstream(file) << "s3cret\nmore\n";
