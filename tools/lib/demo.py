@@ -212,7 +212,7 @@ file = "{self.keys}"
 
 [dashboard]
 dir = "{ROOT}/build/release/dashboard"
-""")
+""" + ("\n[feed]\nwindows = true\n" if self.kafka else ""))
 
     def make_tenant(self):
         if self.api_key and self.keys.exists():
