@@ -31,6 +31,7 @@ Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& con
   std::unique_ptr<Aggregator> aggregator(new Aggregator(config));
   if (Status states = aggregator->open_states(); !states) return states.error();
   aggregator->auth_ = std::make_unique<Auth>(config.keys_file);
+  if (Status feed = aggregator->open_feed(); !feed) return feed.error();
   Aggregator* self = aggregator.get();
   auto api = Api::make(config.api, {.query = self->query_.get(),
                                     .auth = self->auth_.get(),
@@ -74,7 +75,11 @@ Status Aggregator::open_states() {
                                  MergerParts{.state = states_.back().get(),
                                              .log = [this] { return reader(); },
                                              .now_ns = [] { return runtime::now().wall_ns; },
-                                             .committed = [this] { api_->changed(); },
+                                             .committed =
+                                                 [this] {
+                                                   api_->changed();
+                                                   if (feed_) feed_->wake();
+                                                 },
                                              .merged =
                                                  [this](const std::vector<log::StoredRecord>& batch) {
                                                    const int64_t now_ns = runtime::now().wall_ns;
@@ -88,6 +93,27 @@ Status Aggregator::open_states() {
                                           std::to_string(partitions) + " partitions"};
   }
   query_ = query::Query::make(std::move(views));
+  return {};
+}
+
+Status Aggregator::open_feed() {
+  if (!config_.feed_windows && !config_.feed_dead_letters) return {};
+  auto sink = feed::KafkaSink::open(config_.feed);
+  if (!sink) return sink.error();
+  feed_sink_ = std::move(sink).value();
+  feed::FeedConfig config{.windows = config_.feed_windows, .dead_letters = config_.feed_dead_letters};
+  config.places_file = config_.state_dir + "/feed.places";
+  config.ordinal = config_.ordinal;
+  config.replicas = config_.replicas;
+  config.max_future_s = config_.state.max_future_s;
+  feed::FeedParts parts;
+  for (const auto& state : states_) parts.states.push_back(state.get());
+  parts.sink = feed_sink_.get();
+  parts.open_log = [this] { return log::open_reader(config_.log); };
+  parts.say = [](const std::string& line) { runtime::log_info(line); };
+  auto feed = feed::Feed::open(config, std::move(parts));
+  if (!feed) return feed.error();
+  feed_ = std::move(feed).value();
   return {};
 }
 
@@ -119,12 +145,14 @@ std::string Aggregator::durability() const {
 Status Aggregator::start() {
   if (Status started = server_->start(); !started) return started;
   for (auto& merger : mergers_) merger->start();
+  if (feed_) feed_->start();
   return {};
 }
 
 void Aggregator::stop() {
   if (server_) server_->stop();
   for (auto& merger : mergers_) merger->stop();
+  if (feed_) feed_->stop();
 }
 
 std::string Aggregator::trouble() const {
@@ -189,6 +217,18 @@ void Aggregator::families(Exposition& text) const {
     text.sample(uint64_t{states_[i]->position()},
                 {{"partition", std::to_string(config_.ordinal + i * config_.replicas)}});
   }
+  if (!feed_) return;
+  const feed::FeedCounters& feed = feed_->counters();
+  text.counter("tributary_feed_rows_total", "Changed rows delivered since the start.").sample(feed.rows_total.load());
+  text.counter("tributary_feed_dead_letters_total", "Dead letters delivered since the start.")
+      .sample(feed.dead_letters_total.load());
+  text.counter("tributary_feed_failures_total", "Rounds that were not delivered and are repeated.")
+      .sample(feed.failures_total.load());
+  text.counter("tributary_feed_full_passes_total", "Times that every row kept was published anew.")
+      .sample(feed.full_passes_total.load());
+  text.gauge("tributary_feed_up", "1 while the feed delivers.").sample(uint64_t{feed_->trouble().empty() ? 1U : 0U});
+  text.gauge("tributary_feed_lag_records", "Merged records whose rows or dead letters are not delivered yet.");
+  for (const auto& [partition, behind] : feed_->lag()) text.sample(behind, {{"partition", std::to_string(partition)}});
 }
 
 }  // namespace tributary::api

@@ -11,6 +11,7 @@
 #include "cloud/api/aggregator_config.h"
 #include "cloud/api/aggregator_merger.h"
 #include "cloud/api/api.h"
+#include "cloud/feed/feed.h"
 
 namespace tributary::api {
 
@@ -28,6 +29,7 @@ class Aggregator {
  private:
   explicit Aggregator(const AggregatorConfig& config);
   Status open_states();
+  Status open_feed();
   Result<log::Reader*> reader();
   // "power", "process", or "unknown" while the log is away.
   std::string durability() const;
@@ -47,6 +49,8 @@ class Aggregator {
   std::unique_ptr<Auth> auth_;
   std::unique_ptr<http::HttpServer> server_;
   std::unique_ptr<Api> api_;
+  std::unique_ptr<feed::Sink> feed_sink_;
+  std::unique_ptr<feed::Feed> feed_;  // nothing unless configured
   std::vector<std::unique_ptr<Merger>> mergers_;
 };
 

@@ -55,6 +55,25 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
     aggregator.complain("ordinal", std::to_string(config.ordinal),
                         "less than replicas, " + std::to_string(config.replicas));
   }
+
+  auto feed = root.table("feed");
+  config.feed_windows = feed.boolean("windows", false);
+  config.feed_dead_letters = feed.boolean("dead_letters", config.feed_windows);
+  config.feed.log = config.log;
+  config.feed.log.url = feed.text("url", config.log.url);
+  config.feed.partitions = static_cast<uint32_t>(feed.integer("partitions", config.feed.partitions, 1, 1024));
+  constexpr int64_t kHourMs = 3'600'000;
+  config.feed.windows_retention_ms =
+      feed.integer("windows_retention_hours", config.feed.windows_retention_ms / kHourMs, 1, kHoursMax) * kHourMs;
+  config.feed.dead_letters_retention_ms =
+      feed.integer("dead_letters_retention_hours", config.feed.dead_letters_retention_ms / kHourMs, 1, kHoursMax) *
+      kHourMs;
+  if (config.feed_windows || config.feed_dead_letters) {
+    if (const auto url = log::parse_kafka_url(config.feed.log.url); !url) {
+      feed.complain("url", config.feed.log.url,
+                    "kafka://host:port, which the log is not: the feed writes Kafka topics");
+    }
+  }
   if (Status status = loaded->finish(); !status) return status.error();
   return config;
 }

@@ -6,6 +6,7 @@
 
 #include "cloud/api/api.h"
 #include "cloud/api/http_server.h"
+#include "cloud/feed/kafka_sink.h"
 #include "cloud/log/log.h"
 #include "cloud/merge/state.h"
 #include "common/runtime/result.h"
@@ -21,6 +22,9 @@ struct AggregatorConfig {
   http::HttpConfig http;
   ApiConfig api;
   std::string keys_file;
+  // [feed]: changed rows and dead letters into Kafka topics (cloud/feed/FORMAT.md).
+  bool feed_windows = false, feed_dead_letters = false;
+  feed::KafkaSinkConfig feed;
 };
 
 // Errors: kNotFound, kInvalid with "file:line: found X, expected Y", one a line.

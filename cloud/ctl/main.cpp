@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// tributaryctl: keys of tenants, a look into the log, the digest of a state.
+// tributaryctl: keys of tenants, a look into the log, dead letters, the digest of a state.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cloud/api/auth.h"
+#include "cloud/ctl/dead_letters.h"
 #include "cloud/log/log.h"
 #include "cloud/merge/state.h"
 #include "common/reading/payload.h"
@@ -238,7 +239,7 @@ int log_dump(const log::LogConfig& config, uint32_t partition, uint64_t from, ui
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Keys of tenants, a look into the log, the digest of a state.", "tributaryctl");
+  CLI::App app("Keys of tenants, a look into the log, dead letters, the digest of a state.", "tributaryctl");
   app.set_version_flag("--version", std::string("tributaryctl ") + runtime::kVersion);
   app.require_subcommand(1);
   std::string keys = "keys.json", tenant, name, id, url, source, target, folder;
@@ -278,18 +279,50 @@ int main(int argc, char** argv) {
   copy->add_option("from", source, "lmdb:///path or kafka://host:port[/prefix]")->required();
   copy->add_option("to", target, "The same; it must be empty")->required();
   copy->callback([&] { status = log_copy(source, target, properties); });
-  for (auto* command : {info, dump, copy}) {
+  auto* states = app.add_subcommand("state", "The aggregator's state, while it is stopped")->require_subcommand(1);
+  auto* digest = states->add_subcommand("digest", "A hash of everything merged, and the position in the log");
+  digest->add_option("--dir", folder, "[state] dir of the aggregator")->required();
+  digest->add_option("--partition", partition, "The partition")->capture_default_str();
+  digest->callback([&] { status = state_digest(folder, partition); });
+
+  auto* letters = app.add_subcommand("deadletter", "What could not be merged")->require_subcommand(1);
+  ctl::DeadLetterChoice choice;
+  bool all = false;
+  auto* show = letters->add_subcommand("list", "Show each with its reason, and whether it can be merged now");
+  show->add_flag("--json", choice.json, "One JSON object a line");
+  show->callback([&] {
+    choice.log = log_config(url, properties);
+    status = ctl::list_dead_letters(choice);
+  });
+  auto* replay = letters->add_subcommand(
+      "replay", "Append what can be merged now to the log once more; however often, it is counted once");
+  replay->add_flag("--all", all, "Everything that can be merged now");
+  replay->callback([&] {
+    if (!all && choice.ids.empty() && choice.tenant.empty() && choice.gateway.empty() && choice.reason.empty()) {
+      status = fail("found nothing that says what to replay, expected --id, --tenant, --gateway, --reason or --all");
+      return;
+    }
+    choice.log = log_config(url, properties);
+    status = ctl::replay_dead_letters(choice);
+  });
+  for (auto* command : {show, replay}) {
+    command->add_option("--url", url, "lmdb:///path or kafka://host:port")->required();
+    command->add_option("--state", choice.state_dir, "The aggregator's state folder (it may be running)");
+    command->add_option("--id", choice.ids, "Only these (the first column of list); may be repeated");
+    command->add_option("--tenant", choice.tenant, "Only of this tenant");
+    command->add_option("--gateway", choice.gateway, "Only of this gateway");
+    command->add_option("--reason", choice.reason, "Only with this reason");
+    command->add_option("--partition", choice.partition, "Only of this partition");
+    command->add_option("--max-future", choice.max_future_s, "Seconds ahead that the aggregator accepts")
+        ->capture_default_str();
+  }
+  for (auto* command : {info, dump, copy, show, replay}) {
     command->add_option("--kafka", settings, "A property of librdkafka, NAME=VALUE; may be repeated")
         ->each([&](const std::string& one) {
           const size_t equals = std::min(one.find('='), one.size());
           properties[one.substr(0, equals)] = one.substr(std::min(equals + 1, one.size()));
         });
   }
-  auto* states = app.add_subcommand("state", "The aggregator's state, while it is stopped")->require_subcommand(1);
-  auto* digest = states->add_subcommand("digest", "A hash of everything merged, and the position in the log");
-  digest->add_option("--dir", folder, "[state] dir of the aggregator")->required();
-  digest->add_option("--partition", partition, "The partition")->capture_default_str();
-  digest->callback([&] { status = state_digest(folder, partition); });
 
   try {
     app.parse(argc, argv);

@@ -166,6 +166,22 @@ uint64_t GatewayLedger::reject(uint64_t epoch, wire::SeqRange seqs) {
   return count;
 }
 
+Standing GatewayLedger::standing(uint64_t epoch, uint64_t seq) const {
+  if (!makes_sense(epoch, seq)) return Standing::kUnknown;
+  const ClosedEpoch* closed = find_closed(epoch);
+  if (closed != nullptr && seq <= closed->last_seq) return Standing::kSettled;
+  const EpochState* state = find_open(epoch);
+  if (state == nullptr) return Standing::kUnknown;
+  const auto within = [seq](const RangeSet& set) {
+    return std::any_of(set.ranges().begin(), set.ranges().end(),
+                       [seq](const MarkedRange& range) { return seq >= range.seqs.first && seq <= range.seqs.last; });
+  };
+  if (within(state->rejected)) return Standing::kRejected;
+  if (within(state->lost)) return Standing::kLost;
+  if (!state->is_settled(seq)) return Standing::kUnknown;
+  return state->forgotten.covers(seq) ? Standing::kUnsure : Standing::kSettled;
+}
+
 void GatewayLedger::lose_at_gateway(uint64_t epoch, uint64_t seq) {
   if (!makes_sense(epoch, seq)) return;
   EpochState& state = epoch_state(epoch);

@@ -26,6 +26,15 @@ enum class Verdict {
   kPark,       // may have been counted under another identity: dead letter, alarm
 };
 
+// How one seq stands now.
+enum class Standing {
+  kUnknown,   // never heard of
+  kSettled,   // merged, parked, or an item that needs no merging: a copy is a duplicate
+  kRejected,  // a copy that fits merges
+  kLost,      // likewise
+  kUnsure,    // among ranges that were forgotten: a copy is parked
+};
+
 enum class Alarm { kNone, kRestored, kCloned, kWiped };  // what an opening revealed
 
 struct LostRange {
@@ -61,6 +70,7 @@ class GatewayLedger {
   Verdict admit(uint64_t epoch, uint64_t seq, bool inherited);
   // Settles seqs as rejected (those not yet settled, or lost so far). How many were newly rejected.
   uint64_t reject(uint64_t epoch, wire::SeqRange seqs);
+  Standing standing(uint64_t epoch, uint64_t seq) const;
   // After admit gave kMerge for a LostAtGateway item: names it.
   void lose_at_gateway(uint64_t epoch, uint64_t seq);
 

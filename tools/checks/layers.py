@@ -21,7 +21,9 @@ MAY_INCLUDE = {
     "cloud/merge": ["common", "cloud/log"],
     "cloud/query": ["common", "cloud/log", "cloud/merge"],
     "cloud/bridge": ["common", "cloud/log", "cloud/api"],
-    "cloud/api": ["common", "cloud/log", "cloud/merge", "cloud/query"],
+    # The feed writes rows as the API does; the aggregator, which lies in cloud/api, runs a feed.
+    "cloud/feed": ["common", "cloud/log", "cloud/merge", "cloud/query", "cloud/api"],
+    "cloud/api": ["common", "cloud/log", "cloud/merge", "cloud/query", "cloud/feed"],
     "cloud/ctl": ["common", "cloud"],
 }
 

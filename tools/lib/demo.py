@@ -2,6 +2,7 @@
 """tools/demo, after the build: writes the configuration, starts Mosquitto, bridge, aggregator, edge and replay, keeps
 them running until a signal, then stops them: inputs first, the outbox last, then what it reports to."""
 import argparse
+import hashlib
 import json
 import os
 import secrets
@@ -17,6 +18,7 @@ import urllib.request
 from pathlib import Path
 
 from kafka import Kafka, KafkaError, fetch
+from replay_rows import Unusable, kind_of
 from supervise import Part, Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +47,12 @@ def parse_arguments():
     parser.add_argument("--ready-file")
     options = parser.parse_args()
     if options.replay not in ("bundled", "none") and not Path(options.replay).is_file():
-        fail(f"--replay: found no file {options.replay}, expected a JSON-lines file or none")
+        fail(f"--replay: found no file {options.replay}, expected a CSV or JSON-lines file or none")
+    try:
+        if options.replay not in ("bundled", "none"):
+            kind_of(options.replay, "utf-8")
+    except Unusable as error:
+        fail(f"--replay: {error}")
     return options
 
 
@@ -210,7 +217,7 @@ mqtt_port = {self.mqtt}
 mqtt_username = "sensor"
 ingest_url = "http://127.0.0.1:{self.ingest}"
 operators = ["{TENANT}"]
-""")
+""" + ("\n[feed]\nwindows = true\n" if self.kafka else ""))
 
     def make_tenant(self):
         if self.api_key and self.keys.exists():
@@ -272,9 +279,15 @@ def build_parts(layout, options):
     replay = None
     if options.replay != "none":
         command = [sys.executable, str(ROOT / "tools/lib/replay.py"), "--port", str(layout.mqtt), "--username", "sensor",
-                   "--state", str(folder / "replay.json")]
-        if options.replay != "bundled":
-            command.append(options.replay)
+                   "--state"]
+        if options.replay == "bundled":
+            command.append(str(folder / "replay.json"))
+        else:
+            # One state a file: another one is another history.
+            mark = hashlib.sha256(str(Path(options.replay).resolve()).encode()).hexdigest()[:12]
+            command += [str(folder / f"replay-{mark}.json"), options.replay]
+            if kind_of(options.replay, "utf-8") == "json":
+                command += ["--as", "temp=temperature"]
         if options.speed:
             command += ["--speed", str(options.speed)]
         replay = Part("replay", command, logs / "replay.log",

@@ -176,6 +176,7 @@ def main():
                 report.say(line)
     if "e2e" in wanted and released:
         pytest(report, "tests/e2e")
+        pytest(report, "tests/tools")
     if "bench" in wanted and released:
         for name in BENCHES:
             bench(report, name)

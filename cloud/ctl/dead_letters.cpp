@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// tributaryctl deadletter, see dead_letters.h.
+#include "cloud/ctl/dead_letters.h"
+
+#include <algorithm>
+#include <cinttypes>
+#include <condition_variable>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "cloud/feed/dead_letters.h"
+#include "cloud/merge/tables.h"
+#include "common/reading/payload.h"
+#include "common/runtime/program.h"
+
+namespace tributary::ctl {
+namespace {
+
+using feed::DeadLetter;
+using feed::Judgement;
+
+constexpr size_t kRecordsMax = 500, kBytesMax = 4 << 20;
+constexpr int kReadWaitMs = 2'000;
+constexpr unsigned kTablesMax = 32;
+
+int fail(const std::string& message) {
+  std::fprintf(stderr, "tributaryctl: %s\n", message.c_str());
+  return 1;
+}
+
+// An aggregator's state, looked at from outside while it may be running.
+class StateView {
+ public:
+  static Result<std::unique_ptr<StateView>> open(const std::string& dir, uint32_t partition) {
+    auto view = std::make_unique<StateView>();
+    auto env = store::Env::open(
+        {.path = dir + "/partition-" + std::to_string(partition), .tables_max = kTablesMax, .read_only = true});
+    if (!env) return env.error();
+    view->env_ = std::move(env).value();
+    auto tables = merge::open_tables(*view->env_);
+    if (!tables) return tables.error();
+    view->tables_ = *tables;
+    return view;
+  }
+  // Nothing if the state does not know the gateway.
+  std::optional<ledger::GatewayLedger> ledger(const std::string& tenant, const std::string& gateway) const {
+    auto txn = env_->read();
+    if (!txn || tenant.size() > merge::kNameBytesMax || gateway.size() > merge::kNameBytesMax) return std::nullopt;
+    const auto tenant_no = txn->get(tables_.tenants, tenant);
+    if (!tenant_no) return std::nullopt;
+    const auto no = txn->get(tables_.gateway_names, merge::Key().u32(merge::KeyReader(*tenant_no).u32()).text(gateway));
+    if (!no) return std::nullopt;
+    const auto bytes = txn->get(tables_.ledgers, *no);
+    return bytes ? ledger::GatewayLedger::decode(as_bytes(*bytes)) : std::nullopt;
+  }
+  void each_parked(uint32_t partition, const std::function<void(DeadLetter)>& visit) const {
+    auto txn = env_->read();
+    if (!txn) return;
+    store::Cursor cursor(*txn, tables_.deadletter);
+    for (bool more = cursor.first(); more; more = cursor.next()) {
+      merge::DeadLetter stored;
+      if (stored.decode(cursor.value())) visit(feed::parked_letter(partition, cursor.key(), stored));
+    }
+  }
+
+ private:
+  std::unique_ptr<store::Env> env_;
+  merge::Tables tables_;
+};
+
+bool chosen(const DeadLetterChoice& choice, const DeadLetter& letter) {
+  if (!choice.tenant.empty() && letter.tenant != choice.tenant) return false;
+  if (!choice.gateway.empty() && letter.gateway != choice.gateway) return false;
+  if (!choice.reason.empty() && letter.reason != choice.reason) return false;
+  return choice.ids.empty() || std::find(choice.ids.begin(), choice.ids.end(), letter.id()) != choice.ids.end();
+}
+
+using Visit = std::function<void(const DeadLetter&, const Judgement&)>;
+
+// Calls visit for every chosen letter, by partition and place. An error: what could not be read.
+Status each_letter(const DeadLetterChoice& choice, log::Reader& reader, const Visit& visit) {
+  const int64_t now_ns = runtime::now().wall_ns;
+  feed::DeadLetterScanner scanner(choice.max_future_s);
+  for (uint32_t partition = 0; partition < reader.settings().partitions; ++partition) {
+    if (choice.partition && *choice.partition != partition) continue;
+    std::unique_ptr<StateView> state;
+    if (!choice.state_dir.empty()) {
+      auto opened = StateView::open(choice.state_dir, partition);
+      if (!opened) return opened.error();
+      state = std::move(opened).value();
+    }
+    std::map<std::pair<std::string, std::string>, std::optional<ledger::GatewayLedger>> ledgers;
+    const auto show = [&](const DeadLetter& letter) {
+      if (!chosen(choice, letter)) return;
+      auto [known, added] = ledgers.try_emplace({letter.tenant, letter.gateway});
+      if (added && state) known->second = state->ledger(letter.tenant, letter.gateway);
+      const ledger::GatewayLedger* ledger = known->second ? &*known->second : nullptr;
+      visit(letter, feed::judge(letter, ledger, now_ns, choice.max_future_s));
+    };
+    const auto bounds = reader.bounds(partition);
+    if (!bounds) return bounds.error();
+    for (log::Offset at = bounds->begin; at < bounds->end;) {
+      const auto records = reader.read(partition, at, kRecordsMax, kBytesMax, kReadWaitMs);
+      if (!records) return records.error();
+      if (records->empty()) {
+        return Error{ErrorCode::kIo,
+                     "partition " + std::to_string(partition) + " gives no record " + std::to_string(at)};
+      }
+      for (const log::StoredRecord& stored : *records) {
+        if (const auto letter = scanner.look(partition, stored)) show(*letter);
+        at = stored.offset + 1;
+      }
+    }
+    if (state) state->each_parked(partition, show);
+  }
+  return {};
+}
+
+std::string seqs_text(const DeadLetter& letter) {
+  if (letter.seqs.empty()) return "-";
+  std::string text;
+  for (const auto& range : letter.seqs) {
+    text += (text.empty() ? "" : ",") + std::to_string(range.first);
+    if (range.last != range.first) text += "-" + std::to_string(range.last);
+  }
+  return text;
+}
+
+void print_letter(const DeadLetter& letter, const Judgement& judgement) {
+  std::string what;
+  if (letter.partials > 0) {
+    const auto series = series_from_id(letter.series_id);
+    what = std::to_string(letter.partials) + (letter.partials == 1 ? " window of " : " windows, first of ") +
+           (series.ok() ? series->device + "/" + series->metric : "?") + " at " +
+           reading::format_timestamp(*letter.start_s * kNanosPerSecond);
+  }
+  std::printf("%s  %s  %s/%s  epoch %016" PRIx64 " seqs %s  %s (%s)  %s\n    %s%s%s\n", letter.id().c_str(),
+              letter.append_ns == 0 ? "-" : reading::format_timestamp(letter.append_ns).c_str(), letter.tenant.c_str(),
+              letter.gateway.c_str(), letter.epoch, seqs_text(letter).c_str(), letter.reason.c_str(),
+              to_string(letter.kind), what.c_str(), to_string(judgement.fate), judgement.why.empty() ? "" : ": ",
+              judgement.why.c_str());
+}
+
+// Appends one record and waits until it is durable.
+Status append(log::Writer& writer, log::Record record) {
+  struct Settled {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::optional<Status> status;
+  };
+  auto settled = std::make_shared<Settled>();
+  Status taken = writer.append(std::move(record), [settled](const Status& status) {
+    std::lock_guard lock(settled->mutex);
+    settled->status = status;
+    settled->changed.notify_all();
+  });
+  if (!taken) return taken;
+  writer.flush();
+  std::unique_lock lock(settled->mutex);
+  // A log in trouble keeps what it was given; who gives up is told so.
+  settled->changed.wait_for(lock, std::chrono::seconds(30), [&] { return settled->status.has_value(); });
+  if (!settled->status) return Error{ErrorCode::kIo, "the log did not confirm it in time: " + writer.trouble()};
+  return *settled->status;
+}
+
+}  // namespace
+
+int list_dead_letters(const DeadLetterChoice& choice) {
+  auto reader = log::open_reader(choice.log);
+  if (!reader) return fail(reader.error().message);
+  std::map<std::string, uint64_t> counts;
+  const Status done = each_letter(choice, **reader, [&](const DeadLetter& letter, const Judgement& judgement) {
+    ++counts[to_string(judgement.fate)];
+    if (choice.json) {
+      std::printf("%s\n", feed::dead_letter_json(letter, &judgement, false).c_str());
+    } else {
+      print_letter(letter, judgement);
+    }
+  });
+  if (!done) return fail(done.error().message);
+  if (!choice.json) {
+    std::string text;
+    for (const auto& [fate, count] : counts) text += (text.empty() ? "" : ", ") + std::to_string(count) + " " + fate;
+    std::printf("%s\n", text.empty() ? "no dead letters" : text.c_str());
+  }
+  if (choice.state_dir.empty()) {
+    std::fprintf(stderr,
+                 "tributaryctl: without --state parked partials are not shown, nor what was merged since it was "
+                 "rejected\n");
+  }
+  return 0;
+}
+
+int replay_dead_letters(const DeadLetterChoice& choice) {
+  auto reader = log::open_reader(choice.log);
+  if (!reader) return fail(reader.error().message);
+  // Gathered first: what is appended must not be read again.
+  std::vector<std::pair<DeadLetter, Judgement>> letters;
+  const Status read = each_letter(choice, **reader, [&](const DeadLetter& letter, const Judgement& judgement) {
+    letters.emplace_back(letter, judgement);
+  });
+  if (!read) return fail(read.error().message);
+  for (const std::string& id : choice.ids) {
+    if (std::none_of(letters.begin(), letters.end(), [&](const auto& entry) { return entry.first.id() == id; })) {
+      return fail("found no dead letter " + id + " (see tributaryctl deadletter list); nothing was replayed");
+    }
+  }
+  std::unique_ptr<log::Writer> writer;
+  uint64_t replayed = 0, settled = 0, refused = 0;
+  for (const auto& [letter, judgement] : letters) {
+    if (judgement.fate == Judgement::Fate::kSettled) {
+      ++settled;
+      std::printf("%s: nothing to do: %s\n", letter.id().c_str(), judgement.why.c_str());
+      continue;
+    }
+    if (judgement.fate != Judgement::Fate::kReplayable) {
+      ++refused;
+      std::printf("%s: not replayed: %s\n", letter.id().c_str(), judgement.why.c_str());
+      continue;
+    }
+    if (!writer) {
+      // What is kept is for the bridge to say: this writer trims nothing.
+      log::LogConfig config = choice.log;
+      config.retention_ms = 100LL * 366 * 86400 * 1000;
+      config.retention_bytes = 1ULL << 60;
+      auto opened = log::open_writer(config);
+      if (!opened) return fail(opened.error().message);
+      writer = std::move(opened).value();
+    }
+    const Status appended = append(*writer, feed::replay_record(letter, runtime::now().wall_ns));
+    if (!appended) return fail(letter.id() + ": " + appended.error().message);
+    ++replayed;
+    std::printf("%s: replayed\n", letter.id().c_str());
+  }
+  std::printf("%" PRIu64 " replayed, %" PRIu64 " settled before, %" PRIu64 " not replayed\n", replayed, settled,
+              refused);
+  return refused == 0 ? 0 : 1;
+}
+
+}  // namespace tributary::ctl
