@@ -17,12 +17,19 @@ uint32_t default_partitions(const std::string& url) { return url.starts_with("ka
 Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& config) {
   std::unique_ptr<Aggregator> aggregator(new Aggregator(config));
   if (Status states = aggregator->open_states(); !states) return states.error();
+  if (Status cluster = aggregator->open_cluster(); !cluster) return cluster.error();
   aggregator->auth_ = std::make_unique<Auth>(config.keys_file);
   Aggregator* self = aggregator.get();
-  auto api = Api::make(config.api, {.query = self->query_.get(),
+  const query::Query* query = self->query_.get();
+  if (self->cluster_) query = &self->cluster_->query();
+  auto api = Api::make(config.api, {.query = query,
                                     .auth = self->auth_.get(),
                                     .now_ns = [] { return runtime::now().wall_ns; },
                                     .trouble = [self] { return self->trouble(); },
+                                    .ready =
+                                        [self](JsonWriter& json) {
+                                          if (self->cluster_) self->cluster_->ready(json);
+                                        },
                                     .metrics = [self](Exposition& text) { self->families(text); }});
   if (!api) return api.error();
   aggregator->api_ = std::move(api).value();
@@ -42,6 +49,13 @@ Status Aggregator::open_states() {
   } else if (log.error().code == ErrorCode::kMismatch || log.error().code == ErrorCode::kInvalid) {
     return log.error();
   }
+  partitions_ = partitions;
+  if (config_.replicas > partitions) {
+    return Error{ErrorCode::kInvalid, "found " + std::to_string(config_.replicas) + " replicas, but the log has " +
+                                          std::to_string(partitions) +
+                                          " partitions: expected at least one for each. [log] partitions says how many "
+                                          "a log gets when it is made"};
+  }
   std::vector<const merge::State*> views;
   for (uint32_t partition = config_.ordinal; partition < partitions; partition += config_.replicas) {
     merge::StateConfig one = config_.state;
@@ -52,20 +66,39 @@ Status Aggregator::open_states() {
     states_.push_back(std::move(state).value());
     views.push_back(states_.back().get());
     mergers_.push_back(
-        std::make_unique<Merger>(MergerConfig{.partition = partition},
+        std::make_unique<Merger>(MergerConfig{.partition = partition, .partitions = partitions},
                                  MergerParts{.state = states_.back().get(),
                                              .log = [this] { return reader(); },
                                              .now_ns = [] { return runtime::now().wall_ns; },
-                                             .committed = [this] { api_->changed(); },
+                                             .committed =
+                                                 [this] {
+                                                   api_->changed();
+                                                   if (cluster_) cluster_->committed();
+                                                 },
                                              .say = [](const std::string& line) { runtime::log_info(line); }}));
   }
-  if (states_.empty()) {
-    return Error{ErrorCode::kInvalid, "ordinal " + std::to_string(config_.ordinal) + " of " +
-                                          std::to_string(config_.replicas) + " owns none of the log's " +
-                                          std::to_string(partitions) + " partitions"};
-  }
-  query_ = query::Query::make(std::move(views));
+  query_ = query::LocalQuery::make(std::move(views));
   return {};
+}
+
+Status Aggregator::open_cluster() {
+  if (config_.replicas == 1) return {};
+  const cluster::Layout layout{config_.ordinal, config_.replicas, partitions_};
+  auto cluster = AggregatorCluster::open(config_.cluster, layout,
+                                         {.local = query_.get(),
+                                          .log_id = [this] { return log_id(); },
+                                          .changed = [this] { api_->changed(); },
+                                          .say = [](const std::string& line) { runtime::log_info(line); }});
+  if (!cluster) return cluster.error();
+  cluster_ = std::move(cluster).value();
+  return {};
+}
+
+uint64_t Aggregator::log_id() const {
+  for (const auto& state : states_) {
+    if (state->log_id() != 0) return state->log_id();
+  }
+  return 0;
 }
 
 // One reader for all partitions, opened when the log is there.
@@ -80,6 +113,9 @@ Result<log::Reader*> Aggregator::reader() {
 }
 
 Status Aggregator::start() {
+  if (cluster_) {
+    if (Status started = cluster_->start(); !started) return started;
+  }
   if (Status started = server_->start(); !started) return started;
   for (auto& merger : mergers_) merger->start();
   return {};
@@ -87,6 +123,7 @@ Status Aggregator::start() {
 
 void Aggregator::stop() {
   if (server_) server_->stop();
+  if (cluster_) cluster_->stop();
   for (auto& merger : mergers_) merger->stop();
 }
 
@@ -94,10 +131,11 @@ std::string Aggregator::trouble() const {
   for (const auto& merger : mergers_) {
     if (auto text = merger->trouble(); !text.empty()) return text;
   }
-  return {};
+  return cluster_ ? cluster_->trouble() : "";
 }
 
 void Aggregator::families(Exposition& text) const {
+  if (cluster_) cluster_->families(text);
   auto family = [&](const char* name, const char* help, std::atomic<uint64_t> merge::MergeCounters::*counter) {
     text.counter(name, help);
     for (const auto& merger : mergers_) {

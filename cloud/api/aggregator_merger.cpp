@@ -77,6 +77,11 @@ Merger::Round Merger::tie() {
     return fail(Round::kRefused,
                 "the log has " + std::to_string(settings.partitions) + " partitions, so there is no such one");
   }
+  if (config_.partitions != 0 && config_.partitions != settings.partitions) {
+    return fail(Round::kRefused, "refusing to merge: the log has " + std::to_string(settings.partitions) +
+                                     " partitions, this aggregator began with " + std::to_string(config_.partitions) +
+                                     ". Start it again, or set [log] partitions");
+  }
   merge::State& state = *parts_.state;
   if (state.log_id() != 0 && state.log_id() != settings.log_id) {
     return fail(Round::kRefused, "refusing to go on: the state was merged from log " + hex(state.log_id()) +

@@ -19,6 +19,7 @@ namespace tributary::api {
 
 struct MergerConfig {
   uint32_t partition = 0;
+  uint32_t partitions = 0;     // the log must have so many; 0: whatever it has
   size_t records_max = 1'000;  // of a batch
   size_t bytes_max = 4 << 20;
   int wait_ms = 250;   // for new records; also how long stop() may take

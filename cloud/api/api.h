@@ -12,6 +12,7 @@
 #include "cloud/api/auth.h"
 #include "cloud/api/exposition.h"
 #include "cloud/api/http_server.h"
+#include "cloud/api/json_writer.h"
 #include "cloud/query/query.h"
 
 namespace tributary::api {
@@ -28,6 +29,7 @@ struct ApiParts {
   Auth* auth = nullptr;
   std::function<int64_t()> now_ns;           // wall clock
   std::function<std::string()> trouble;      // why not ready; empty: ready
+  std::function<void(JsonWriter&)> ready;    // further fields of a good /ready
   std::function<void(Exposition&)> metrics;  // the program's own families
 };
 

@@ -20,8 +20,9 @@ MAY_INCLUDE = {
     "cloud/log": ["common"],
     "cloud/merge": ["common", "cloud/log"],
     "cloud/query": ["common", "cloud/log", "cloud/merge"],
+    "cloud/cluster": ["common", "cloud/log", "cloud/merge", "cloud/query"],
     "cloud/bridge": ["common", "cloud/log", "cloud/api"],
-    "cloud/api": ["common", "cloud/log", "cloud/merge", "cloud/query"],
+    "cloud/api": ["common", "cloud/log", "cloud/merge", "cloud/query", "cloud/cluster"],
     "cloud/ctl": ["common", "cloud"],
 }
 
