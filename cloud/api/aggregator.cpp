@@ -30,14 +30,22 @@ uint64_t resident_bytes() {
 Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& config) {
   std::unique_ptr<Aggregator> aggregator(new Aggregator(config));
   if (Status states = aggregator->open_states(); !states) return states.error();
+  if (Status cluster = aggregator->open_cluster(); !cluster) return cluster.error();
   aggregator->auth_ = std::make_unique<Auth>(config.keys_file);
   if (Status feed = aggregator->open_feed(); !feed) return feed.error();
   Aggregator* self = aggregator.get();
-  auto api = Api::make(config.api, {.query = self->query_.get(),
+  const query::Query* query = self->query_.get();
+  if (self->cluster_) query = &self->cluster_->query();
+  auto api = Api::make(config.api, {.query = query,
                                     .auth = self->auth_.get(),
                                     .now_ns = [] { return runtime::now().wall_ns; },
                                     .trouble = [self] { return self->trouble(); },
-                                    .durability = [self] { return self->durability(); },
+                                    .ready =
+                                        [self](JsonWriter& json) {
+                                          json.key("log").begin_object();
+                                          json.field("durability", self->durability()).end_object();
+                                          if (self->cluster_) self->cluster_->ready(json);
+                                        },
                                     .metrics = [self](Exposition& text) { self->families(text); },
                                     .traffic = &self->traffic_,
                                     .service = [self] { return self->service(); }});
@@ -61,6 +69,13 @@ Status Aggregator::open_states() {
   } else if (log.error().code == ErrorCode::kMismatch || log.error().code == ErrorCode::kInvalid) {
     return log.error();
   }
+  partitions_ = partitions;
+  if (config_.replicas > partitions) {
+    return Error{ErrorCode::kInvalid, "found " + std::to_string(config_.replicas) + " replicas, but the log has " +
+                                          std::to_string(partitions) +
+                                          " partitions: expected at least one for each. [log] partitions says how many "
+                                          "a log gets when it is made"};
+  }
   std::vector<const merge::State*> views;
   for (uint32_t partition = config_.ordinal; partition < partitions; partition += config_.replicas) {
     merge::StateConfig one = config_.state;
@@ -79,6 +94,7 @@ Status Aggregator::open_states() {
                                                  [this] {
                                                    api_->changed();
                                                    if (feed_) feed_->wake();
+                                                   if (cluster_) cluster_->committed();
                                                  },
                                              .merged =
                                                  [this](const std::vector<log::StoredRecord>& batch) {
@@ -87,12 +103,7 @@ Status Aggregator::open_states() {
                                                  },
                                              .say = [](const std::string& line) { runtime::log_info(line); }}));
   }
-  if (states_.empty()) {
-    return Error{ErrorCode::kInvalid, "ordinal " + std::to_string(config_.ordinal) + " of " +
-                                          std::to_string(config_.replicas) + " owns none of the log's " +
-                                          std::to_string(partitions) + " partitions"};
-  }
-  query_ = query::Query::make(std::move(views));
+  query_ = query::LocalQuery::make(std::move(views));
   return {};
 }
 
@@ -115,6 +126,26 @@ Status Aggregator::open_feed() {
   if (!feed) return feed.error();
   feed_ = std::move(feed).value();
   return {};
+}
+
+Status Aggregator::open_cluster() {
+  if (config_.replicas == 1) return {};
+  const cluster::Layout layout{config_.ordinal, config_.replicas, partitions_};
+  auto cluster = AggregatorCluster::open(config_.cluster, layout,
+                                         {.local = query_.get(),
+                                          .log_id = [this] { return log_id(); },
+                                          .changed = [this] { api_->changed(); },
+                                          .say = [](const std::string& line) { runtime::log_info(line); }});
+  if (!cluster) return cluster.error();
+  cluster_ = std::move(cluster).value();
+  return {};
+}
+
+uint64_t Aggregator::log_id() const {
+  for (const auto& state : states_) {
+    if (state->log_id() != 0) return state->log_id();
+  }
+  return 0;
 }
 
 // One reader for all partitions, opened when the log is there.
@@ -143,6 +174,9 @@ std::string Aggregator::durability() const {
 }
 
 Status Aggregator::start() {
+  if (cluster_) {
+    if (Status started = cluster_->start(); !started) return started;
+  }
   if (Status started = server_->start(); !started) return started;
   for (auto& merger : mergers_) merger->start();
   if (feed_) feed_->start();
@@ -151,6 +185,7 @@ Status Aggregator::start() {
 
 void Aggregator::stop() {
   if (server_) server_->stop();
+  if (cluster_) cluster_->stop();
   for (auto& merger : mergers_) merger->stop();
   if (feed_) feed_->stop();
 }
@@ -159,7 +194,7 @@ std::string Aggregator::trouble() const {
   for (const auto& merger : mergers_) {
     if (auto text = merger->trouble(); !text.empty()) return text;
   }
-  return {};
+  return cluster_ ? cluster_->trouble() : "";
 }
 
 ServiceInfo Aggregator::service() {
@@ -183,6 +218,7 @@ ServiceInfo Aggregator::service() {
 }
 
 void Aggregator::families(Exposition& text) const {
+  if (cluster_) cluster_->families(text);
   auto family = [&](const char* name, const char* help, std::atomic<uint64_t> merge::MergeCounters::*counter) {
     text.counter(name, help);
     for (const auto& merger : mergers_) {

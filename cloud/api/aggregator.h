@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Aggregator: the states of the partitions this process owns, their mergers, and the API over them.
+// Aggregator: the states of the partitions this process owns, their mergers, and the API over them and, where there
+// are several, those of the other aggregators.
 #pragma once
 
 #include <chrono>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cloud/api/aggregator_cluster.h"
 #include "cloud/api/aggregator_config.h"
 #include "cloud/api/aggregator_merger.h"
 #include "cloud/api/api.h"
@@ -25,11 +27,15 @@ class Aggregator {
   // Streams and requests first, then the batch being merged.
   void stop();
   uint16_t port() const { return server_->port(); }
+  // REQUIRES: there are several aggregators.
+  uint16_t cluster_port() const { return cluster_->port(); }
 
  private:
   explicit Aggregator(const AggregatorConfig& config);
   Status open_states();
   Status open_feed();
+  Status open_cluster();
+  uint64_t log_id() const;
   Result<log::Reader*> reader();
   // "power", "process", or "unknown" while the log is away.
   std::string durability() const;
@@ -45,7 +51,9 @@ class Aggregator {
   Error reader_failure_;  // of the last attempt to open it, and when it may be tried again
   std::chrono::steady_clock::time_point reader_retry_{};
   std::vector<std::unique_ptr<merge::State>> states_;
-  std::unique_ptr<query::Query> query_;
+  uint32_t partitions_ = 1;  // of the log, all aggregators together
+  std::unique_ptr<query::LocalQuery> query_;
+  std::unique_ptr<AggregatorCluster> cluster_;  // nothing if there is one aggregator
   std::unique_ptr<Auth> auth_;
   std::unique_ptr<http::HttpServer> server_;
   std::unique_ptr<Api> api_;

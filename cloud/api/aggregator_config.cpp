@@ -2,10 +2,46 @@
 // The aggregator's configuration, see aggregator_config.h.
 #include "cloud/api/aggregator_config.h"
 
+#include <algorithm>
+
 #include "cloud/log/log_config.h"
 #include "common/runtime/config.h"
 
 namespace tributary::api {
+namespace {
+
+constexpr size_t kSecretBytesMin = 32;
+
+void read_cluster(runtime::ConfigTable root, runtime::ConfigTable table, AggregatorConfig& config) {
+  ClusterConfig& cluster = config.cluster;
+  cluster.peers.urls = table.texts("peers");
+  cluster.peers.secret = table.secret("secret");
+  cluster.peers.timeout_ms = static_cast<int>(table.integer("timeout_ms", cluster.peers.timeout_ms, 50, 60'000));
+  cluster.http.host = table.text("host", cluster.http.host);
+  cluster.http.threads = 16;
+  uint16_t own_port = 0;
+  for (uint32_t ordinal = 0; ordinal < cluster.peers.urls.size(); ++ordinal) {
+    const auto url = cluster::parse_peer_url(cluster.peers.urls[ordinal]);
+    if (!url) table.complain("peers", cluster.peers.urls[ordinal], "http://host:port");
+    if (url && ordinal == config.ordinal) own_port = url->port;
+  }
+  cluster.http.port = static_cast<uint16_t>(table.integer("port", own_port, 0, 65535));
+  if (cluster.peers.urls.size() != config.replicas && (config.replicas > 1 || !cluster.peers.urls.empty())) {
+    auto& place = root.has("cluster") ? table : root;
+    place.complain(root.has("cluster") ? "peers" : "cluster", std::to_string(cluster.peers.urls.size()) + " peers",
+                   "as many as replicas, " + std::to_string(config.replicas) + ", by ordinal, the own one included");
+  }
+  if (config.replicas > 1 && cluster.peers.secret.size() < kSecretBytesMin) {
+    table.complain("secret_file", std::to_string(cluster.peers.secret.size()) + " bytes",
+                   "a file whose first line has at least " + std::to_string(kSecretBytesMin));
+  }
+  const auto unfit = [](char c) { return c <= ' ' || c > '~'; };
+  if (std::any_of(cluster.peers.secret.begin(), cluster.peers.secret.end(), unfit)) {
+    table.complain("secret_file", "a secret with spaces or control characters", "visible ASCII characters");
+  }
+}
+
+}  // namespace
 
 Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
   auto loaded = runtime::Config::load(file);
@@ -55,6 +91,7 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
     aggregator.complain("ordinal", std::to_string(config.ordinal),
                         "less than replicas, " + std::to_string(config.replicas));
   }
+  read_cluster(root, root.table("cluster"), config);
 
   auto feed = root.table("feed");
   config.feed_windows = feed.boolean("windows", false);

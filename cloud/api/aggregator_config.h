@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "cloud/api/aggregator_cluster.h"
 #include "cloud/api/api.h"
 #include "cloud/api/http_server.h"
 #include "cloud/feed/kafka_sink.h"
@@ -19,6 +20,7 @@ struct AggregatorConfig {
   merge::StateConfig state;  // path and partition are filled for each
   uint32_t ordinal = 0;      // partition p belongs to ordinal p mod replicas
   uint32_t replicas = 1;
+  ClusterConfig cluster;  // replicas > 1
   http::HttpConfig http;
   ApiConfig api;
   std::string keys_file;

@@ -75,15 +75,14 @@ Merger::Round Merger::tie() {
     reader_ = *log;
   }
   const log::LogSettings& settings = reader_->settings();
-  if (config_.partitions != 0 && settings.partitions > config_.partitions) {
-    return fail(Round::kRefused, "the log has " + std::to_string(settings.partitions) +
-                                     " partitions, this aggregator was opened for " +
-                                     std::to_string(config_.partitions) +
-                                     " while the log was away: start it again, or configure [log] partitions");
-  }
   if (config_.partition >= settings.partitions) {
     return fail(Round::kRefused,
                 "the log has " + std::to_string(settings.partitions) + " partitions, so there is no such one");
+  }
+  if (config_.partitions != 0 && config_.partitions != settings.partitions) {
+    return fail(Round::kRefused, "refusing to merge: the log has " + std::to_string(settings.partitions) +
+                                     " partitions, this aggregator began with " + std::to_string(config_.partitions) +
+                                     ". Start it again, or set [log] partitions");
   }
   merge::State& state = *parts_.state;
   if (state.log_id() != 0 && state.log_id() != settings.log_id) {

@@ -21,11 +21,11 @@ namespace tributary::api {
 
 struct MergerConfig {
   uint32_t partition = 0;
+  uint32_t partitions = 0;     // the count that the aggregator was opened for; 0: whatever the log has
   size_t records_max = 1'000;  // of a batch
   size_t bytes_max = 4 << 20;
-  int wait_ms = 250;        // for new records; also how long stop() may take
-  int retry_ms = 500;       // after trouble
-  uint32_t partitions = 0;  // the count the aggregator was opened for; 0: any
+  int wait_ms = 250;   // for new records; also how long stop() may take
+  int retry_ms = 500;  // after trouble
 };
 
 struct MergerParts {

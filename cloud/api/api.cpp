@@ -67,6 +67,9 @@ std::vector<Stat> read_stats(Params& params, const std::vector<Stat>& otherwise)
   return stats;
 }
 
+// What to do when partitions do not answer; with_tenant looks at it.
+void read_partial(Params& params) { params.choice("partial", {"allow", "deny"}); }
+
 // to - from, as far as it fits.
 int64_t distance_ns(int64_t from_ns, int64_t to_ns) {
   int64_t distance = 0;
@@ -97,7 +100,7 @@ class ApiImpl final : public Api {
         query_(*parts_.query),
         auth_(*parts_.auth),
         streams_(query_, hub_, parts_.now_ns, {config.keep_alive_ms, config.coalesce_ms}),
-        system_({&query_, parts_.traffic, parts_.service, config.operators}) {}
+        system_({parts_.traffic, parts_.service, config.operators}) {}
 
   Status load() {
     if (config_.dashboard_dir.empty()) return {};
@@ -111,36 +114,48 @@ class ApiImpl final : public Api {
   void changed() override { hub_.changed(); }
 
  private:
-  using Endpoint = Response (ApiImpl::*)(const Request&, const std::string& tenant);
+  // Who asks, and the Query for the questions of this one answer.
+  struct Asked {
+    const Request& request;
+    const std::string& tenant;
+    const query::Query& query;
+  };
+  using Endpoint = Response (ApiImpl::*)(const Asked& asked);
   // A handler that knows the tenant; 401 without one.
   http::Handler with_tenant(Endpoint endpoint) {
     return [this, endpoint](const Request& request) {
       const auto identity = identify(auth_, request, now_s());
-      return identity ? (this->*endpoint)(request, identity->tenant) : unauthorized();
+      if (!identity) return unauthorized();
+      const auto query = query_.one_answer();
+      Response response = (this->*endpoint)({request, identity->tenant, *query});
+      if (const auto missing = query->missing(); !missing.empty()) respond_partial(request, missing, response);
+      return response;
     };
   }
   int64_t now_s() const { return to_seconds_floor(parts_.now_ns()); }
 
-  Response metrics(const Request& request, const std::string& tenant);
-  Response devices(const Request& request, const std::string& tenant);
-  Response series(const Request& request, const std::string& tenant);
-  Response kpi(const Request& request, const std::string& tenant);
-  Response summary(const Request& request, const std::string& tenant);
-  Response stream(const Request& request, const std::string& tenant);
-  Response system(const Request& request, const std::string& tenant) {
-    return system_.answer(request, tenant, parts_.now_ns());
+  Response metrics(const Asked& asked);
+  Response devices(const Asked& asked);
+  Response series(const Asked& asked);
+  Response kpi(const Asked& asked);
+  Response summary(const Asked& asked);
+  Response stream(const Asked& asked);
+  Response system(const Asked& asked) {
+    return system_.answer(asked.request, asked.tenant, asked.query, parts_.now_ns());
   }
   Response ready() const;
   Problem wrong_step(const Error& error, WidthS step_s) const;
   Response exposition();
 
-  Status add_completeness(JsonWriter& json, const query::Selection& selection, const query::Range& range) const;
+  void respond_partial(const Request& request, const std::vector<uint32_t>& missing, Response& response) const;
+  Status add_completeness(const Asked& asked, JsonWriter& json, const query::Selection& selection,
+                          const query::Range& range) const;
   struct Info {
     std::string unit;
     MetricKind kind = MetricKind::kGauge;
     int64_t read_ns = 0;
   };
-  Info info_of(const std::string& tenant, const std::string& metric);
+  Info info_of(const Asked& asked, const std::string& metric);
 
   const ApiConfig config_;
   const ApiParts parts_;
@@ -185,24 +200,31 @@ void ApiImpl::attach(http::HttpServer& server) {
   if (files_) server.handle("GET", "/*", [this](const Request& request) { return files_->answer(request); });
 }
 
-Response ApiImpl::metrics(const Request& request, const std::string& tenant) {
-  Params params(request);
+Response ApiImpl::metrics(const Asked& asked) {
+  Params params(asked.request);
+  read_partial(params);
   if (const auto wrong = params.finish()) return problem_response(*wrong);
-  const auto found = query_.metrics(tenant);
+  const auto found = asked.query.metrics(asked.tenant);
   if (!found) return failure(found.error());
   JsonWriter json;
   json.begin_object().key("metrics").begin_array();
   for (const auto& metric : *found) write_metric(json, metric);
-  json.end_array().end_object();
+  json.end_array();
+  if (const auto missing = asked.query.missing(); !missing.empty()) {
+    json.key("partitions");
+    write_partitions(json, static_cast<uint32_t>(asked.query.place().size()), missing);
+  }
+  json.end_object();
   return json_answer(json);
 }
 
-Response ApiImpl::devices(const Request& request, const std::string& tenant) {
-  Params params(request);
+Response ApiImpl::devices(const Asked& asked) {
+  Params params(asked.request);
+  read_partial(params);
   if (const auto wrong = params.finish()) return problem_response(*wrong);
-  const auto devices = query_.devices(tenant);
+  const auto devices = asked.query.devices(asked.tenant);
   if (!devices) return failure(devices.error());
-  const auto gateways = query_.gateways(tenant, parts_.now_ns());
+  const auto gateways = asked.query.gateways(asked.tenant, parts_.now_ns());
   if (!gateways) return failure(gateways.error());
   JsonWriter json;
   json.begin_object().key("devices").begin_array();
@@ -210,21 +232,23 @@ Response ApiImpl::devices(const Request& request, const std::string& tenant) {
   json.end_array().key("gateways").begin_array();
   for (const auto& gateway : *gateways) write_gateway(json, gateway);
   json.end_array();
-  if (const auto status = add_completeness(json, {.tenant = tenant}, {}); !status) return failure(status.error());
+  if (const auto status = add_completeness(asked, json, {.tenant = asked.tenant}, {}); !status)
+    return failure(status.error());
   json.end_object();
   return json_answer(json);
 }
 
-Response ApiImpl::series(const Request& request, const std::string& tenant) {
+Response ApiImpl::series(const Asked& asked) {
   const int64_t now_ns = parts_.now_ns();
-  Params params(request);
-  const query::Selection selection = params.selection(tenant);
+  Params params(asked.request);
+  read_partial(params);
+  const query::Selection selection = params.selection(asked.tenant);
   query::Range range = params.range(now_ns);
   RowsHead head{
       .metric = selection.metric, .by = params.text("by").value_or(""), .stats = read_stats(params, row_stats())};
   if (!head.by.empty() && !is_label_key(head.by)) params.fail("by", head.by, "device, or the key of a label");
   const std::string step = params.text("step").value_or("auto");
-  const bool wants_csv = request.header("accept").find("text/csv") != std::string_view::npos;
+  const bool wants_csv = asked.request.header("accept").find("text/csv") != std::string_view::npos;
   head.csv = params.choice("format", {wants_csv ? "csv" : "json", "json", "csv"}) == "csv";
 
   if (!range.to_ns) range.to_ns = range.from_ns ? std::max(now_ns, distance_ns(-1, *range.from_ns)) : now_ns;
@@ -233,9 +257,9 @@ Response ApiImpl::series(const Request& request, const std::string& tenant) {
   const bool step_fits = step == "auto" || (step_s && *step_s <= kStepMaxS);
   if (!step_fits) params.fail("step", step, "auto, seconds, or a duration such as 10s, 5m, 1h or 1d");
   if (const auto wrong = params.finish()) return problem_response(*wrong);
-  if (!query_.known(tenant, selection.metric)) return unknown_metric();
+  if (!asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
 
-  const Info info = info_of(tenant, selection.metric);
+  const Info info = info_of(asked, selection.metric);
   head.unit = info.unit;
   head.kind = info.kind;
   head.from_ns = *range.from_ns;
@@ -247,7 +271,7 @@ Response ApiImpl::series(const Request& request, const std::string& tenant) {
     const auto add = [&](const std::string& group, const query::Row& row, const stats::Summary& summary) {
       rows.add(group, row, summary);
     };
-    if (const auto status = query_.series(selection, range, width_s, head.by, config_.rows_max, add); !status) {
+    if (const auto status = asked.query.series(selection, range, width_s, head.by, config_.rows_max, add); !status) {
       if (status.error().code != ErrorCode::kInvalid) return failure(status.error());
       if (width_s != steps.back()) continue;  // auto: stored rows are wider than that, or there are many groups
       return problem_response(wrong_step(status.error(), width_s));
@@ -258,7 +282,7 @@ Response ApiImpl::series(const Request& request, const std::string& tenant) {
       response.headers.emplace_back("Cache-Control", "no-store");
       return response;
     }
-    if (const auto done = add_completeness(rows.json(), selection, range); !done) return failure(done.error());
+    if (const auto done = add_completeness(asked, rows.json(), selection, range); !done) return failure(done.error());
     rows.json().end_object();
     return json_answer(rows.json());
   }
@@ -287,22 +311,23 @@ Problem ApiImpl::wrong_step(const Error& error, WidthS step_s) const {
   return problem;
 }
 
-Response ApiImpl::kpi(const Request& request, const std::string& tenant) {
-  Params params(request);
-  const query::Selection selection = params.selection(tenant);
+Response ApiImpl::kpi(const Asked& asked) {
+  Params params(asked.request);
+  read_partial(params);
+  const query::Selection selection = params.selection(asked.tenant);
   const std::string window = params.text("window").value_or("1m");
   const auto window_s = parse_duration_s(window);
   if (!window_s || *window_s > kStepMaxS)
     params.fail("window", window, "seconds, or a duration such as 10s, 1m, 1h or 1d");
   const auto stats = read_stats(params, all_stats());
   if (const auto wrong = params.finish()) return problem_response(*wrong);
-  if (!query_.known(tenant, selection.metric)) return unknown_metric();
-  const auto newest = query_.newest(selection, static_cast<WidthS>(*window_s));
+  if (!asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
+  const auto newest = asked.query.newest(selection, static_cast<WidthS>(*window_s));
   if (!newest) {
     if (newest.error().code != ErrorCode::kNotFound) return failure(newest.error());
     return problem_response({.status = 404, .detail = "There is no reading that fits."});
   }
-  const Info info = info_of(tenant, selection.metric);
+  const Info info = info_of(asked, selection.metric);
   const query::Row& row = newest->row;
   JsonWriter json;
   json.begin_object().field("metric", selection.metric).field("unit", info.unit);
@@ -310,24 +335,27 @@ Response ApiImpl::kpi(const Request& request, const std::string& tenant) {
   write_summary(json, newest->summary, stats, {info.kind, static_cast<double>(row.width_s)});
   query::Range range;
   if (row.width_s != kAllTime) {
-    range.from_ns = row.start_s * kNanosPerSecond;
-    range.to_ns = (row.start_s + static_cast<int64_t>(row.width_s)) * kNanosPerSecond;
+    int64_t bound_ns = 0;  // a wide window may begin before what nanoseconds hold
+    if (!__builtin_mul_overflow(row.start_s, kNanosPerSecond, &bound_ns)) range.from_ns = bound_ns;
+    if (!__builtin_mul_overflow(row.start_s + static_cast<int64_t>(row.width_s), kNanosPerSecond, &bound_ns))
+      range.to_ns = bound_ns;
   }
-  if (const auto status = add_completeness(json, selection, range); !status) return failure(status.error());
+  if (const auto status = add_completeness(asked, json, selection, range); !status) return failure(status.error());
   json.end_object();
   return json_answer(json);
 }
 
-Response ApiImpl::summary(const Request& request, const std::string& tenant) {
-  Params params(request);
-  const query::Selection selection = params.selection(tenant);
+Response ApiImpl::summary(const Asked& asked) {
+  Params params(asked.request);
+  read_partial(params);
+  const query::Selection selection = params.selection(asked.tenant);
   const query::Range range = params.range(parts_.now_ns());
   const auto stats = read_stats(params, all_stats());
   if (const auto wrong = params.finish()) return problem_response(*wrong);
-  if (!query_.known(tenant, selection.metric)) return unknown_metric();
-  const auto found = query_.summary(selection, range);
+  if (!asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
+  const auto found = asked.query.summary(selection, range);
   if (!found) return failure(found.error());
-  const Info info = info_of(tenant, selection.metric);
+  const Info info = info_of(asked, selection.metric);
   JsonWriter json;
   json.begin_object().field("metric", selection.metric).field("unit", info.unit);
   for (const auto& [name, bound_ns] : {std::pair{"from", range.from_ns}, std::pair{"to", range.to_ns}}) {
@@ -342,14 +370,14 @@ Response ApiImpl::summary(const Request& request, const std::string& tenant) {
   if (range.from_ns && range.to_ns)
     basis.width_s = static_cast<double>(distance_ns(*range.from_ns, *range.to_ns)) / kNanosPerSecond;
   write_summary(json, *found, stats, basis);
-  if (const auto status = add_completeness(json, selection, range); !status) return failure(status.error());
+  if (const auto status = add_completeness(asked, json, selection, range); !status) return failure(status.error());
   json.end_object();
   return json_answer(json);
 }
 
-Response ApiImpl::stream(const Request& request, const std::string& tenant) {
-  Params params(request);
-  StreamFilter filter{.tenant = tenant, .metrics = params.list("metric"), .devices = params.list("device")};
+Response ApiImpl::stream(const Asked& asked) {
+  Params params(asked.request);
+  StreamFilter filter{.tenant = asked.tenant, .metrics = params.list("metric"), .devices = params.list("device")};
   filter.fleet = params.flag("fleet");
   filter.stats = read_stats(params, row_stats());
   // Rows come a device anyway; other groupings are for the page to make.
@@ -357,12 +385,13 @@ Response ApiImpl::stream(const Request& request, const std::string& tenant) {
   std::optional<std::string> since = params.text("since");
   if (const auto wrong = params.finish()) return problem_response(*wrong);
   // The header is newer: a browser sends it when it comes again by itself, with the address it began with.
-  if (const auto last = request.header("last-event-id"); !last.empty()) since = std::string(last);
+  if (const auto last = asked.request.header("last-event-id"); !last.empty()) since = std::string(last);
 
   Response response;
   response.content_type = "text/event-stream";
   response.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
-  response.stream = [this, filter = std::move(filter), since = std::move(since), request](http::StreamWriter& writer) {
+  response.stream = [this, filter = std::move(filter), since = std::move(since),
+                     request = asked.request](http::StreamWriter& writer) {
     const auto allowed = [&] {
       const auto identity = identify(auth_, request, now_s());
       return identity && identity->tenant == filter.tenant;
@@ -378,7 +407,7 @@ Response ApiImpl::ready() const {
   if (!trouble.empty()) return problem_response({.status = 503, .detail = trouble, .retry_after_s = 1});
   JsonWriter json;
   json.begin_object().field("status", "ready");
-  if (parts_.durability) json.key("log").begin_object().field("durability", parts_.durability()).end_object();
+  if (parts_.ready) parts_.ready(json);
   json.end_object();
   return Response{.body = json.take()};
 }
@@ -391,8 +420,28 @@ Response ApiImpl::exposition() {
   return Response{.content_type = Exposition::kContentType, .body = text.take()};
 }
 
-Status ApiImpl::add_completeness(JsonWriter& json, const query::Selection& selection, const query::Range& range) const {
-  const auto completeness = query_.completeness(selection, range, parts_.now_ns());
+// Of other aggregators some did not answer: named in a header too, because CSV has no place for it. Nobody can say that
+// a thing does not exist before all were asked.
+void ApiImpl::respond_partial(const Request& request, const std::vector<uint32_t>& missing, Response& response) const {
+  std::string names;
+  for (const uint32_t partition : missing) names += (names.empty() ? "" : ", ") + std::to_string(partition);
+  const bool denied = std::find(request.params.begin(), request.params.end(),
+                                std::pair<std::string, std::string>("partial", "deny")) != request.params.end();
+  if (response.status == 404 || (response.status == 200 && denied)) {
+    const size_t expected = query_.place().size();
+    response = problem_response({.status = 503,
+                                 .detail = "Partitions " + names + " did not answer.",
+                                 .parameter = denied ? "partial" : "",
+                                 .found = std::to_string(expected - missing.size()) + " partitions",
+                                 .expected = "all " + std::to_string(expected),
+                                 .retry_after_s = 1});
+  }
+  response.headers.emplace_back("X-Missing-Partitions", names);
+}
+
+Status ApiImpl::add_completeness(const Asked& asked, JsonWriter& json, const query::Selection& selection,
+                                 const query::Range& range) const {
+  const auto completeness = asked.query.completeness(selection, range, parts_.now_ns());
   if (!completeness) return completeness.error();
   json.key("completeness");
   write_completeness(json, *completeness);
@@ -401,8 +450,8 @@ Status ApiImpl::add_completeness(JsonWriter& json, const query::Selection& selec
 
 // Unit and kind of a metric seldom change, and finding them reads the whole catalogue of a tenant: they may be seconds
 // old.
-ApiImpl::Info ApiImpl::info_of(const std::string& tenant, const std::string& metric) {
-  const std::pair key(tenant, metric);
+ApiImpl::Info ApiImpl::info_of(const Asked& asked, const std::string& metric) {
+  const std::pair key(asked.tenant, metric);
   const int64_t now_ns = parts_.now_ns();
   {
     std::lock_guard lock(infos_mutex_);
@@ -411,11 +460,12 @@ ApiImpl::Info ApiImpl::info_of(const std::string& tenant, const std::string& met
       return it->second;
   }
   Info info{.read_ns = now_ns};
-  if (const auto metrics = query_.metrics(tenant)) {
+  if (const auto metrics = asked.query.metrics(asked.tenant)) {
     for (const auto& one : *metrics) {
       if (one.name == metric) info = {one.unit, one.kind, now_ns};
     }
   }
+  if (!asked.query.missing().empty()) return info;  // may be another one when all answer
   std::lock_guard lock(infos_mutex_);
   if (infos_.size() >= kInfosMax) infos_.clear();
   infos_[key] = info;

@@ -16,6 +16,7 @@
 #include "cloud/api/auth.h"
 #include "cloud/api/exposition.h"
 #include "cloud/api/http_server.h"
+#include "cloud/api/json_writer.h"
 #include "cloud/query/query.h"
 
 namespace tributary::api {
@@ -34,7 +35,7 @@ struct ApiParts {
   Auth* auth = nullptr;
   std::function<int64_t()> now_ns;           // wall clock
   std::function<std::string()> trouble;      // why not ready; empty: ready
-  std::function<std::string()> durability;   // of the log, for /ready
+  std::function<void(JsonWriter&)> ready;    // further fields of a good /ready
   std::function<void(Exposition&)> metrics;  // the program's own families
   const Traffic* traffic = nullptr;          // see api_system.h, as is service
   std::function<ServiceInfo()> service;

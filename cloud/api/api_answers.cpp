@@ -99,8 +99,19 @@ void write_completeness(JsonWriter& json, const query::Completeness& completenes
     }
     json.end_array();
   }
-  json.key("partitions").begin_object().field("expected", completeness.partitions_expected);
-  json.field("answered", completeness.partitions_answered).end_object();
+  json.key("partitions");
+  write_partitions(json, completeness.partitions_expected, completeness.partitions_missing);
+  json.end_object();
+}
+
+void write_partitions(JsonWriter& json, uint32_t expected, const std::vector<uint32_t>& missing) {
+  json.begin_object().field("expected", expected);
+  json.field("answered", expected - static_cast<uint32_t>(missing.size()));
+  if (!missing.empty()) {
+    json.key("missing").begin_array();
+    for (const uint32_t partition : missing) json.value(uint64_t{partition});
+    json.end_array();
+  }
   json.end_object();
 }
 

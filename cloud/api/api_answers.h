@@ -11,6 +11,8 @@ namespace tributary::api {
 
 // What is empty is left out, share and to never.
 void write_completeness(JsonWriter& json, const query::Completeness& completeness);
+// {expected, answered}, and missing where partitions did not answer.
+void write_partitions(JsonWriter& json, uint32_t expected, const std::vector<uint32_t>& missing);
 void write_metric(JsonWriter& json, const query::MetricInfo& metric);
 void write_device(JsonWriter& json, const query::DeviceInfo& device);
 void write_gateway(JsonWriter& json, const query::GatewayInfo& gateway);

@@ -31,10 +31,26 @@ std::string event(std::string_view name, const std::string& id, std::string_view
   return text.append("data: ").append(data).append("\n\n");
 }
 
-std::string place_json(uint64_t state_id, uint64_t revision) {
+// The place as one number, which only grows: for people.
+uint64_t revision_of(const query::Place& place) {
+  uint64_t sum = 0;
+  for (const auto& partition : place) sum += partition.revision;
+  return sum;
+}
+
+std::string place_json(const query::Place& place) {
   JsonWriter json;
-  json.begin_object().field("id", event_id(state_id, revision)).field("revision", revision).end_object();
+  json.begin_object().field("id", event_id(place)).field("revision", revision_of(place)).end_object();
   return json.take();
+}
+
+// False: a stream cannot go on from the place where the partitions are at now.
+bool may_follow(const query::Place& place, const query::Place& now) {
+  if (place.size() != now.size()) return false;
+  for (size_t i = 0; i < now.size(); ++i) {
+    if (now[i].state_id != 0 && place[i].state_id != now[i].state_id) return false;
+  }
+  return true;
 }
 
 bool contains(const std::vector<std::string>& sorted, const std::string& text) {
@@ -60,27 +76,40 @@ std::string StreamFilter::key() const {
   return text;
 }
 
-std::string event_id(uint64_t state_id, uint64_t revision) {
+std::string event_id(const query::Place& place) {
   static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text(16, '0');
-  for (size_t i = 16; i-- > 0; state_id >>= 4) text[i] = kDigits[state_id & 15];
-  return text + "-" + std::to_string(revision);
+  std::string text;
+  for (const auto& partition : place) {
+    if (!text.empty()) text += '.';
+    for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[partition.state_id >> shift & 15];
+    text += "-" + std::to_string(partition.revision);
+  }
+  return text;
 }
 
-std::optional<EventId> parse_event_id(std::string_view text) {
-  EventId id;
-  if (text.size() < 18 || text[16] != '-') return std::nullopt;
-  const char* end = text.data() + text.size();
-  const auto state = std::from_chars(text.data(), text.data() + 16, id.state_id, 16);
-  const auto revision = std::from_chars(text.data() + 17, end, id.revision);
-  if (state.ec != std::errc() || state.ptr != text.data() + 16 || revision.ec != std::errc() || revision.ptr != end)
-    return std::nullopt;
-  return id;
+std::optional<query::Place> parse_event_id(std::string_view text) {
+  query::Place place;
+  for (bool more = true; more;) {
+    const size_t dot = text.find('.');
+    const std::string_view one = text.substr(0, dot);
+    more = dot != std::string_view::npos;
+    if (more) text.remove_prefix(dot + 1);
+    if (one.size() < 18 || one[16] != '-') return std::nullopt;
+    query::PartitionPlace partition;
+    const char* end = one.data() + one.size();
+    const auto state = std::from_chars(one.data(), one.data() + 16, partition.state_id, 16);
+    const auto revision = std::from_chars(one.data() + 17, end, partition.revision);
+    if (state.ec != std::errc() || state.ptr != one.data() + 16 || revision.ec != std::errc() || revision.ptr != end)
+      return std::nullopt;
+    place.push_back(partition);
+  }
+  return place;
 }
 
-Streams::Part Streams::render(const StreamFilter& filter, uint64_t after) const {
+Streams::Part Streams::render(const StreamFilter& filter, const query::Place& after) const {
   Part part{.upto = after};
-  auto changes = query_.changes(filter.tenant, after, kChangesMax, &part.upto);
+  const auto query = query_.one_answer();
+  auto changes = query->changes(filter.tenant, after, kChangesMax, &part.upto);
   if (!changes) {
     part.expired = changes.error().code == ErrorCode::kNotFound;
     part.failed = !part.expired;
@@ -88,40 +117,54 @@ Streams::Part Streams::render(const StreamFilter& filter, uint64_t after) const 
   }
   // A row that changed several times is told once: it is read as it is now, not as it was.
   std::set<std::tuple<std::string, int64_t, WidthS>> told;
+  std::vector<query::RowKey> keys;
+  for (const auto& change : *changes) {
+    if (!filter.fits(change.series)) continue;
+    if (told.emplace(change.series.id(), change.row.start_s, change.row.width_s).second)
+      keys.push_back({change.series, change.row});
+  }
   JsonWriter json;
   size_t rows = 0;
   auto begin = [&] {
-    json.begin_object().field("revision", part.upto).field("committed", time_text(now_ns_())).key("rows").begin_array();
+    json.begin_object().field("revision", revision_of(part.upto)).field("committed", time_text(now_ns_()));
+    if (const auto missing = query->missing(); !missing.empty()) {
+      json.key("partitions");
+      write_partitions(json, static_cast<uint32_t>(part.upto.size()), missing);
+    }
+    json.key("rows").begin_array();
   };
   auto finish = [&](const std::string& id) {
     json.end_array().end_object();
     part.text += event("windows", id, json.take());
     rows = 0;
   };
-  for (const auto& change : *changes) {
-    if (!filter.fits(change.series)) continue;
-    if (!told.emplace(change.series.id(), change.row.start_s, change.row.width_s).second) continue;
-    const auto summary = query_.row(filter.tenant, change.series, change.row);
-    if (!summary) continue;  // its retention ended in between
+  // A key without readings now: its retention ended in between.
+  const auto add = [&](size_t index, const stats::Summary& summary) {
+    const query::RowKey& key = keys[index];
     // The id comes with the last event only: who breaks off before it gets all of them again.
     if (rows == kRowsPerEventMax) finish("");
     if (rows++ == 0) begin();
-    json.begin_object().field("metric", change.series.metric);
-    if (!change.series.device.empty()) json.field("device", change.series.device);
-    if (change.series.overflow) json.field("overflow_series", true);
+    json.begin_object().field("metric", key.series.metric);
+    if (!key.series.device.empty()) json.field("device", key.series.device);
+    if (key.series.overflow) json.field("overflow_series", true);
     json.key("labels");
-    write_labels(json, change.series.labels);
-    json.field("start", time_text_s(change.row.start_s)).field("width", change.row.width_s);
-    write_summary(json, *summary, filter.stats, {change.series.kind, static_cast<double>(change.row.width_s)});
+    write_labels(json, key.series.labels);
+    json.field("start", time_text_s(key.row.start_s)).field("width", key.row.width_s);
+    write_summary(json, summary, filter.stats, {key.series.kind, static_cast<double>(key.row.width_s)});
     json.end_object();
+  };
+  if (!keys.empty() && !query->rows(filter.tenant, keys, add)) {
+    part = {.upto = after, .failed = true};
+    return part;
   }
-  if (rows > 0) finish(event_id(query_.state_id(), part.upto));
+  if (rows > 0) finish(event_id(part.upto));
+  part.partial = !query->missing().empty();
   return part;
 }
 
 std::shared_ptr<const Streams::Part> Streams::part(const StreamFilter& filter, const std::string& filter_key,
-                                                   uint64_t after) {
-  const std::string key = filter_key + "\5" + std::to_string(after) + "\5" + std::to_string(query_.revision());
+                                                   const query::Place& after) {
+  const std::string key = filter_key + "\5" + event_id(after) + "\5" + event_id(query_.place());
   auto find = [&]() -> std::shared_ptr<const Part> {
     std::lock_guard lock(mutex_);
     const auto it = parts_.find(key);
@@ -133,7 +176,7 @@ std::shared_ptr<const Streams::Part> Streams::part(const StreamFilter& filter, c
   if (!found) {
     found = std::make_shared<const Part>(render(filter, after));
     std::lock_guard lock(mutex_);
-    if (!found->failed && parts_.emplace(key, found).second) order_.push_back(key);
+    if (!found->failed && !found->partial && parts_.emplace(key, found).second) order_.push_back(key);
     while (order_.size() > kPartsMax) {
       parts_.erase(order_.front());
       order_.pop_front();
@@ -146,37 +189,44 @@ std::shared_ptr<const Streams::Part> Streams::part(const StreamFilter& filter, c
 void Streams::run(const StreamFilter& filter, const std::optional<std::string>& since,
                   const std::function<bool()>& allowed, http::StreamWriter& writer) {
   const std::string key = filter.key();
-  const uint64_t state_id = query_.state_id();
-  uint64_t after = query_.revision();
+  query::Place after = query_.place();
   bool reset = false;
   if (since) {
-    const auto place = parse_event_id(*since);
-    reset = !place || place->state_id != state_id || place->revision > after;
-    if (!reset) after = place->revision;
+    auto place = parse_event_id(*since);
+    query::Place ignored;
+    reset = !place || !may_follow(*place, after);
+    if (!reset) {
+      const auto changes = query_.changes(filter.tenant, *place, 1, &ignored);
+      reset = !changes && changes.error().code == ErrorCode::kNotFound;
+    }
+    if (!reset) after = std::move(*place);
   }
-  auto send_reset = [&] {
-    return writer.write(event("reset", event_id(state_id, after), place_json(state_id, after)));
-  };
+  auto send_reset = [&] { return writer.write(event("reset", event_id(after), place_json(after))); };
   // The hello carries the place from which this stream goes on, so that a client that breaks off right after it misses
   // nothing.
-  if (!writer.write("retry: 2000\n" + event("hello", event_id(state_id, after), place_json(state_id, after)))) return;
+  if (!writer.write("retry: 2000\n" + event("hello", event_id(after), place_json(after)))) return;
   if (reset && !send_reset()) return;
 
   int64_t written_ms = steady_ms(), id_ms = written_ms;
-  uint64_t told = after;
+  query::Place told = after;
+  bool told_partial = false;  // rows were told without the share of partitions that did not answer
   while (writer.open()) {
     const uint64_t seen = hub_.changes();
     bool more = false;
-    if (query_.revision() > after) {
+    if (told_partial || query_.place() != after) {
       const auto next = part(filter, key, after);
-      if (next->expired) {
-        after = told = query_.revision();
+      // Nobody knows which of the rows told in the meantime would have been others: they are to be read anew.
+      const bool whole_again = told_partial && !next->failed && !next->partial;
+      if (next->expired || whole_again) {
+        after = told = query_.place();
+        told_partial = false;
         if (!send_reset()) return;
         written_ms = id_ms = steady_ms();
       } else if (!next->failed) {
-        more = next->upto > after;
+        more = next->upto != after;
         after = next->upto;
         if (!next->text.empty()) {
+          told_partial = told_partial || next->partial;
           if (!writer.write(next->text)) return;
           told = after;
           written_ms = id_ms = steady_ms();
@@ -188,7 +238,7 @@ void Streams::run(const StreamFilter& filter, const std::optional<std::string>& 
     if (quiet_ms >= timing_.keep_alive_ms) {
       if (!allowed()) return;
       const bool renew = told != after && steady_ms() - id_ms >= kIdleIdMs;
-      if (!writer.write(renew ? "id: " + event_id(state_id, after) + "\n\n" : std::string(": still here\n\n"))) return;
+      if (!writer.write(renew ? "id: " + event_id(after) + "\n\n" : std::string(": still here\n\n"))) return;
       written_ms = steady_ms();
       if (renew) {
         told = after;

@@ -32,12 +32,9 @@ struct StreamFilter {
   std::string key() const;  // equal filters, equal keys
 };
 
-// "STATEID-REVISION", the state id in hex.
-std::string event_id(uint64_t state_id, uint64_t revision);
-struct EventId {
-  uint64_t state_id = 0, revision = 0;
-};
-std::optional<EventId> parse_event_id(std::string_view text);
+// "STATEID-REVISION", the state id in hex; one a partition, joined by dots.
+std::string event_id(const query::Place& place);
+std::optional<query::Place> parse_event_id(std::string_view text);
 
 class Streams {
  public:
@@ -57,12 +54,13 @@ class Streams {
   // What a stream gets for the changes after a revision.
   struct Part {
     std::string text;  // whole events; empty: nothing that fits
-    uint64_t upto = 0;
+    query::Place upto;
+    bool partial = false;  // partitions did not answer: what was told may have to be told again
     bool expired = false;
     bool failed = false;  // could not be read now; try again
   };
-  std::shared_ptr<const Part> part(const StreamFilter& filter, const std::string& key, uint64_t after);
-  Part render(const StreamFilter& filter, uint64_t after) const;
+  std::shared_ptr<const Part> part(const StreamFilter& filter, const std::string& key, const query::Place& after);
+  Part render(const StreamFilter& filter, const query::Place& after) const;
 
   const query::Query& query_;
   const Hub& hub_;

@@ -47,7 +47,7 @@ void write_service(JsonWriter& json, const ServiceInfo& info) {
 }  // namespace
 
 // The sum over the fleet rows of all time, one a metric.
-Result<System::Merged> System::merged_of(const std::string& tenant, int64_t now_ns) {
+Result<System::Merged> System::merged_of(const std::string& tenant, const query::Query& query, int64_t now_ns) {
   {
     std::lock_guard lock(mutex_);
     const auto found = merged_.find(tenant);
@@ -55,14 +55,14 @@ Result<System::Merged> System::merged_of(const std::string& tenant, int64_t now_
       return found->second;
   }
   Merged merged{.read_ns = now_ns};
-  const auto metrics = parts_.query->metrics(tenant);
+  const auto metrics = query.metrics(tenant);
   if (!metrics) return metrics.error();
   for (const auto& metric : *metrics) {
-    const auto summary = parts_.query->summary({.tenant = tenant, .metric = metric.name}, {});
+    const auto summary = query.summary({.tenant = tenant, .metric = metric.name}, {});
     if (!summary) return summary.error();
     merged.readings += summary->numeric().count();
   }
-  const auto gateways = parts_.query->gateways(tenant, now_ns);
+  const auto gateways = query.gateways(tenant, now_ns);
   if (!gateways) return gateways.error();
   for (const auto& gateway : *gateways) {
     if (gateway.first_seen_ns > 0 && (merged.since_ns == 0 || gateway.first_seen_ns < merged.since_ns))
@@ -73,10 +73,11 @@ Result<System::Merged> System::merged_of(const std::string& tenant, int64_t now_
   return merged_[tenant] = merged;
 }
 
-http::Response System::answer(const http::Request& request, const std::string& tenant, int64_t now_ns) {
+http::Response System::answer(const http::Request& request, const std::string& tenant, const query::Query& query,
+                              int64_t now_ns) {
   Params params(request);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  const auto merged = merged_of(tenant, now_ns);
+  const auto merged = merged_of(tenant, query, now_ns);
   if (!merged)
     return http::problem_response(
         {.status = 503, .detail = "The state cannot be read at this moment.", .retry_after_s = 5});

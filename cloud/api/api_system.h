@@ -30,7 +30,6 @@ struct ServiceInfo {
 };
 
 struct SystemParts {
-  const query::Query* query = nullptr;
   const Traffic* traffic = nullptr;      // null: nothing is measured
   std::function<ServiceInfo()> service;  // null: nothing is told
   std::vector<std::string> operators;    // tenants whose keys may see the service
@@ -39,7 +38,8 @@ struct SystemParts {
 class System {
  public:
   explicit System(SystemParts parts) : parts_(std::move(parts)) {}
-  http::Response answer(const http::Request& request, const std::string& tenant, int64_t now_ns);
+  http::Response answer(const http::Request& request, const std::string& tenant, const query::Query& query,
+                        int64_t now_ns);
 
  private:
   struct Merged {
@@ -47,7 +47,7 @@ class System {
     int64_t since_ns = 0;  // 0: unknown
     int64_t read_ns = 0;
   };
-  Result<Merged> merged_of(const std::string& tenant, int64_t now_ns);
+  Result<Merged> merged_of(const std::string& tenant, const query::Query& query, int64_t now_ns);
 
   const SystemParts parts_;
   std::mutex mutex_;

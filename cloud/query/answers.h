@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cloud/query/local.h"
 #include "cloud/query/plan.h"
 #include "cloud/query/query.h"
 #include "cloud/query/select.h"
@@ -22,14 +23,17 @@ Span to_span(const Range& range);
 std::vector<uint32_t> numbers_of(const std::vector<Member>& members);
 
 stats::Summary answer_summary(const Snapshots& snapshots, const Selection& selection, const Range& range);
-Status answer_series(const Snapshots& snapshots, const Selection& selection, const Range& range, WidthS step_s,
-                     const std::string& by, uint64_t rows_max, const Query::RowSink& sink);
-Result<Query::Newest> answer_newest(const Snapshots& snapshots, const Selection& selection, WidthS window_s);
+SeriesFacts answer_series(const Snapshots& snapshots, const Selection& selection, const Range& range, WidthS step_s,
+                          const std::string& by, uint64_t rows_max, const Query::RowSink& sink,
+                          const LocalQuery::RowKeySink& too_many);
+NewestPart find_newest(const Snapshots& snapshots, const Selection& selection, WidthS window_s);
+stats::Summary sum_newest(const Snapshots& snapshots, const Selection& selection, WidthS window_s,
+                          const NewestChoice& choice, WidthS* unfit_s);
 // All of one row: everything of width up to its own that starts in it.
 void merge_row(const Snapshot& snapshot, uint32_t no, const Row& row, stats::Summary& out);
 
-Completeness answer_completeness(const Snapshots& snapshots, const Selection& selection, const Range& range,
-                                 int64_t now_ns);
+CompletenessPart read_completeness(const Snapshots& snapshots, const Selection& selection, const Range& range,
+                                   int64_t now_ns);
 std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::string& tenant, int64_t now_ns);
 std::vector<MetricInfo> answer_metrics(const Snapshots& snapshots, const std::string& tenant);
 std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::string& tenant);

@@ -63,7 +63,7 @@ std::vector<MetricInfo> answer_metrics(const Snapshots& snapshots, const std::st
                     notes.units.insert(unit_of(*series));
                     // Of several label sets the one heard of last says what kind the metric is.
                     const int64_t seen_ns = snapshot.last_seen_ns(no);
-                    if (seen_ns >= notes.last_seen_ns) {
+                    if (std::pair(seen_ns, info->kind) >= std::pair(notes.last_seen_ns, notes.info.kind)) {
                       notes.last_seen_ns = seen_ns;
                       notes.info.kind = info->kind;
                     }
@@ -74,7 +74,8 @@ std::vector<MetricInfo> answer_metrics(const Snapshots& snapshots, const std::st
   for (auto& [name, notes] : metrics) {
     notes.info.name = name;
     notes.info.last_seen_ns = notes.last_seen_ns;
-    if (notes.units.size() == 1) notes.info.unit = *notes.units.begin();
+    notes.info.units.assign(notes.units.begin(), notes.units.end());
+    if (notes.units.size() == 1) notes.info.unit = notes.info.units.front();
     infos.push_back(std::move(notes.info));
   }
   return infos;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How complete an answer is: which gateways contribute to it, which have told all, and what is named as missing.
-#include <algorithm>
-#include <limits>
+// Which gateways contribute to an answer, how far each has come, and what is named as missing.
 #include <set>
 
 #include "cloud/query/answers.h"
@@ -47,11 +45,10 @@ void append_log_gaps(const Snapshot& snapshot, std::vector<LogGapNote>& out) {
 
 }  // namespace
 
-Completeness answer_completeness(const Snapshots& snapshots, const Selection& selection, const Range& range,
-                                 int64_t now_ns) {
-  Completeness out;
-  out.partitions_expected = out.partitions_answered = static_cast<uint32_t>(snapshots.size());
-  std::vector<GatewayView> views;
+CompletenessPart read_completeness(const Snapshots& snapshots, const Selection& selection, const Range& range,
+                                   int64_t now_ns) {
+  CompletenessPart out;
+  out.partitions = static_cast<uint32_t>(snapshots.size());
   for (const Snapshot& snapshot : snapshots) {
     append_log_gaps(snapshot, out.log_gaps);
     const std::optional<uint32_t> tenant_no = snapshot.tenant(selection.tenant);
@@ -67,49 +64,22 @@ Completeness answer_completeness(const Snapshots& snapshots, const Selection& se
       }
     }
     const std::set<uint32_t> overflow = overflowing(snapshot, *tenant_no, selection.metric);
-    for (GatewayView& view : here) {
-      if (overflow.contains(view.no)) out.overflow.push_back(view.record.gateway);
-      views.push_back(std::move(view));
+    for (const GatewayView& view : here) {
+      GatewayNote note;
+      note.gateway = view.record.gateway;
+      note.frontier_ns = view.ledger.frontier_ns();
+      note.mark_ns = view.ledger.mark_ns();
+      note.last_seen_ns = view.record.last_seen_ns;
+      note.first_seen_ns = view.record.first_seen_ns;
+      note.retired = view.retired;
+      note.overflow = overflow.contains(view.no);
+      note.absence = view.absence(now_ns);
+      note.parked = view.ledger.parked_count();
+      append_gaps(view, range, note.gaps);
+      append_lost(view, note.lost);
+      add_rejected(view, note.rejected);
+      out.gateways.push_back(std::move(note));
     }
-  }
-  std::sort(views.begin(), views.end(),
-            [](const GatewayView& a, const GatewayView& b) { return a.record.gateway < b.record.gateway; });
-  std::sort(out.overflow.begin(), out.overflow.end());
-
-  // Without an end, as far as any of them has come.
-  int64_t end_ns = std::numeric_limits<int64_t>::min();
-  if (range.to_ns) {
-    end_ns = *range.to_ns;
-  } else {
-    for (const GatewayView& view : views) {
-      if (!view.retired) end_ns = std::max(end_ns, view.ledger.frontier_ns());
-    }
-  }
-  uint64_t passed = 0;
-  int64_t least_ns = std::numeric_limits<int64_t>::max();
-  for (const GatewayView& view : views) {
-    append_gaps(view, range, out.gaps);
-    append_lost(view, out.lost);
-    add_rejected(view, out.rejected);
-    out.parked += view.ledger.parked_count();
-    if (view.retired || (range.to_ns && view.record.first_seen_ns >= end_ns)) continue;
-    out.expected++;
-    const int64_t frontier_ns = view.ledger.frontier_ns();
-    least_ns = std::min(least_ns, frontier_ns);
-    if (frontier_ns >= end_ns) {
-      passed++;
-      continue;
-    }
-    const std::string absence = view.absence(now_ns);
-    out.behind.push_back({view.record.gateway, frontier_ns, view.ledger.mark_ns(), view.record.last_seen_ns,
-                          absence.empty() ? "late" : absence});
-  }
-  if (out.expected > 0) {
-    out.share = static_cast<double>(passed) / static_cast<double>(out.expected);
-    out.to_ns = least_ns;
-  } else {
-    // Nobody owes anything: what is committed is all there is, up to now.
-    out.to_ns = range.to_ns ? std::min(*range.to_ns, now_ns) : now_ns;
   }
   return out;
 }

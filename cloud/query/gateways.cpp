@@ -2,7 +2,6 @@
 // Gateways as a state knows them: see gateways.h.
 #include "cloud/query/gateways.h"
 
-#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -165,8 +164,7 @@ std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::
       infos.push_back(std::move(info));
     }
   }
-  std::sort(infos.begin(), infos.end(),
-            [](const GatewayInfo& a, const GatewayInfo& b) { return a.gateway < b.gateway; });
+  sort_gateways(infos);
   return infos;
 }
 

@@ -14,16 +14,12 @@ void raise(std::optional<int64_t>& newest, std::optional<int64_t> found) {
 // The newest row wider than window_s by its start; the narrower one of two.
 void raise(std::optional<Row>& newest, std::optional<int64_t> start_s, WidthS width_s) {
   if (!start_s) return;
-  if (!newest || *start_s > newest->start_s) newest = Row{*start_s, width_s};
+  if (!newest || *start_s > newest->start_s || (*start_s == newest->start_s && width_s < newest->width_s)) {
+    newest = Row{*start_s, width_s};
+  }
 }
 
-struct Candidates {
-  std::optional<int64_t> narrow;  // start of a window of window_s that holds something
-  std::optional<Row> wide;        // a partial wider than that
-  std::optional<Row> coarse;      // a coarser row, where retention has dropped the finer ones
-};
-
-void look(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, WidthS window_s, Candidates& found) {
+void look(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, WidthS window_s, NewestPart& found) {
   const merge::Tables& tables = snapshot.tables();
   const int level = source_level(window_s);
   auto is_narrow = [&](WidthS width_s) { return width_s != kAllTime && width_s <= window_s; };
@@ -47,43 +43,36 @@ void look(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, WidthS
 
 }  // namespace
 
-Result<Query::Newest> answer_newest(const Snapshots& snapshots, const Selection& selection, WidthS window_s) {
-  const Error none{ErrorCode::kNotFound, "no readings of metric " + selection.metric};
-  std::vector<std::vector<uint32_t>> numbers;
-  Candidates found;
-  bool any = false;
+NewestPart find_newest(const Snapshots& snapshots, const Selection& selection, WidthS window_s) {
+  NewestPart found;
   for (const Snapshot& snapshot : snapshots) {
-    numbers.push_back(numbers_of(select(snapshot, selection, "")));
-    any = any || !numbers.back().empty();
-    if (window_s != kAllTime) look(snapshot, numbers.back(), window_s, found);
+    const std::vector<uint32_t> numbers = numbers_of(select(snapshot, selection, ""));
+    found.any = found.any || !numbers.empty();
+    if (window_s != kAllTime) look(snapshot, numbers, window_s, found);
   }
-  if (!any) return none;
-  if (found.narrow) found.narrow = window_start_s(*found.narrow, window_s);
-  Query::Newest newest;
-  const bool use_narrow =
-      found.narrow && (!found.wide || *found.narrow + static_cast<int64_t>(window_s) > found.wide->start_s);
-  if (use_narrow) {
-    newest.row = {*found.narrow, window_s};
-    const Span span{*found.narrow, *found.narrow + static_cast<int64_t>(window_s)};
-    for (size_t i = 0; i < snapshots.size(); ++i) {
-      WidthS unfit = 0;
-      auto add = [&](size_t, const StepRow& row) {
-        if (row.width_s <= window_s && row.width_s != kAllTime) CHECK(newest.summary.merge_encoded(row.summary));
-      };
-      if (!collect_steps(snapshots[i], numbers[i], span, window_s, add, &unfit)) {
-        return Error{ErrorCode::kInvalid, "found window " + std::to_string(window_s) + " s, expected a multiple of " +
-                                              std::to_string(unfit) + " s, the width of the stored rows"};
-      }
+  return found;
+}
+
+stats::Summary sum_newest(const Snapshots& snapshots, const Selection& selection, WidthS window_s,
+                          const NewestChoice& choice, WidthS* unfit_s) {
+  stats::Summary sum;
+  *unfit_s = 0;
+  for (const Snapshot& snapshot : snapshots) {
+    const std::vector<uint32_t> numbers = numbers_of(select(snapshot, selection, ""));
+    if (!choice.narrow) {
+      for (uint32_t no : numbers) merge_row(snapshot, no, choice.row, sum);
+      continue;
     }
-  } else {
-    // All time (0, 0) if nothing narrower is left.
-    newest.row = found.wide ? *found.wide : found.coarse.value_or(Row{});
-    for (size_t i = 0; i < snapshots.size(); ++i) {
-      for (uint32_t no : numbers[i]) merge_row(snapshots[i], no, newest.row, newest.summary);
+    const Span span{choice.row.start_s, choice.row.start_s + static_cast<int64_t>(window_s)};
+    WidthS unfit = 0;
+    auto add = [&](size_t, const StepRow& row) {
+      if (row.width_s <= window_s && row.width_s != kAllTime) CHECK(sum.merge_encoded(row.summary));
+    };
+    if (!collect_steps(snapshot, numbers, span, window_s, add, &unfit) && (*unfit_s == 0 || unfit < *unfit_s)) {
+      *unfit_s = unfit;
     }
   }
-  if (newest.summary.empty()) return none;
-  return newest;
+  return sum;
 }
 
 }  // namespace tributary::query

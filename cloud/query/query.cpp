@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Query: takes a snapshot of each partition and gives the answers of answers.h.
+// LocalQuery: takes a snapshot of each partition and gives the answers of answers.h.
 #include "cloud/query/query.h"
 
 #include <algorithm>
-#include <deque>
-#include <mutex>
 
 #include "cloud/query/answers.h"
+#include "cloud/query/local.h"
 
 namespace tributary::query {
 namespace {
 
-// With several partitions a revision is the sum of theirs; what it meant is remembered for so many.
-constexpr size_t kRevisionsRemembered = 4096;
-
-class QueryImpl final : public Query {
+class LocalQueryImpl final : public LocalQuery {
  public:
-  explicit QueryImpl(std::vector<const merge::State*> partitions) : partitions_(std::move(partitions)) {}
+  explicit LocalQueryImpl(std::vector<const merge::State*> partitions) : partitions_(std::move(partitions)) {}
 
   Result<std::vector<MetricInfo>> metrics(const std::string& tenant) const override {
     Result<Snapshots> snapshots = take();
@@ -52,75 +48,115 @@ class QueryImpl final : public Query {
 
   Status series(const Selection& selection, const Range& range, WidthS step_s, const std::string& by, uint64_t rows_max,
                 const RowSink& sink) const override {
+    Result<SeriesFacts> facts = series_part(selection, range, step_s, by, rows_max, sink, nullptr);
+    if (!facts) return facts.error();
+    if (facts->unfit_s != 0) return unfit_step(step_s, facts->unfit_s);
+    if (facts->rows > rows_max) return too_many_rows(facts->rows, rows_max);
+    return {};
+  }
+
+  Result<SeriesFacts> series_part(const Selection& selection, const Range& range, WidthS step_s, const std::string& by,
+                                  uint64_t rows_max, const RowSink& sink, const RowKeySink& too_many) const override {
     Result<Snapshots> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_series(*snapshots, selection, range, step_s, by, rows_max, sink);
+    return answer_series(*snapshots, selection, range, step_s, by, rows_max, sink, too_many);
   }
 
   Result<Newest> newest(const Selection& selection, WidthS window_s) const override {
     Result<Snapshots> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_newest(*snapshots, selection, window_s);
+    const NewestPart part = find_newest(*snapshots, selection, window_s);
+    if (!part.any) return no_readings(selection.metric);
+    const NewestChoice choice = choose(part, window_s);
+    WidthS unfit_s = 0;
+    Newest newest{choice.row, sum_newest(*snapshots, selection, window_s, choice, &unfit_s)};
+    if (unfit_s != 0) return unfit_window(window_s, unfit_s);
+    if (newest.summary.empty()) return no_readings(selection.metric);
+    return newest;
+  }
+
+  Result<NewestPart> newest_part(const Selection& selection, WidthS window_s) const override {
+    Result<Snapshots> snapshots = take();
+    if (!snapshots) return snapshots.error();
+    return find_newest(*snapshots, selection, window_s);
+  }
+
+  Result<stats::Summary> newest_sum(const Selection& selection, WidthS window_s, const NewestChoice& choice,
+                                    WidthS* unfit_s) const override {
+    Result<Snapshots> snapshots = take();
+    if (!snapshots) return snapshots.error();
+    return sum_newest(*snapshots, selection, window_s, choice, unfit_s);
   }
 
   Result<Completeness> completeness(const Selection& selection, const Range& range, int64_t now_ns) const override {
+    Result<CompletenessPart> part = completeness_part(selection, range, now_ns);
+    if (!part) return part.error();
+    return conclude(std::move(part).value(), range, now_ns);
+  }
+
+  Result<CompletenessPart> completeness_part(const Selection& selection, const Range& range,
+                                             int64_t now_ns) const override {
     Result<Snapshots> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_completeness(*snapshots, selection, range, now_ns);
+    return read_completeness(*snapshots, selection, range, now_ns);
   }
 
-  uint64_t state_id() const override {
-    uint64_t id = 0;
-    for (const merge::State* state : partitions_) id ^= state->state_id();
-    return id;
+  Place place() const override {
+    Place place;
+    for (const merge::State* state : partitions_) place.push_back({state->state_id(), state->position()});
+    return place;
   }
 
-  uint64_t revision() const override {
-    std::vector<uint64_t> positions;
-    for (const merge::State* state : partitions_) positions.push_back(state->position());
-    return remember(std::move(positions));
-  }
-
-  Result<std::vector<Change>> changes(const std::string& tenant, uint64_t after, size_t max,
-                                      uint64_t* upto) const override {
-    Result<Snapshots> snapshots = take();
-    if (!snapshots) return snapshots.error();
-    if (snapshots->size() == 1) return answer_changes(snapshots->front(), tenant, after, max, upto);
-    std::vector<uint64_t> positions;
-    if (!recall(after, positions)) {
-      return Error{ErrorCode::kNotFound, "revision " + std::to_string(after) + " is not kept"};
+  using Query::changes;
+  Result<std::vector<Change>> changes(const std::string& tenant, const Place& after, size_t max,
+                                      Place* upto) const override {
+    if (after.size() != partitions_.size()) return Error{ErrorCode::kNotFound, "the place is of other partitions"};
+    for (size_t i = 0; i < after.size(); ++i) {
+      if (after[i].state_id != partitions_[i]->state_id()) {
+        return Error{ErrorCode::kNotFound, "the place is of another state"};
+      }
     }
+    Result<Snapshots> snapshots = take();
+    if (!snapshots) return snapshots.error();
     std::vector<Change> all;
+    Place reached = after;
     for (size_t i = 0; i < snapshots->size(); ++i) {
-      uint64_t reached = positions[i];
-      const size_t left = max > all.size() ? max - all.size() : 0;
-      if (left > 0) {
-        Result<std::vector<Change>> changes = answer_changes((*snapshots)[i], tenant, positions[i], left, &reached);
-        if (!changes) return changes.error();
+      if (i > 0 && all.size() >= max) break;
+      Result<std::vector<Change>> changes =
+          answer_changes((*snapshots)[i], tenant, after[i].revision, max - all.size(), &reached[i].revision);
+      if (!changes) return changes.error();
+      if (all.empty()) {
+        all = std::move(changes).value();
+      } else {
         all.insert(all.end(), changes->begin(), changes->end());
       }
-      positions[i] = reached;
     }
-    *upto = remember(std::move(positions));
-    for (Change& change : all) change.revision = *upto;  // partitions have no common order
+    *upto = std::move(reached);
     return all;
   }
 
-  Result<stats::Summary> row(const std::string& tenant, const Series& series, const Row& row) const override {
+  Status rows(const std::string& tenant, const std::vector<RowKey>& keys, const KeySink& sink) const override {
     Result<Snapshots> snapshots = take();
     if (!snapshots) return snapshots.error();
-    const bool fleet = series.device.empty() && !series.overflow;
-    const std::string id = series.id();
-    stats::Summary out;
-    for (const Snapshot& snapshot : *snapshots) {
-      const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
-      if (!tenant_no || id.size() > kSeriesIdBytesMax) continue;
-      std::optional<std::string_view> no =
-          snapshot.txn().get(snapshot.tables().series, merge::series_key(*tenant_no, fleet, id));
-      if (no) merge_row(snapshot, merge::KeyReader(*no).u32(), row, out);
+    std::vector<std::optional<uint32_t>> tenants;
+    for (const Snapshot& snapshot : *snapshots) tenants.push_back(snapshot.tenant(tenant));
+    auto sum = std::make_unique<stats::Summary>();
+    for (size_t index = 0; index < keys.size(); ++index) {
+      const Series& series = keys[index].series;
+      const bool fleet = series.device.empty() && !series.overflow;
+      const std::string id = series.id();
+      if (id.size() > kSeriesIdBytesMax) continue;
+      sum->clear();
+      for (size_t i = 0; i < snapshots->size(); ++i) {
+        const Snapshot& snapshot = (*snapshots)[i];
+        if (!tenants[i]) continue;
+        std::optional<std::string_view> no =
+            snapshot.txn().get(snapshot.tables().series, merge::series_key(*tenants[i], fleet, id));
+        if (no) merge_row(snapshot, merge::KeyReader(*no).u32(), keys[index].row, *sum);
+      }
+      if (!sum->empty()) sink(index, *sum);
     }
-    if (out.empty()) return Error{ErrorCode::kNotFound, "no row of metric " + series.metric + " starts there"};
-    return out;
+    return {};
   }
 
  private:
@@ -136,46 +172,33 @@ class QueryImpl final : public Query {
     return snapshots;
   }
 
-  // Positions only grow, so their sum names them as long as it is remembered.
-  uint64_t remember(std::vector<uint64_t> positions) const {
-    uint64_t sum = 0;
-    for (uint64_t position : positions) sum += position;
-    if (positions.size() == 1) return sum;
-    std::lock_guard lock(mutex_);
-    auto same = [&](const auto& entry) { return entry.first == sum; };
-    auto found = std::find_if(remembered_.begin(), remembered_.end(), same);
-    if (found != remembered_.end()) {
-      // Two readers met other partitions first: the lesser positions repeat a change rather than leave one out.
-      for (size_t i = 0; i < positions.size(); ++i) {
-        found->second[i] = std::min(found->second[i], positions[i]);
-      }
-      return sum;
-    }
-    remembered_.emplace_back(sum, std::move(positions));
-    if (remembered_.size() > kRevisionsRemembered) remembered_.pop_front();
-    return sum;
-  }
-
-  bool recall(uint64_t revision, std::vector<uint64_t>& positions) const {
-    std::lock_guard lock(mutex_);
-    for (const auto& entry : remembered_) {
-      if (entry.first == revision) {
-        positions = entry.second;
-        return true;
-      }
-    }
-    return false;
-  }
-
   std::vector<const merge::State*> partitions_;
-  mutable std::mutex mutex_;
-  mutable std::deque<std::pair<uint64_t, std::vector<uint64_t>>> remembered_;
 };
 
 }  // namespace
 
+std::unique_ptr<LocalQuery> LocalQuery::make(std::vector<const merge::State*> partitions) {
+  return std::make_unique<LocalQueryImpl>(std::move(partitions));
+}
+
 std::unique_ptr<Query> Query::make(std::vector<const merge::State*> partitions) {
-  return std::make_unique<QueryImpl>(std::move(partitions));
+  return LocalQuery::make(std::move(partitions));
+}
+
+Result<std::vector<Change>> Query::changes(const std::string& tenant, uint64_t after, size_t max,
+                                           uint64_t* upto) const {
+  Place reached;
+  Result<std::vector<Change>> found = changes(tenant, Place{{state_id(), after}}, max, &reached);
+  if (found) *upto = only(reached).revision;
+  return found;
+}
+
+Result<stats::Summary> Query::row(const std::string& tenant, const Series& series, const Row& row) const {
+  std::optional<stats::Summary> found;
+  const Status done = rows(tenant, {{series, row}}, [&](size_t, const stats::Summary& summary) { found = summary; });
+  if (!done) return done.error();
+  if (!found) return Error{ErrorCode::kNotFound, "no row of metric " + series.metric + " starts there"};
+  return *found;
 }
 
 }  // namespace tributary::query

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The read side of the aggregator: exact answers over the rows of one or more partitions, each with its completeness.
 // Read-only and thread-safe: every call uses one short read transaction a partition, so an answer is of one instant.
+// cloud/cluster has an implementation that asks other aggregators for their partitions.
 #pragma once
 
 #include <cstdint>
@@ -68,13 +69,15 @@ struct Completeness {
   std::vector<std::string> overflow;  // gateways whose series limit is reached
   std::vector<LogGapNote> log_gaps;
   uint32_t partitions_expected = 1, partitions_answered = 1;
+  std::vector<uint32_t> partitions_missing;  // did not answer one of the questions of this answer; ascending
 };
 
 struct MetricInfo {
   std::string name, unit;  // unit: of the label unit, empty if none or several
   MetricKind kind = MetricKind::kGauge;
   int64_t last_seen_ns = 0;
-  uint64_t series = 0;
+  uint64_t series = 0;             // one in two partitions counts in each
+  std::vector<std::string> units;  // all of them, ascending; "": a series without
 };
 
 struct DeviceInfo {
@@ -102,18 +105,38 @@ struct Row {
   WidthS width_s = 0;
 };
 
+// A place in the changes: for each partition, ascending, its state and how far it was read.
+struct PartitionPlace {
+  uint64_t state_id = 0;  // 0: not known, its aggregator was never reached
+  uint64_t revision = 0;
+  bool operator==(const PartitionPlace&) const = default;
+};
+using Place = std::vector<PartitionPlace>;
+
 // A changed row, told after its commit.
 struct Change {
-  uint64_t revision = 0;
+  uint64_t revision = 0;  // of its partition
+  Series series;
+  Row row;
+};
+
+// A row of one series, of all partitions.
+struct RowKey {
   Series series;
   Row row;
 };
 
 class Query {
  public:
-  // The states must outlive the Query.
+  // Over states of this process, ascending by partition, which must outlive it; see local.h.
   static std::unique_ptr<Query> make(std::vector<const merge::State*> partitions);
   virtual ~Query() = default;
+
+  // For the questions of one answer: what one of them did not get from another aggregator, missing() and every
+  // completeness after it name. May point to this; must not outlive it.
+  virtual std::shared_ptr<const Query> one_answer() const { return {std::shared_ptr<void>(), this}; }
+  // The partitions that did not answer one of the questions so far; ascending.
+  virtual std::vector<uint32_t> missing() const { return {}; }
 
   virtual Result<std::vector<MetricInfo>> metrics(const std::string& tenant) const = 0;
   virtual Result<std::vector<DeviceInfo>> devices(const std::string& tenant) const = 0;
@@ -140,13 +163,28 @@ class Query {
 
   virtual Result<Completeness> completeness(const Selection& selection, const Range& range, int64_t now_ns) const = 0;
 
-  // The stream: state id, newest revision, and what changed in (after, …], at most max changes of whole revisions.
-  // kNotFound: after is too old (or from another state): the reader must start anew.
-  virtual uint64_t state_id() const = 0;
-  virtual uint64_t revision() const = 0;
-  virtual Result<std::vector<Change>> changes(const std::string& tenant, uint64_t after, size_t max,
-                                              uint64_t* upto) const = 0;
-  virtual Result<stats::Summary> row(const std::string& tenant, const Series& series, const Row& row) const = 0;
+  // The stream: the newest place, and what changed after one, about max changes, whole revisions; upto is the place
+  // they reach (a partition that did not answer stays where it was). kNotFound: after is too old, ahead, or of other
+  // states: the reader must start anew.
+  virtual Place place() const = 0;
+  virtual Result<std::vector<Change>> changes(const std::string& tenant, const Place& after, size_t max,
+                                              Place* upto) const = 0;
+  // The rows as they are now, in the order of the keys; a key without readings is left out.
+  using KeySink = std::function<void(size_t index, const stats::Summary& summary)>;
+  virtual Status rows(const std::string& tenant, const std::vector<RowKey>& keys, const KeySink& sink) const = 0;
+
+  // For a Query over one partition.
+  uint64_t state_id() const { return only(place()).state_id; }
+  uint64_t revision() const { return only(place()).revision; }
+  Result<std::vector<Change>> changes(const std::string& tenant, uint64_t after, size_t max, uint64_t* upto) const;
+  // kNotFound if the row has no readings.
+  Result<stats::Summary> row(const std::string& tenant, const Series& series, const Row& row) const;
+
+ private:
+  static PartitionPlace only(const Place& place) {
+    CHECK(place.size() == 1);
+    return place.front();
+  }
 };
 
 }  // namespace tributary::query

@@ -56,9 +56,11 @@ stats::Summary answer_summary(const Snapshots& snapshots, const Selection& selec
   return out;
 }
 
-Status answer_series(const Snapshots& snapshots, const Selection& selection, const Range& range, WidthS step_s,
-                     const std::string& by, uint64_t rows_max, const Query::RowSink& sink) {
+SeriesFacts answer_series(const Snapshots& snapshots, const Selection& selection, const Range& range, WidthS step_s,
+                          const std::string& by, uint64_t rows_max, const Query::RowSink& sink,
+                          const LocalQuery::RowKeySink& too_many) {
   const Span span = to_span(range);
+  SeriesFacts facts;
   Groups groups;
   for (const Snapshot& snapshot : snapshots) {
     const std::vector<Member> members = select(snapshot, selection, by);
@@ -67,28 +69,29 @@ Status answer_series(const Snapshots& snapshots, const Selection& selection, con
     for (const Member& member : members) targets.push_back(&groups[member.group]);
     WidthS unfit = 0;
     auto add = [&](size_t index, const StepRow& row) { targets[index]->push_back({row}); };
-    if (!collect_steps(snapshot, numbers_of(members), span, step_s, add, &unfit)) {
-      return Error{ErrorCode::kInvalid, "found step " + std::to_string(step_s) + " s, expected a multiple of " +
-                                            std::to_string(unfit) + " s, the width of the stored rows"};
-    }
+    if (!collect_steps(snapshot, numbers_of(members), span, step_s, add, &unfit)) facts.add_unfit(unfit);
   }
-  uint64_t rows = 0;
-  for (auto& [group, refs] : groups) rows += count_rows(refs);
-  if (rows > rows_max) {
-    return Error{ErrorCode::kInvalid,
-                 "found " + std::to_string(rows) + " rows, expected at most " + std::to_string(rows_max)};
-  }
+  if (facts.unfit_s != 0) return facts;
+  for (auto& [group, refs] : groups) facts.rows += count_rows(refs);
+  if (facts.rows > rows_max && !too_many) return facts;
   auto sum = std::make_unique<stats::Summary>();
   for (const auto& [group, refs] : groups) {
     for (size_t first = 0, last = 0; first < refs.size(); first = last) {
+      const Row row{refs[first].row.start_s, refs[first].row.width_s};
+      last = first + 1;
+      if (facts.rows > rows_max) {
+        while (last < refs.size() && refs[last].same(refs[first])) ++last;
+        too_many(group, row);
+        continue;
+      }
       CHECK(sum->decode(refs[first].row.summary));
-      for (last = first + 1; last < refs.size() && refs[last].same(refs[first]); ++last) {
+      for (; last < refs.size() && refs[last].same(refs[first]); ++last) {
         CHECK(sum->merge_encoded(refs[last].row.summary));
       }
-      sink(group, {refs[first].row.start_s, refs[first].row.width_s}, *sum);
+      sink(group, row, *sum);
     }
   }
-  return {};
+  return facts;
 }
 
 void merge_row(const Snapshot& snapshot, uint32_t no, const Row& row, stats::Summary& out) {

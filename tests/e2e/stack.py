@@ -50,7 +50,7 @@ class Stack:
         self.layout.save()
         self.layout.write_broker()
         self.layout.write_programs()
-        self.parts, _ = demo.build_parts(self.layout, options)
+        self.parts = self.build_parts(options)
         self.supervisor = Supervisor(list(self.parts.values()))
         self.stopping = threading.Event()
         self.held = set()
@@ -66,11 +66,15 @@ class Stack:
             raise
         return self
 
+    def build_parts(self, options):
+        return demo.build_parts(self.layout, options)[0]
+
     def __exit__(self, *_):
         self.stopping.set()
         self.thread.join()
-        last = [name for name in ("bridge", "aggregator", "mosquitto", "kafka") if name in self.parts]
-        for name in [part for part in self.parts if part not in last] + last:
+        # Inputs first, then what they report to; all at once where there are several.
+        rank = {"bridge": 1, "aggregator": 2, "mosquitto": 3, "kafka": 4}
+        for name in sorted(self.parts, key=lambda name: rank.get(name.split("-")[0], 0)):
             self.parts[name].stop()
 
     def _supervise(self):
@@ -122,16 +126,16 @@ class Stack:
         kind = answer.headers.get("Content-Type", "")
         return answer.status, json.loads(body) if "json" in kind else body, answer.headers
 
-    def api(self, path, **parameters):
+    def api(self, path, base=None, **parameters):
         """The JSON of a call that must succeed."""
-        status, body, _ = self.get("/api/v1" + path, **parameters)
+        status, body, _ = self.get("/api/v1" + path, base=base, **parameters)
         assert status == 200, (path, parameters, status, body)
         return body
 
-    def count(self, metric, **parameters):
+    def count(self, metric, base=None, **parameters):
         """Readings merged so far; 0 while the metric is unknown."""
         try:
-            status, body, _ = self.get("/api/v1/summary", metric=metric, **parameters)
+            status, body, _ = self.get("/api/v1/summary", base=base, metric=metric, **parameters)
         except OSError:
             return -1
         return body["count"] if status == 200 else 0

@@ -20,10 +20,11 @@ MAY_INCLUDE = {
     "cloud/log": ["common"],
     "cloud/merge": ["common", "cloud/log"],
     "cloud/query": ["common", "cloud/log", "cloud/merge"],
+    "cloud/cluster": ["common", "cloud/log", "cloud/merge", "cloud/query"],
     "cloud/bridge": ["common", "cloud/log", "cloud/api"],
     # The feed writes rows as the API does; the aggregator, which lies in cloud/api, runs a feed.
     "cloud/feed": ["common", "cloud/log", "cloud/merge", "cloud/query", "cloud/api"],
-    "cloud/api": ["common", "cloud/log", "cloud/merge", "cloud/query", "cloud/feed"],
+    "cloud/api": ["common", "cloud/log", "cloud/merge", "cloud/query", "cloud/cluster", "cloud/feed"],
     "cloud/ctl": ["common", "cloud"],
 }
 

@@ -199,5 +199,59 @@ TEST_F(AggregatorTest, ConfigurationComplaintsNameFileLineFoundAndExpected) {
   }
 }
 
+TEST_F(AggregatorTest, AClusterThatDoesNotFitIsRefused) {
+  const std::string file = folder_.path("a.toml");
+  const std::string secret = folder_.path("secret"), short_secret = folder_.path("short");
+  std::ofstream(secret) << std::string(40, 's') << "\n";
+  std::ofstream(short_secret) << "short\n";
+  auto read = [&](const std::string& rest) {
+    std::ofstream(file) << "[log]\nurl = \"lmdb:///l\"\n[state]\ndir = \"s\"\n[keys]\nfile = \"k\"\n" << rest;
+    return read_aggregator_config(file);
+  };
+  const std::string three = "[aggregator]\nordinal = 1\nreplicas = 3\n";
+  auto cluster = [&](const std::string& peers, const std::string& secret_file) {
+    return three + "[cluster]\npeers = [" + peers + "]\nsecret_file = \"" + secret_file + "\"\n";
+  };
+  const std::string two = R"("http://a:1", "http://b:2")";
+  const auto good = read(cluster(two + R"(, "http://[::1]:3")", secret));
+  ASSERT_TRUE(good.ok()) << good.error().message;
+  EXPECT_EQ(good->cluster.http.port, 2);
+  EXPECT_EQ(good->cluster.http.host, "127.0.0.1");
+  const std::pair<std::string, std::string> wrong[] = {
+      {three, "= 0 peers, expected as many as replicas, 3"},
+      {cluster(two, secret), "= 2 peers, expected as many as replicas"},
+      {"[cluster]\npeers = [" + two + "]\n", "= 2 peers, expected as many as replicas"},
+      {cluster(two + R"(, "https://c:3")", secret), "http://host:port"},
+      {cluster(two + R"(, "http://c")", secret), "http://host:port"},
+      {cluster(two + R"(, "http://user@c:3")", secret), "http://host:port"},
+      {cluster(two + R"(, "http://c:3")", short_secret), "a.toml:12: found cluster.secret_file = 5 bytes"},
+      {cluster(two + R"(, "http://c:3")", folder_.path("none")), "missing"},
+  };
+  for (const auto& [text, complaint] : wrong) {
+    const auto refused = read(text);
+    ASSERT_FALSE(refused.ok()) << text;
+    EXPECT_NE(refused.error().message.find(complaint), std::string::npos) << text << "\n" << refused.error().message;
+    EXPECT_EQ(refused.error().message.find(std::string(40, 's')), std::string::npos);
+  }
+  // More aggregators than partitions: every one of them refuses.
+  config_.replicas = 3;
+  config_.log.partitions = 2;
+  for (config_.ordinal = 0; config_.ordinal < 3; ++config_.ordinal) {
+    const auto refused = Aggregator::open(config_);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().message.find("2 partitions"), std::string::npos) << refused.error().message;
+  }
+}
+
+TEST_F(AggregatorTest, ALogWithOtherPartitionsThanItBeganWithIsNotMerged) {
+  start();  // no log yet: one partition is what a log gets
+  config_.log.partitions = 4;
+  GatewaySim gateway("demo", "attic", 77);
+  append({gateway.open(now_s_ - 700)});
+  ASSERT_TRUE(soon([&] { return get("/ready").find("the log has 4 partitions") != std::string::npos; }));
+  start();
+  EXPECT_TRUE(soon([&] { return ready(); }));
+}
+
 }  // namespace
 }  // namespace tributary::api

@@ -345,12 +345,12 @@ TEST_F(ApiTest, ThePageIsServedWithTheRightHeaders) {
 TEST_F(ApiTest, TheStreamTellsChangesOnceAndResumes) {
   RawClient client(server_->port());
   open_stream(client, "?metric=temperature");
-  const std::string begin = event_id(query_.state_id(), query_.revision());
+  const std::string begin = event_id(query_.place());
   EXPECT_NE(client.seen().find("id: " + begin), std::string::npos);
   tell("a", "temperature", 99);
   ASSERT_TRUE(await(client, "event: windows"));
   ASSERT_TRUE(await(client, "\"max\":99"));
-  EXPECT_NE(client.seen().find("id: " + event_id(query_.state_id(), query_.revision()) + "\n"), std::string::npos);
+  EXPECT_NE(client.seen().find("id: " + event_id(query_.place()) + "\n"), std::string::npos);
   tell("a", "humidity", 50);  // filtered
   tell("b", "temperature", 98);
   ASSERT_TRUE(await(client, "\"max\":98"));
@@ -381,9 +381,9 @@ TEST_F(ApiTest, TheStreamFiltersDevicesAndFleet) {
 
 TEST_F(ApiTest, WhatCannotBeResumedIsReset) {
   query_.forget_changes_before(50);
-  const std::string now = event_id(query_.state_id(), query_.revision());
+  const std::string now = event_id(query_.place());
   for (const std::string& since :
-       {event_id(query_.state_id(), 10), event_id(99, 60), event_id(query_.state_id(), 1'000'000),
+       {event_id({{query_.state_id(), 10}}), event_id({{99, 60}}), event_id({{query_.state_id(), 1'000'000}}),
         std::string("nonsense"), std::string("0000000000000000-1")}) {
     RawClient client(server_->port());
     open_stream(client, "", "Last-Event-ID: " + since + "\r\n");

@@ -42,7 +42,7 @@ class FakeQuery final : public query::Query {
     std::map<std::string, query::MetricInfo> found;
     for (const auto& reading : of(tenant)) {
       auto& info = found[reading.series.metric];
-      info = {reading.series.metric, "C", reading.series.kind, std::max(info.last_seen_ns, reading.time_ns), 1};
+      info = {reading.series.metric, "C", reading.series.kind, std::max(info.last_seen_ns, reading.time_ns), 1, {"C"}};
     }
     std::vector<query::MetricInfo> out;
     for (const auto& [name, info] : found) out.push_back(info);
@@ -96,19 +96,19 @@ class FakeQuery final : public query::Query {
   Result<query::Completeness> completeness(const query::Selection&, const query::Range&, int64_t) const override {
     return completeness_answer;
   }
-  uint64_t state_id() const override { return state_id_; }
-  uint64_t revision() const override {
+  query::Place place() const override {
     std::lock_guard lock(mutex_);
-    return readings_.size();
+    return {{state_id_, readings_.size()}};
   }
-  Result<std::vector<query::Change>> changes(const std::string& tenant, uint64_t after, size_t max,
-                                             uint64_t* upto) const override {
+  Result<std::vector<query::Change>> changes(const std::string& tenant, const query::Place& place, size_t max,
+                                             query::Place* upto) const override {
     std::lock_guard lock(mutex_);
+    const uint64_t after = place.front().revision;
     if (after < kept_from_ || after > readings_.size()) return Error{ErrorCode::kNotFound, "too old"};
     std::vector<query::Change> out;
-    *upto = after;
+    uint64_t reached = after;
     for (uint64_t i = after; i < readings_.size() && out.size() + 2 <= max; ++i) {
-      *upto = i + 1;
+      reached = i + 1;
       const Reading& reading = readings_[i];
       if (reading.tenant != tenant) continue;
       const query::Row row{window_start_s(to_seconds_floor(reading.time_ns), 10), 10};
@@ -117,12 +117,19 @@ class FakeQuery final : public query::Query {
       fleet.device.clear();
       out.push_back({i + 1, fleet, row});
     }
+    *upto = {{state_id_, reached}};
     return out;
   }
-  Result<stats::Summary> row(const std::string& tenant, const Series& series, const query::Row& row) const override {
-    query::Selection selection{.tenant = tenant, .metric = series.metric};
-    if (!series.device.empty()) selection.devices = {series.device};
-    return summary(selection, {row.start_s * kNanosPerSecond, (row.start_s + row.width_s) * kNanosPerSecond});
+  Status rows(const std::string& tenant, const std::vector<query::RowKey>& keys, const KeySink& sink) const override {
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const query::Row& row = keys[i].row;
+      query::Selection selection{.tenant = tenant, .metric = keys[i].series.metric};
+      if (!keys[i].series.device.empty()) selection.devices = {keys[i].series.device};
+      const auto found =
+          summary(selection, {row.start_s * kNanosPerSecond, (row.start_s + row.width_s) * kNanosPerSecond});
+      if (!found->empty()) sink(i, *found);
+    }
+    return {};
   }
 
  private:

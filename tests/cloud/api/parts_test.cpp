@@ -124,12 +124,15 @@ TEST(Steps, AutoGivesAtMost300Rows) {
 }
 
 TEST(EventIds, ReadBackTheSame) {
-  const auto id = parse_event_id(event_id(0xfedcba9876543210, 42));
-  ASSERT_TRUE(id.has_value());
-  EXPECT_EQ(id->state_id, 0xfedcba9876543210u);
-  EXPECT_EQ(id->revision, 42u);
+  EXPECT_EQ(event_id({{0xfedcba9876543210, 42}}), "fedcba9876543210-42");
+  for (const query::Place& place : {query::Place{{0xfedcba9876543210, 42}}, query::Place{{1, 0}, {0, 0}, {3, ~0ull}}}) {
+    const auto id = parse_event_id(event_id(place));
+    ASSERT_TRUE(id.has_value());
+    EXPECT_EQ(*id, place);
+  }
   for (const char* wrong : {"", "-", "0000000000000000-", "0000000000000000", "000000000000000g-1",
-                            "0000000000000000-1x", "0000000000000000-99999999999999999999"}) {
+                            "0000000000000000-1x", "0000000000000000-99999999999999999999", "0000000000000000-1.",
+                            ".0000000000000000-1", "0000000000000000-1.1"}) {
     EXPECT_FALSE(parse_event_id(wrong).has_value()) << wrong;
   }
 }

@@ -255,11 +255,20 @@ TEST(PartitionsTest, SeveralPartitionsAnswerAsOne) {
       ASSERT_TRUE(query->series(selection, range, 900, "device", 1'000'000, sink).ok());
       ASSERT_TRUE(found == expected);
     }
-    const uint64_t end = query->revision();
-    uint64_t upto = 0;
+    const query::Place end = query->place();
+    ASSERT_EQ(end.size(), 3u);
+    query::Place upto;
     EXPECT_TRUE(query->changes("demo", end, 100, &upto)->empty());
     EXPECT_EQ(upto, end);
-    EXPECT_EQ(query->changes("demo", 12345678, 100, &upto).error().code, ErrorCode::kNotFound);
+    for (size_t i = 0; i < end.size(); ++i) {
+      query::Place other = end;
+      other[i].state_id++;
+      EXPECT_EQ(query->changes("demo", other, 100, &upto).error().code, ErrorCode::kNotFound);
+      other = end;
+      other[i].revision++;
+      EXPECT_EQ(query->changes("demo", other, 100, &upto).error().code, ErrorCode::kNotFound);
+    }
+    EXPECT_EQ(query->changes("demo", query::Place{end[0]}, 100, &upto).error().code, ErrorCode::kNotFound);
     EXPECT_EQ(
         query->completeness({.tenant = "demo", .metric = "", .devices = {}, .labels = {}}, {}, 0)->partitions_answered,
         3u);
