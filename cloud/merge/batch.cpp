@@ -76,7 +76,10 @@ void Batch::apply_message(const log::Record& record) {
   }
   for (const MessageItem& item : message.items()) apply_item(gateway, item, record);
   const wire::Header& header = message.header();
-  gateway.ledger.claim(header.epoch, header.first_seq + header.count - 1, header.frontier_ns, header.mark_ns);
+  // No gateway has accepted, or is complete, beyond the moment its message was appended: one whose clock was ahead
+  // would else be taken for complete until its clock is reached.
+  gateway.ledger.claim(header.epoch, header.first_seq + header.count - 1,
+                       std::min(header.frontier_ns, record.append_ns), std::min(header.mark_ns, record.append_ns));
 }
 
 void Batch::apply_rejected(const log::Record& record) {

@@ -109,6 +109,20 @@ TEST(CompletenessTest, OfflineGapsLossesAndRejectionsAreNamed) {
   EXPECT_EQ(gateways->front().first_seen_ns, ns(kNow - 100));
 }
 
+TEST(CompletenessTest, AGatewayWhoseClockWasAheadIsNotTakenForCompleteBeyondThePresent) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow - 100));
+  const int64_t year_ahead_ns = ns(kNow + 365 * 86400);
+  bench.add(make_record(log::RecordKind::kMessage, "demo", "attic", kNow - 50,
+                        make_message(1, attic.next_seq(), {bench.part("d1")}, year_ahead_ns, year_ahead_ns)));
+  attic.skip(1);
+  EXPECT_EQ(bench.completeness("temperature").to_ns, ns(kNow - 50));
+  EXPECT_LT(bench.completeness("temperature", {std::nullopt, ns(kNow - 20)}).share, 1);
+  bench.add(attic.send({bench.part("d1")}, kNow - 10, kNow - 15));  // set right: believed again at once
+  EXPECT_EQ(bench.completeness("temperature").to_ns, ns(kNow - 15));
+}
+
 TEST(CompletenessTest, AHoleInTheLogThatWasSkippedIsNamedInEveryAnswer) {
   Bench bench;
   GatewaySim attic("demo", "attic", 1);
