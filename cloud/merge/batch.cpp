@@ -181,6 +181,7 @@ void Batch::open_epoch(GatewayEntry& gateway, const MessageItem& item, const log
       break;
     case ledger::Alarm::kWiped:
       alarm.kind = AlarmKind::kWiped;
+      gateway.record.add_gap({0, record.append_ns, kGapWiped});
       break;
   }
   gateway.record.add_alarm(alarm);

@@ -37,6 +37,7 @@ void read_status(const merge::StatusRecord& status, GatewayView& view) {
 }
 
 std::string cause_text(uint8_t cause) {
+  if (cause == merge::kGapWiped) return "wiped";
   switch (static_cast<wire::GapCause>(cause)) {
     case wire::GapCause::kCrash:
       return "crash";
