@@ -56,12 +56,14 @@ bool parse(int argc, char** argv, Options& options) {
   return options.sweep.from <= options.sweep.to;
 }
 
-void print_shrunk(const Schedule& schedule) {
+void print_shrunk(const Schedule& schedule, bool trace) {
   uint64_t runs = 0;
   const Schedule shortest = shrink(schedule, &runs);
   const Outcome outcome = run_apart(shortest);
   std::printf("shrunk from %zu to %zu events in %" PRIu64 " runs: %s\n%s", schedule.events.size(),
               shortest.events.size(), runs, outcome.failure.c_str(), to_text(shortest).c_str());
+  if (!trace) return;
+  for (const std::string& line : run_schedule(shortest).trace) std::printf("%s\n", line.c_str());
 }
 
 int run_one(const Options& options) {
@@ -76,7 +78,7 @@ int run_one(const Options& options) {
     return 0;
   }
   std::printf("seed %" PRIu64 " fails: %s\n%s", schedule.seed, outcome.failure.c_str(), to_text(schedule).c_str());
-  if (options.shrink) print_shrunk(schedule);
+  if (options.shrink) print_shrunk(schedule, options.trace);
   return 1;
 }
 
@@ -93,7 +95,7 @@ int run_range(const Options& options) {
   std::printf("seed %" PRIu64 " fails: %s\nAgain with: faults_sim --seed %" PRIu64 " --trace\n%s", *result.failed,
               result.failure.c_str(), *result.failed, to_text(schedule).c_str());
   std::fflush(stdout);
-  print_shrunk(schedule);
+  print_shrunk(schedule, options.trace);
   return 1;
 }
 

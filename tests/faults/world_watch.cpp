@@ -127,7 +127,21 @@ void World::watch_record(const log::Record& record) {
   if (!site && !ingest) return;
   wire::Header header;
   const wire::DecodeError error = wire::parse_header(as_bytes(record.payload), header);
+  if (record.kind != log::RecordKind::kIngest) {
+    note("log " + std::to_string(records_.size()) + ": " + record.gateway + " epoch " + std::to_string(header.epoch) +
+         " seqs " + std::to_string(header.first_seq) + "+" + std::to_string(header.count) +
+         (record.kind == log::RecordKind::kRejected ? ", rejected: " + record.reason : ""));
+  }
   if (record.kind == log::RecordKind::kRejected) {
+    if (header.count > 0 && header.first_seq == 1) {
+      identity_trouble_ = true;
+      // An opening was refused: what its successors inherit cannot be told from what a copy of the outbox holds.
+      Site& of = sites_[*site];
+      if (!of.parking_since) of.parking_since = oracle_.readings().size();
+      for (Reading& reading : oracle_.readings()) {
+        if (reading.gateway == static_cast<int>(*site)) reading.excuses |= kExcuseParked;
+      }
+    }
     for (uint64_t i = 0; i < header.count; ++i) {
       const auto sent = sites_[*site].sent.find({header.epoch, header.first_seq + i});
       if (sent == sites_[*site].sent.end() || !sent->second.series) continue;
