@@ -12,6 +12,7 @@
 #include "cloud/merge/digest.h"
 #include "cloud/merge/impl.h"
 #include "cloud/merge/records.h"
+#include "common/base/bugs.h"
 
 namespace tributary::merge {
 namespace {
@@ -96,6 +97,7 @@ class StateImpl final : public State {
       memory_.clear();
       return done;
     }
+    if (bug("position_apart")) done = write_head(head);
     memory_.catalog.bound();
     add(counts);
     publish(head.position);
@@ -115,7 +117,7 @@ class StateImpl final : public State {
       CHECK(head.ok());
       head->position = offset;
       LogGap gap{.to_offset = offset, .noticed_ns = now_ns, .cause = cause};
-      txn.put(impl_.tables.log_gaps, Key().u64(from), gap.encode());
+      if (!bug("log_gap_silent")) txn.put(impl_.tables.log_gaps, Key().u64(from), gap.encode());
       txn.put(impl_.tables.meta, "head", encode_head(*head));
       return true;
     });
@@ -222,6 +224,14 @@ class StateImpl final : public State {
       }
     }
     return {};
+  }
+
+  // As a transaction of its own: for the bug "position_apart" only.
+  Status write_head(const Head& head) {
+    return impl_.env->write([&](store::Txn& txn) {
+      txn.put(impl_.tables.meta, "head", encode_head(head));
+      return true;
+    });
   }
 
   void add(const BatchCounts& counts) {

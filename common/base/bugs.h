@@ -16,7 +16,8 @@ inline constexpr const char* kBugNames[] = {
     "puback_settles",         // edge: a message handed to the broker counts as settled
     "gap_forgotten",          // edge: no gap after a crash
     "epoch_reused",           // edge: goes on under the epoch of the run before
-    "seq_not_kept",           // edge: an inherited epoch's flight is numbered anew
+    "dropped_when_full",      // edge: closed windows leave memory though the commit failed
+    "ack_of_any_epoch",       // edge: an acknowledgement frees seqs of other epochs
     "flight_unbounded",       // edge: freezes without regard to span and bytes
     "numbered_waits",         // edge: what has a number waits on, to be merged again
     "checkpoint_kept",        // edge: closing a window leaves it in the checkpoint
@@ -30,7 +31,7 @@ inline constexpr const char* kBugNames[] = {
     "restored_unnoticed",     // ledger: inherited partials of a restored outbox merge
     "merge_before_settle",    // aggregator: duplicates are merged
     "position_apart",         // aggregator: the position is committed after the rows
-    "late_into_fresh",        // aggregator: late partials are written as fresh rows
+    "merged_above_rolled",    // aggregator: rows above rolled(w) are merged into those below
     "key_forgotten",          // aggregator: does not remember Idempotency-Keys
     "log_gap_silent",         // aggregator: skips what the log has lost without a word
 };

@@ -246,6 +246,14 @@ void World::check_completeness(const std::string& tenant, const std::string& met
   if (answer->share == 1) require(answer->behind.empty(), "a share of 1, and somebody is behind");
   if (answer->share < 1) require(!answer->behind.empty(), "a share below 1, and no reason is named");
   const int64_t end_ns = range.to_ns ? *range.to_ns : answer->to_ns;
+  // Who has merged nothing for the selection yet is not expected: nobody can know that it will.
+  std::set<int> contributing;
+  for (const Reading& reading : oracle_.readings()) {
+    const OracleSeries& series = oracle_.series()[reading.series];
+    if (series.tenant == tenant && series.name.metric == metric && (masks[reading.series] >> reading.bit & 1) != 0) {
+      contributing.insert(reading.gateway);
+    }
+  }
   for (const Reading& reading : oracle_.readings()) {
     const OracleSeries& series = oracle_.series()[reading.series];
     if (series.tenant != tenant || series.name.metric != metric || reading.gateway == kOverHttp) continue;
@@ -266,8 +274,7 @@ void World::check_completeness(const std::string& tenant, const std::string& met
       continue;
     }
     if (answer->share < 1 || !reading.durable || reading.arrival_ns >= info->second.mark_ns) continue;
-    // Contributes nothing to the selection yet: nobody can know that it will.
-    if (info->second.frontier_ns < end_ns) continue;
+    if (info->second.frontier_ns < end_ns || !contributing.contains(reading.gateway)) continue;
     if (!named(reading, *answer)) {
       fail("share 1 hides " + oracle_.describe(reading) + " in a range to " + time_text(end_ns));
     }

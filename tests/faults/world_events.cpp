@@ -403,6 +403,8 @@ void World::corrupt(Edge& edge, uint32_t how) {
   excuse_unlogged(edge.site,
                   kExcuseReplaced | kExcuseParked | (known_to_cloud(edge.site) ? 0U : uint32_t{kExcuseUnknown}));
   if (!sites_[edge.site].parking_since) sites_[edge.site].parking_since = oracle_.readings().size();
+  const bool full = DiskFaults::is_full(edge.dir);
+  DiskFaults::drain(edge.dir);  // this damage needs no room
   const auto size = static_cast<uint64_t>(fs::file_size(file));
   const int fd = ::open(file.c_str(), O_RDWR);
   require(fd >= 0, "the outbox cannot be opened to damage it");
@@ -428,6 +430,7 @@ void World::corrupt(Edge& edge, uint32_t how) {
     }
   }
   ::close(fd);
+  if (full) DiskFaults::fill(edge.dir);
 }
 
 void World::damage(size_t site_index, uint32_t how) {

@@ -139,7 +139,10 @@ void World::watch_record(const log::Record& record) {
       Site& of = sites_[*site];
       if (!of.parking_since) of.parking_since = oracle_.readings().size();
       for (Reading& reading : oracle_.readings()) {
-        if (reading.gateway == static_cast<int>(*site)) reading.excuses |= kExcuseParked;
+        if (reading.gateway != static_cast<int>(*site)) continue;
+        reading.excuses |= kExcuseParked;
+        // Nor is a wipe noticed: the refused opening is all that is counted.
+        if (!reading.logged) reading.excuses |= kExcuseRejected;
       }
     }
     for (uint64_t i = 0; i < header.count; ++i) {
