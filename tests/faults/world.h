@@ -57,7 +57,9 @@ class World {
     Link link;
     int64_t clock_offset_ns = 0;
     int64_t newer_until_ns = 0;
-    bool stepped = false, cloned = false, log_gap = false, coarse = false;
+    bool stepped = false, cloned = false, coarse = false;
+    bool log_gap = false;                   // something it said went with the log
+    bool words_refused = false;             // an opening or a gap of it came damaged
     std::optional<uint64_t> parking_since;  // from this reading on inherited partials may be parked
     std::vector<uint32_t> series;
     std::string backup;  // a copy of its outbox

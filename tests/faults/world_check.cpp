@@ -75,7 +75,8 @@ void World::settle() {
 
 bool World::named(const Reading& reading, const query::Completeness& answer) const {
   const std::string name = reading.gateway >= 0 ? sites_[static_cast<size_t>(reading.gateway)].name : "";
-  const bool stepped = reading.gateway >= 0 && sites_[static_cast<size_t>(reading.gateway)].stepped;
+  const Site* site = reading.gateway >= 0 ? &sites_[static_cast<size_t>(reading.gateway)] : nullptr;
+  const bool stepped = site != nullptr && site->stepped;
   const auto gap = [&](const char* cause, bool bounds) {
     return std::any_of(answer.gaps.begin(), answer.gaps.end(), [&](const query::GapNote& note) {
       return note.gateway == name && note.cause == cause &&
@@ -84,9 +85,13 @@ bool World::named(const Reading& reading, const query::Completeness& answer) con
   };
   const uint32_t excuses = reading.excuses;
   if ((excuses & (kExcuseNoAnswer | kExcuseUnknown)) != 0) return true;
+  // What would have said so is itself missing, and that is named.
+  if (site != nullptr && site->log_gap && excuses != 0 && !answer.log_gaps.empty()) return true;
+  if (site != nullptr && site->words_refused && excuses != 0 && !answer.rejected.empty()) return true;
   if ((excuses & kExcuseCrash) != 0 && (gap("crash", !stepped) || gap("stopped", !stepped))) return true;
   if ((excuses & kExcuseReplaced) != 0) {
-    if (gap("outbox_replaced", false)) return true;
+    // Until its gap has come, the new outbox is as one that was lost.
+    if (gap("outbox_replaced", false) || gap("wiped", false)) return true;
     const bool lost = std::any_of(answer.lost.begin(), answer.lost.end(), [&](const query::LostNote& note) {
       return note.gateway == name && note.cause == "gateway";
     });
@@ -156,7 +161,8 @@ void World::probe(bool final) {
       }
       const auto info = gateways.find(site.name);
       if (info == gateways.end() || site.cloned || site.stepped) continue;
-      if (reading.arrival_ns < info->second.mark_ns && reading.time_ns < info->second.frontier_ns &&
+      // What was never accepted is not promised; the gap that tells of it comes behind the opening.
+      if (reading.durable && reading.arrival_ns < info->second.mark_ns && reading.time_ns < info->second.frontier_ns &&
           !named(reading, *everything)) {
         fail(oracle_.describe(reading) + " is missing, though its gateway is said to be complete up to " +
              time_text(info->second.frontier_ns) + " as of " + time_text(info->second.mark_ns));

@@ -133,6 +133,8 @@ void World::watch_record(const log::Record& record) {
          (record.kind == log::RecordKind::kRejected ? ", rejected: " + record.reason : ""));
   }
   if (record.kind == log::RecordKind::kRejected) {
+    // What this cloud does not know yet is not refused: it comes again after the upgrade.
+    if (record.reason == "unknown_version") return;
     if (header.count > 0 && header.first_seq == 1) {
       identity_trouble_ = true;
       // An opening was refused: what its successors inherit cannot be told from what a copy of the outbox holds.
@@ -147,7 +149,11 @@ void World::watch_record(const log::Record& record) {
     }
     for (uint64_t i = 0; i < header.count; ++i) {
       const auto sent = sites_[*site].sent.find({header.epoch, header.first_seq + i});
-      if (sent == sites_[*site].sent.end() || !sent->second.series) continue;
+      if (sent == sites_[*site].sent.end()) continue;
+      if (!sent->second.series) {
+        sites_[*site].words_refused = true;
+        continue;
+      }
       for (const uint32_t index : oracle_.readings_in(*sent->second.series, sent->second.mask)) {
         oracle_.readings()[index].excuses |= kExcuseRejected;
       }
