@@ -11,7 +11,6 @@
 
 #include "cloud/merge/chunk.h"
 #include "cloud/merge/tables.h"
-#include "common/base/bugs.h"
 #include "common/base/bytes.h"
 #include "common/stats/summary.h"
 
@@ -44,7 +43,7 @@ class RowBuffer {
 
   // To the fresh rows if it starts at or after head.rolled_s, else to the materialised ones. True if it was late.
   bool add(const RowItem& item, const Head& head) {
-    bool late = item.start_s < head.rolled_s + (bug("merged_above_rolled") ? kFreshSpan : 0);
+    bool late = item.start_s < head.rolled_s;
     (late ? late_ : fresh_).push_back(item);
     return late;
   }

@@ -31,7 +31,7 @@ inline constexpr const char* kBugNames[] = {
     "restored_unnoticed",     // ledger: inherited partials of a restored outbox merge
     "merge_before_settle",    // aggregator: duplicates are merged
     "position_apart",         // aggregator: the position is committed after the rows
-    "merged_above_rolled",    // aggregator: rows above rolled(w) are merged into those below
+    "late_not_carried_up",    // aggregator: rows below rolled(w) do not reach the coarser ones
     "key_forgotten",          // aggregator: does not remember Idempotency-Keys
     "log_gap_silent",         // aggregator: skips what the log has lost without a word
 };

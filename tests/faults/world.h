@@ -159,7 +159,9 @@ class World {
 
   // world_check.cpp
   void settle();
-  void probe(bool final);
+  // kClaims: totals and what is claimed of gateways; kAnswers: rows and completeness too; kFinal: nothing is under way.
+  enum class Depth { kClaims, kAnswers, kFinal };
+  void probe(Depth depth);
   void check_rows(const std::string& tenant, const std::string& metric, WidthS step_s, const std::vector<Mask>& masks);
   void check_fleet(const std::string& tenant, const std::string& metric, const std::vector<Mask>& masks);
   void check_completeness(const std::string& tenant, const std::string& metric, const query::Range& range,

@@ -210,7 +210,7 @@ void World::apply(const Event& event) {
       down_.clear();
       break;
     case Kind::kProbe:
-      probe(false);
+      probe(Depth::kAnswers);
       break;
   }
 }

@@ -123,6 +123,21 @@ TEST(CompletenessTest, AGatewayWhoseClockWasAheadIsNotTakenForCompleteBeyondTheP
   EXPECT_EQ(bench.completeness("temperature").to_ns, ns(kNow - 15));
 }
 
+TEST(CompletenessTest, AWipedGatewayIsNamedForAllTimesThatWhatItHadAcceptedMayHave) {
+  Bench bench;
+  GatewaySim first("demo", "attic", 1), second("demo", "attic", 2);
+  bench.add(first.open(kNow - 100));
+  bench.add(first.send({bench.part("d1")}, kNow - 90, kNow - 90));
+  bench.add(second.open(kNow - 50));
+  for (const query::Range& range :
+       {query::Range{}, query::Range{std::nullopt, ns(kNow - 900'000)}, query::Range{ns(kNow + 250), ns(kNow + 300)}}) {
+    const query::Completeness answer = bench.completeness("temperature", range);
+    ASSERT_EQ(answer.gaps.size(), 1u);
+    EXPECT_EQ(answer.gaps[0].cause, "wiped");
+  }
+  EXPECT_TRUE(bench.completeness("temperature", {ns(kNow + 7200), ns(kNow + 7300)}).gaps.empty());
+}
+
 TEST(CompletenessTest, AHoleInTheLogThatWasSkippedIsNamedInEveryAnswer) {
   Bench bench;
   GatewaySim attic("demo", "attic", 1);
