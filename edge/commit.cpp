@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "common/base/bugs.h"
 #include "edge/gateway_core.h"
 
 namespace tributary::edge {
@@ -60,7 +61,7 @@ void GatewayCore::apply(const Unit& unit, Outbox::Batch& batch) {
     const ClosedWindow& closed = closed_[i];
     const SeriesState& series = series_[closed.series];
     if (!series.stored) batch.put_series(closed.series, series.kind, series.id);
-    if (closed.checkpointed) {
+    if (closed.checkpointed && !bug("checkpoint_kept")) {
       batch.erase_checkpoint({closed.series, closed.checkpoint_width_s, closed.checkpoint_start_s});
     }
     batch.add_closed(closed.series, closed.width_s, closed.start_s, as_bytes(closed.summary));
@@ -153,7 +154,9 @@ Status GatewayCore::commit(Instant now, bool checkpoint, bool clean_stop) {
     status = make_room();
   } while (status || status.error().code == ErrorCode::kFull);
 
-  std::erase_if(closed_, [](const ClosedWindow& closed) { return closed.series == SeriesTable::kNone; });
+  std::erase_if(closed_, [](const ClosedWindow& closed) {
+    return closed.series == SeriesTable::kNone || bug("dropped_when_full");
+  });
   std::erase_if(dirty_, [&](uint32_t index) { return !series_[index].dirty; });
   find_open_min();
   sender_->on_settled(now);

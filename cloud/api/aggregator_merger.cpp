@@ -17,6 +17,12 @@ std::string hex(uint64_t number) {
   return text;
 }
 
+// Why the state could not be written.
+std::string waiting_text(const Error& error) {
+  if (error.code != ErrorCode::kFull) return error.message;
+  return "the disk is full, merging waits and nothing is lost: " + error.message;
+}
+
 }  // namespace
 
 // Not ready until the first round has gone well.
@@ -92,7 +98,7 @@ Merger::Round Merger::tie() {
   }
   if (state.log_id() == 0) {
     if (Status adopted = state.adopt_log(settings.log_id); !adopted)
-      return fail(Round::kTrouble, adopted.error().message);
+      return fail(Round::kTrouble, waiting_text(adopted.error()));
   }
   if (const Round placed = place(); placed == Round::kTrouble || placed == Round::kRefused) return placed;
   const auto begin = reader_->bounds(config_.partition);
@@ -122,7 +128,7 @@ Merger::Round Merger::place() {
   if (at < bounds.value().begin) {
     const std::string hole = "records " + std::to_string(at) + " to " + std::to_string(bounds.value().begin - 1);
     if (Status skipped = state.skip_to(bounds.value().begin, "trimmed", parts_.now_ns()); !skipped) {
-      return fail(Round::kTrouble, skipped.error().message);
+      return fail(Round::kTrouble, waiting_text(skipped.error()));
     }
     if (parts_.say)
       parts_.say("partition " + std::to_string(config_.partition) + ": log gap: " + hole +
@@ -202,11 +208,7 @@ Merger::Round Merger::round() {
     return fail(Round::kIdle, "");
   }
   note_log_end(batch.value().back().offset + 1);
-  if (Status merged = merge(batch.value()); !merged) {
-    const bool full = merged.error().code == ErrorCode::kFull;
-    return fail(Round::kTrouble, full ? "the disk is full, merging waits and nothing is lost: " + merged.error().message
-                                      : merged.error().message);
-  }
+  if (Status merged = merge(batch.value()); !merged) return fail(Round::kTrouble, waiting_text(merged.error()));
   if (parts_.merged) parts_.merged(batch.value());
   parts_.committed();
   return fail(Round::kMerged, "");

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "cloud/bridge/json_object.h"
+#include "common/base/bugs.h"
 
 namespace tributary::bridge {
 namespace {
@@ -76,7 +77,8 @@ Core::Effects Core::on_partials(const Topic& topic, const Incoming& message, Ins
   if (inspection.fate != Fate::kMessage) {
     warning = reject(inspection.reason, message.topic, inspection.found, inspection.expected, now);
   }
-  if (inspection.fate == Fate::kMessage || inspection.fate == Fate::kRejected) {
+  if (inspection.fate == Fate::kMessage || inspection.fate == Fate::kRejected ||
+      (bug("unknown_acknowledged") && inspection.fate == Fate::kUnknown)) {
     const auto kind = inspection.fate == Fate::kMessage ? log::RecordKind::kMessage : log::RecordKind::kRejected;
     // Of an oversized message only what a message may have is kept: enough to settle its seqs.
     log::Record record = record_of(kind, topic, message.payload.substr(0, wire::kMessageBytesMax), now);
@@ -121,6 +123,7 @@ Core::Effects Core::on_status(const Topic& topic, const Incoming& message, Insta
 
 Core::Effects Core::append(log::Record record, Settling settling) {
   const uint64_t token = next_token_++;
+  if (bug("ack_before_durable") && settling.to_ack) ack_due(settling);
   settling_.emplace(token, std::move(settling));
   counters_.unsettled_appends = settling_.size();
   Effects effects;

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "cloud/merge/roll.h"
+#include "common/base/bugs.h"
 
 namespace tributary::merge {
 namespace {
@@ -76,7 +77,10 @@ void Batch::apply_message(const log::Record& record) {
   }
   for (const MessageItem& item : message.items()) apply_item(gateway, item, record);
   const wire::Header& header = message.header();
-  gateway.ledger.claim(header.epoch, header.first_seq + header.count - 1, header.frontier_ns, header.mark_ns);
+  // No gateway has accepted, or is complete, beyond the moment its message was appended: one whose clock was ahead
+  // would else be taken for complete until its clock is reached.
+  gateway.ledger.claim(header.epoch, header.first_seq + header.count - 1,
+                       std::min(header.frontier_ns, record.append_ns), std::min(header.mark_ns, record.append_ns));
 }
 
 void Batch::apply_rejected(const log::Record& record) {
@@ -152,6 +156,7 @@ void Batch::apply_item(GatewayEntry& gateway, const MessageItem& item, const log
       merge_partial(gateway.record.tenant_no, gateway.no, item);
       break;
     case ledger::Verdict::kDuplicate:
+      if (bug("merge_before_settle")) merge_partial(gateway.record.tenant_no, gateway.no, item);
       counts_.duplicates++;
       break;
     case ledger::Verdict::kPark:
@@ -178,6 +183,7 @@ void Batch::open_epoch(GatewayEntry& gateway, const MessageItem& item, const log
       break;
     case ledger::Alarm::kWiped:
       alarm.kind = AlarmKind::kWiped;
+      gateway.record.add_gap({0, record.append_ns, kGapWiped});
       break;
   }
   gateway.record.add_alarm(alarm);
@@ -264,7 +270,7 @@ bool Batch::is_repeat(uint32_t tenant_no, const log::Record& record) {
   SHA256(reinterpret_cast<const uint8_t*>(name.data()), name.size(), hash.data());
   const Key key = Key().u32(tenant_no).text(as_text(Bytes(hash).first(20)));
   std::optional<std::string_view> heard = txn_.get(tables_.idem, key);
-  if (heard && KeyReader(*heard).time() > head_.clock_ns - kIdempotencySpanNs) return true;
+  if (heard && KeyReader(*heard).time() > head_.clock_ns - kIdempotencySpanNs && !bug("key_forgotten")) return true;
   txn_.put(tables_.idem, key, Key().time(head_.clock_ns));
   txn_.put(tables_.idem_time, Key().time(head_.clock_ns).text(key), std::string_view{});
   return false;
@@ -315,7 +321,7 @@ void Batch::finish() {
   memory_.rows.flush(txn_, tables_, head_);
   memory_.catalog.flush(txn_, tables_);
   trim_changes();
-  txn_.put(tables_.meta, "head", encode_head(head_));
+  if (!bug("position_apart")) txn_.put(tables_.meta, "head", encode_head(head_));
 }
 
 }  // namespace tributary::merge

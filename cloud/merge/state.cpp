@@ -12,6 +12,7 @@
 #include "cloud/merge/digest.h"
 #include "cloud/merge/impl.h"
 #include "cloud/merge/records.h"
+#include "common/base/bugs.h"
 
 namespace tributary::merge {
 namespace {
@@ -97,6 +98,7 @@ class StateImpl final : public State {
       memory_.clear();
       return done;
     }
+    if (bug("position_apart")) done = write_head(head);
     memory_.catalog.bound();
     add(counts);
     clock_ns_.store(head.clock_ns, std::memory_order_release);
@@ -117,7 +119,7 @@ class StateImpl final : public State {
       CHECK(head.ok());
       head->position = offset;
       LogGap gap{.to_offset = offset, .noticed_ns = now_ns, .cause = cause};
-      txn.put(impl_.tables.log_gaps, Key().u64(from), gap.encode());
+      if (!bug("log_gap_silent")) txn.put(impl_.tables.log_gaps, Key().u64(from), gap.encode());
       txn.put(impl_.tables.meta, "head", encode_head(*head));
       return true;
     });
@@ -225,6 +227,14 @@ class StateImpl final : public State {
       }
     }
     return {};
+  }
+
+  // As a transaction of its own: for the bug "position_apart" only.
+  Status write_head(const Head& head) {
+    return impl_.env->write([&](store::Txn& txn) {
+      txn.put(impl_.tables.meta, "head", encode_head(head));
+      return true;
+    });
   }
 
   void add(const BatchCounts& counts) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "common/base/bugs.h"
 #include "common/base/check.h"
 
 namespace tributary::ledger {
@@ -111,7 +112,7 @@ GatewayLedger::OpeningResult GatewayLedger::link(uint64_t epoch, EpochState& sta
     state.horizon_ns = horizon_of(opening);
   } else {
     EpochState& predecessor = epoch_state(opening.predecessor_epoch);
-    if (predecessor.highest() > last_seq) {
+    if (predecessor.highest() > last_seq && !bug("restored_unnoticed")) {
       alarm = Alarm::kRestored;
     } else if (predecessor.successor != 0 && predecessor.successor != epoch) {
       alarm = Alarm::kCloned;
@@ -248,7 +249,8 @@ bool GatewayLedger::may_close(const EpochState& state) const {
 // Lets claims take effect, as far as the last call made it possible.
 void GatewayLedger::update() {
   for (auto& [epoch, state] : open_) {
-    if (state.claims.empty() || state.claims.front().last_seq >= state.low || !ancestors_settled(state)) continue;
+    if (state.claims.empty() || state.claims.front().last_seq >= state.low) continue;
+    if (!ancestors_settled(state) && !bug("claim_too_early")) continue;
     auto waiting = state.claims.begin();
     for (; waiting != state.claims.end() && waiting->last_seq < state.low; ++waiting) apply(*waiting, state);
     state.claims.erase(state.claims.begin(), waiting);

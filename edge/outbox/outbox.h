@@ -141,7 +141,8 @@ class Outbox {
 
   // Recovery (recovery.cpp).
   Status open_tables();
-  Status check_identity(bool& fresh);
+  // empty: nothing was ever committed to it; fresh: that, or it begins anew under another name.
+  Status check_identity(bool& fresh, bool& empty);
   Status load();
   Status adopt_checkpoint();
   Status forget_unused_series();

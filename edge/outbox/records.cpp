@@ -2,6 +2,7 @@
 // Encoding and decoding of what the outbox stores; the layouts are in edge/outbox/FORMAT.md.
 #include "edge/outbox/records.h"
 
+#include "common/base/bugs.h"
 #include "common/base/crc32c.h"
 
 namespace tributary::edge {
@@ -127,7 +128,7 @@ std::optional<std::string_view> unseal(std::string_view key, std::string_view va
   if (value.size() < 4) return std::nullopt;
   ByteReader reader(as_bytes(value.substr(0, 4)));
   const std::string_view content = value.substr(4);
-  if (reader.u32() != checksum(key, content)) return std::nullopt;
+  if (reader.u32() != checksum(key, content) && !bug("outbox_crc_unchecked")) return std::nullopt;
   return content;
 }
 

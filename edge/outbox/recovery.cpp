@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "common/base/bugs.h"
 #include "edge/outbox/file_check.h"
 #include "edge/outbox/outbox.h"
 
@@ -32,6 +33,24 @@ Result<std::string> move_aside(const std::string& folder) {
   return Error{ErrorCode::kIo, "too many folders " + folder + ".corrupt-…; remove those no longer needed"};
 }
 
+// The newest folder that was moved aside; empty if there is none.
+std::string find_moved_aside(const std::string& folder) {
+  const std::filesystem::path path(folder);
+  const std::string prefix = path.filename().string() + ".corrupt-";
+  std::filesystem::path newest;
+  int newest_n = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(path.parent_path(), error), end; !error && at != end;
+       at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    if (name.compare(0, prefix.size(), prefix) != 0) continue;
+    const int n = std::atoi(name.c_str() + prefix.size());
+    if (n > newest_n) newest = at->path();
+    newest_n = std::max(newest_n, n);
+  }
+  return newest.string();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config, const std::function<uint64_t()>& random,
@@ -44,10 +63,10 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config, const s
   std::string moved_to;
   for (;;) {
     auto outbox = std::unique_ptr<Outbox>(new Outbox(config));
-    bool fresh = false;
+    bool fresh = false, empty = false;
     Status status = check_lmdb_file(config.folder);
     if (status) status = outbox->open_tables();
-    if (status) status = outbox->check_identity(fresh);
+    if (status) status = outbox->check_identity(fresh, empty);
     if (status) status = outbox->load();
     if (!status) {
       if (status.error().code != ErrorCode::kCorrupt || !moved_to.empty()) return status.error();
@@ -57,6 +76,8 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config, const s
       moved_to = *moved;
       continue;
     }
+    // Moved aside by a run that died, or found the disk full, before the new outbox could say so.
+    if (empty && moved_to.empty()) moved_to = find_moved_aside(config.folder);
     outbox->recovery_.fresh = fresh && moved_to.empty();
     outbox->recovery_.moved_aside = !moved_to.empty();
     outbox->recovery_.moved_to = moved_to;
@@ -90,7 +111,7 @@ Status Outbox::open_tables() {
   return {};
 }
 
-Status Outbox::check_identity(bool& fresh) {
+Status Outbox::check_identity(bool& fresh, bool& empty) {
   auto txn = env_->read();
   if (!txn) return txn.error();
   uint64_t entries = 0;
@@ -98,7 +119,7 @@ Status Outbox::check_identity(bool& fresh) {
        {meta_table_, epochs_table_, series_table_, previous_table_, checkpoint_table_, waiting_table_, flight_table_}) {
     entries += txn->count(table);
   }
-  fresh = entries == 0;
+  fresh = empty = entries == 0;
   if (fresh) return {};
   const auto identity_value = txn->get(meta_table_, kIdentityKey);
   const auto content = identity_value ? unseal(kIdentityKey, *identity_value) : std::nullopt;
@@ -119,7 +140,7 @@ Status Outbox::check_identity(bool& fresh) {
     const auto item = item_content ? decode_item(*item_content) : std::nullopt;
     data = !item || item->kind == ItemKind::kPartial || item->kind == ItemKind::kLost;
   }
-  if (data) {
+  if (data && !bug("tenant_unchecked")) {
     return Error{ErrorCode::kMismatch, config_.folder + " holds data of tenant " + identity->tenant + ", gateway " +
                                            identity->gateway + " that was not sent yet; configured are tenant " +
                                            config_.tenant + ", gateway " + config_.gateway};
@@ -313,6 +334,7 @@ Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now)
   do {
     epoch = random();
   } while (epoch == 0 || epoch == before.epoch || taken(epoch));
+  if (bug("epoch_reused") && before.epoch != 0) epoch = before.epoch;
   if (before.epoch != 0) {
     recovery_.clean_stop = before.clean_stop;
     recovery_.gap =
@@ -340,7 +362,7 @@ Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now)
     opening.opening = {before.epoch, before.epoch == 0 ? 0 : before.next_seq - 1, config_.machine_id,
                        before.last_durable_ns};
     freeze(txn, plan, opening);
-    if (recovery_.gap) {
+    if (recovery_.gap && !bug("gap_forgotten")) {
       FlightItem gap;
       gap.kind = ItemKind::kGap;
       gap.gap = *recovery_.gap;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/base/bugs.h"
 #include "common/base/check.h"
 
 namespace tributary::edge {
@@ -55,7 +56,8 @@ bool Sender::opening_before(const FlightEpoch& epoch) const {
 uint64_t& Sender::unsent(const FlightEpoch& epoch) { return unsent_.try_emplace(epoch.index, 1).first->second; }
 
 int64_t Sender::frontier_ns(const FlightEpoch& epoch, uint64_t last_seq, const OpenState& open, Instant now) const {
-  int64_t frontier = std::min({now.wall_ns, open.open_min_ns, outbox_.waiting_min_ns()});
+  int64_t frontier = std::min(now.wall_ns, open.open_min_ns);
+  if (!bug("frontier_past_waiting")) frontier = std::min(frontier, outbox_.waiting_min_ns());
   for (const auto& other : outbox_.flight()) {
     // Older epochs are part of the claim's condition; newer ones are not.
     if (other->index < epoch.index) continue;
@@ -208,6 +210,7 @@ Bytes Sender::finish(wire::MessageBuilder& builder, const FlightEpoch& epoch, ui
     idle_due_mono_ns_ = std::max(idle_due_mono_ns_, now.mono_ns + config_.idle_message_interval_ns);
     claim_due_ = true;
   }
+  if (bug("puback_settles") && last >= first) outbox_.acknowledge({epoch.epoch, {{{first, last}}}, 1});
   return builder.finish(header);
 }
 

@@ -203,6 +203,27 @@ TEST_F(RecoveryTest, ATruncatedOrUnreadableFileIsMovedAsideAndANewOneBeginsWithA
   EXPECT_GE(moved, 3);
 }
 
+TEST_F(RecoveryTest, ARunThatDiesRightAfterMovingTheFileAsideLeavesTheGapToTheNext) {
+  auto gateway = open();
+  accept(*gateway, 40);
+  checkpoint(*gateway);
+  gateway.reset();
+  write_bytes(file(), std::string(2 * kPage, '\x5a'));
+  struct Killed {};
+  EXPECT_THROW((void)open_or_die(config_, random_, clock_.now, [](CommitPoint) { throw Killed{}; }), Killed);
+  gateway = open();
+  ASSERT_NE(gateway, nullptr);
+  EXPECT_TRUE(gateway->recovery().moved_aside);
+  EXPECT_EQ(gateway->recovery().moved_to, folder_.path() + "/outbox.corrupt-1");
+  ASSERT_TRUE(gateway->recovery().gap);
+  EXPECT_EQ(gateway->recovery().gap->cause, wire::GapCause::kOutboxReplaced);
+  // Said once.
+  gateway.reset();
+  gateway = open();
+  EXPECT_FALSE(gateway->recovery().moved_aside);
+  EXPECT_EQ(gateway->recovery().gap->cause, wire::GapCause::kCrash);
+}
+
 // Prepares an outbox with flight, waiting and a checkpoint; how many readings are in it.
 uint64_t prepare(GatewayCore& gateway, TestClock& clock) {
   uint64_t count = 0;

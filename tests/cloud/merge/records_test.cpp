@@ -206,6 +206,11 @@ TEST(RecordsTest, AWipedGatewayIsNamedAndGoesOn) {
   EXPECT_EQ(bench.readings(), Bench::readings_of({a, b}));
   ASSERT_EQ(bench.gateway("attic").alarms.size(), 1u);
   EXPECT_NE(bench.gateway("attic").alarms[0].find("wiped"), std::string::npos);
+  // What the old outbox had not sent may be of any time: no answer is complete without saying so.
+  ASSERT_EQ(bench.gateway("attic").gaps.size(), 1u);
+  EXPECT_EQ(bench.gateway("attic").gaps[0].cause, "wiped");
+  EXPECT_EQ(bench.gateway("attic").gaps[0].from_ns, 0);
+  EXPECT_EQ(bench.gateway("attic").gaps[0].to_ns, kNowNs);
 }
 
 TEST(RecordsTest, GapsAndLossesAreNamed) {

@@ -109,6 +109,35 @@ TEST(CompletenessTest, OfflineGapsLossesAndRejectionsAreNamed) {
   EXPECT_EQ(gateways->front().first_seen_ns, ns(kNow - 100));
 }
 
+TEST(CompletenessTest, AGatewayWhoseClockWasAheadIsNotTakenForCompleteBeyondThePresent) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow - 100));
+  const int64_t year_ahead_ns = ns(kNow + 365 * 86400);
+  bench.add(make_record(log::RecordKind::kMessage, "demo", "attic", kNow - 50,
+                        make_message(1, attic.next_seq(), {bench.part("d1")}, year_ahead_ns, year_ahead_ns)));
+  attic.skip(1);
+  EXPECT_EQ(bench.completeness("temperature").to_ns, ns(kNow - 50));
+  EXPECT_LT(bench.completeness("temperature", {std::nullopt, ns(kNow - 20)}).share, 1);
+  bench.add(attic.send({bench.part("d1")}, kNow - 10, kNow - 15));  // set right: believed again at once
+  EXPECT_EQ(bench.completeness("temperature").to_ns, ns(kNow - 15));
+}
+
+TEST(CompletenessTest, AWipedGatewayIsNamedForAllTimesThatWhatItHadAcceptedMayHave) {
+  Bench bench;
+  GatewaySim first("demo", "attic", 1), second("demo", "attic", 2);
+  bench.add(first.open(kNow - 100));
+  bench.add(first.send({bench.part("d1")}, kNow - 90, kNow - 90));
+  bench.add(second.open(kNow - 50));
+  for (const query::Range& range :
+       {query::Range{}, query::Range{std::nullopt, ns(kNow - 900'000)}, query::Range{ns(kNow + 250), ns(kNow + 300)}}) {
+    const query::Completeness answer = bench.completeness("temperature", range);
+    ASSERT_EQ(answer.gaps.size(), 1u);
+    EXPECT_EQ(answer.gaps[0].cause, "wiped");
+  }
+  EXPECT_TRUE(bench.completeness("temperature", {ns(kNow + 7200), ns(kNow + 7300)}).gaps.empty());
+}
+
 TEST(CompletenessTest, AHoleInTheLogThatWasSkippedIsNamedInEveryAnswer) {
   Bench bench;
   GatewaySim attic("demo", "attic", 1);

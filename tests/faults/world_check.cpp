@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+// The answers against the oracle: every series, every row, completeness, and what must be named.
+#include <algorithm>
+#include <bit>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "common/reading/payload.h"
+#include "tests/faults/disk_faults.h"
+#include "tests/faults/world.h"
+
+namespace tributary::faults {
+namespace {
+
+constexpr int64_t kSilentNs = 150 * kNanosPerSecond;
+
+std::string time_text(int64_t time_ns) { return reading::format_timestamp(time_ns); }
+
+}  // namespace
+
+// All faults end; everything that is under way arrives.
+void World::settle() {
+  DiskFaults::clear();
+  if (DiskFaults::killed()) drop_aggregator(0);
+  DiskFaults::revive();
+  for (auto& edge : edges_) {
+    edge->disk_full_until_ns = 0;
+    edge->kill_countdown = 0;
+    edge->start_at_ns = mono_ns_;
+  }
+  for (Site& site : sites_) {
+    site.link = Link{};
+    site.clock_offset_ns = 0;
+    site.newer_until_ns = 0;
+  }
+  aggregator_full_until_ns_ = overload_until_ns_ = log_trouble_until_ns_ = 0;
+  log_trouble_ = LogTrouble::kNone;
+  aggregator_start_at_ns_ = broker_start_at_ns_ = mono_ns_;
+  for (BridgeSim& bridge : bridges_) {
+    bridge.die_before_ack = false;
+    bridge.start_at_ns = mono_ns_;
+    if (bridge.core) kill_bridge(bridge, 0);  // one with a small queue has a large one again
+  }
+  step();
+  for (auto& edge : edges_) {
+    if (edge->core) edge->core->on_connected(edge_now(sites_[edge->site]));
+  }
+  retry_requests(true);
+  int quiet = 0;
+  for (int i = 0; i < 6000 && quiet < 3; ++i) {
+    advance(i < 400 ? 500 : 2000);
+    step();
+    bool busy = !up_.empty() || !down_.empty() || !held_.empty() || !state_;
+    for (auto& edge : edges_) {
+      if (!edge->core) {
+        busy = true;
+        continue;
+      }
+      const edge::GatewayStats stats = edge->core->stats();
+      busy = busy || stats.open_windows + stats.waiting_partials + stats.flight_items > 0;
+    }
+    quiet = busy ? 0 : quiet + 1;
+  }
+  require(quiet >= 3, "the system does not come to rest");
+  for (int i = 0; i < 14; ++i) {
+    advance(10'000);
+    step();
+  }
+  // A gateway may have begun its last message's claim behind a resend.
+  advance(500);
+  step();
+  probe(Depth::kFinal);
+  check_replica();
+}
+
+bool World::named(const Reading& reading, const query::Completeness& answer) const {
+  const std::string name = reading.gateway >= 0 ? sites_[static_cast<size_t>(reading.gateway)].name : "";
+  const Site* site = reading.gateway >= 0 ? &sites_[static_cast<size_t>(reading.gateway)] : nullptr;
+  const bool stepped = site != nullptr && site->stepped;
+  const auto gap = [&](const char* cause, bool bounds) {
+    return std::any_of(answer.gaps.begin(), answer.gaps.end(), [&](const query::GapNote& note) {
+      return note.gateway == name && note.cause == cause &&
+             (!bounds || (note.from_ns <= reading.arrival_ns && reading.arrival_ns <= note.to_ns));
+    });
+  };
+  const uint32_t excuses = reading.excuses;
+  if ((excuses & (kExcuseNoAnswer | kExcuseUnknown)) != 0) return true;
+  // What would have said so is itself missing, and that is named.
+  if (site != nullptr && site->log_gap && excuses != 0 && !answer.log_gaps.empty()) return true;
+  if (site != nullptr && site->words_refused && excuses != 0 && !answer.rejected.empty()) return true;
+  if ((excuses & kExcuseCrash) != 0 && (gap("crash", !stepped) || gap("stopped", !stepped))) return true;
+  if ((excuses & kExcuseReplaced) != 0) {
+    // Until its gap has come, the new outbox is as one that was lost.
+    if (gap("outbox_replaced", false) || gap("wiped", false)) return true;
+    const bool lost = std::any_of(answer.lost.begin(), answer.lost.end(), [&](const query::LostNote& note) {
+      return note.gateway == name && note.cause == "gateway";
+    });
+    if (lost) return true;
+  }
+  if ((excuses & kExcuseParked) != 0 && answer.parked > 0) return true;
+  if ((excuses & kExcuseRejected) != 0 && !answer.rejected.empty()) return true;
+  if ((excuses & kExcuseLogGap) != 0 && !answer.log_gaps.empty()) return true;
+  return (excuses & kExcuseWiped) != 0 && gap("wiped", false);
+}
+
+void World::probe(Depth depth) {
+  const bool final = depth == Depth::kFinal;
+  if (!state_ || !query_) {
+    require(!final, "the aggregator is not there at the end");
+    return;
+  }
+  std::vector<Mask> masks(oracle_.series().size());
+  for (uint32_t i = 0; i < masks.size(); ++i) {
+    const OracleSeries& series = oracle_.series()[i];
+    auto summary = query_->summary({series.tenant, series.name.metric, {series.name.device}, {}}, {});
+    if (!summary) fail("no summary: " + summary.error().message);
+    masks[i] = oracle_.check(i, *summary, "all time");
+    for (const uint32_t index : oracle_.readings_in(i, masks[i])) {
+      const Reading& reading = oracle_.readings()[index];
+      if (reading.refused) fail(oracle_.describe(reading) + " was refused, and counts");
+    }
+  }
+  for (const std::string& tenant : tenants_) {
+    auto listed = query_->gateways(tenant, wall_ns());
+    if (!listed) fail(listed.error().message);
+    std::map<std::string, query::GatewayInfo> gateways;
+    for (query::GatewayInfo& info : *listed) {
+      if (!site_of(tenant, info.gateway)) fail(tenant + " sees a gateway that is not its own: " + info.gateway);
+      // Nobody can have accepted, or be complete, beyond the present.
+      if (info.frontier_ns > wall_ns() || info.mark_ns > wall_ns()) {
+        fail(info.gateway + " is said to be complete up to " + time_text(info.frontier_ns) + " as of " +
+             time_text(info.mark_ns) + "; it is " + time_text(wall_ns()));
+      }
+      gateways[info.gateway] = std::move(info);
+    }
+    for (const char* metric : {"temperature", "power"}) {
+      if (depth == Depth::kClaims) break;
+      for (const WidthS step : {WidthS{0}, WidthS{60}, WidthS{3600}}) {
+        if (final || random_.chance(40)) check_rows(tenant, metric, step, masks);
+      }
+      check_fleet(tenant, metric, masks);
+      check_completeness(tenant, metric, {}, masks, gateways);
+      const int64_t to_ns = wall_ns() - static_cast<int64_t>(random_.below(7200)) * kNanosPerSecond;
+      check_completeness(tenant, metric, {std::nullopt, to_ns}, masks, gateways);
+      check_completeness(tenant, metric, {to_ns - 3600 * kNanosPerSecond, to_ns}, masks, gateways);
+    }
+    if (final) check_no_false_alarm(gateways);
+    const auto everything = query_->completeness({tenant, "", {}, {}}, {}, wall_ns());
+    if (!everything) fail(everything.error().message);
+    for (const Reading& reading : oracle_.readings()) {
+      const OracleSeries& series = oracle_.series()[reading.series];
+      if (series.tenant != tenant || reading.refused) continue;
+      if ((masks[reading.series] >> reading.bit & 1) != 0) continue;
+      if (final) ++figures_.missing;
+      if (final && reading.excuses == 0) fail(oracle_.describe(reading) + " is missing");
+      if (final && !named(reading, *everything)) fail(oracle_.describe(reading) + " is missing, and nothing says so");
+      if (reading.gateway == kOverHttp) continue;
+      const Site& site = sites_[static_cast<size_t>(reading.gateway)];
+      // Born after the identity was in doubt: such partials merge.
+      if (final && !site.cloned && site.parking_since && reading.excuses == kExcuseParked && reading.logged_born &&
+          !site.log_gap && &reading - oracle_.readings().data() >= static_cast<int64_t>(*site.parking_since)) {
+        fail(oracle_.describe(reading) + " was born under a sound identity, and is missing");
+      }
+      const auto info = gateways.find(site.name);
+      if (info == gateways.end() || site.cloned || site.stepped) continue;
+      // What was never accepted is not promised; the gap that tells of it comes behind the opening.
+      if (reading.durable && reading.arrival_ns < info->second.mark_ns && reading.time_ns < info->second.frontier_ns &&
+          !named(reading, *everything)) {
+        fail(oracle_.describe(reading) + " is missing, though its gateway is said to be complete up to " +
+             time_text(info->second.frontier_ns) + " as of " + time_text(info->second.mark_ns));
+      }
+    }
+    if (!final) continue;
+    for (const auto& [name, info] : gateways) {
+      const Site& site = sites_[*site_of(tenant, name)];
+      if (site.cloned || site.log_gap) continue;
+      if (info.frontier_ns < wall_ns() - 75 * kNanosPerSecond || info.state != "online") {
+        fail(name + " is " + info.state + " at the end, complete up to " + time_text(info.frontier_ns) + "; it is " +
+             time_text(wall_ns()));
+      }
+    }
+  }
+}
+
+// Rows of a step: each reading stands in exactly one, which holds its time.
+void World::check_rows(const std::string& tenant, const std::string& metric, WidthS step_s,
+                       const std::vector<Mask>& masks) {
+  std::vector<Mask> seen(masks.size());
+  const std::string where = "rows of " + std::to_string(step_s) + " s";
+  const Status done = query_->series(
+      {tenant, metric, {}, {}}, {}, step_s, "device", 1'000'000,
+      [&](const std::string& device, const query::Row& row, const stats::Summary& summary) {
+        Series name;
+        name.device = device;
+        name.metric = metric;
+        const auto series = oracle_.find(tenant, name.id());
+        if (!series) fail(where + ": a device that nobody measured: " + device);
+        const Mask mask = oracle_.check(*series, summary, where);
+        if ((seen[*series] & mask) != 0) fail(where + ": a reading of " + device + " stands in two rows");
+        seen[*series] |= mask;
+        for (const uint32_t index : oracle_.readings_in(*series, mask)) {
+          const Reading& reading = oracle_.readings()[index];
+          if (window_start_s(to_seconds_floor(reading.time_ns), row.width_s) != row.start_s) {
+            fail(where + ": " + oracle_.describe(reading) + " stands in the row that starts at " +
+                 std::to_string(row.start_s) + ", width " + std::to_string(row.width_s));
+          }
+          const bool coarse = reading.gateway >= 0 && sites_[static_cast<size_t>(reading.gateway)].coarse;
+          const WidthS finest = reading.gateway == kOverHttp ? 10 : schedule_.base_width_s;
+          const WidthS expected = step_s == 0 ? finest : std::max(step_s, finest);
+          if (!coarse && row.width_s != expected && row.width_s != std::max(step_s, WidthS{10})) {
+            fail(where + ": " + oracle_.describe(reading) + " stands in a row of " + std::to_string(row.width_s) +
+                 " s");
+          }
+        }
+      });
+  if (!done) {
+    // Base widths of several gateways need not divide one another.
+    if (step_s != 0) fail(where + ": " + done.error().message);
+    return;
+  }
+  for (uint32_t i = 0; i < masks.size(); ++i) {
+    const OracleSeries& series = oracle_.series()[i];
+    if (series.tenant != tenant || series.name.metric != metric || seen[i] == masks[i]) continue;
+    fail(where + ", " + tenant + "/" + series.name.device + "/" + metric + ": " +
+         std::to_string(std::popcount(seen[i])) + " readings, of all time " + std::to_string(std::popcount(masks[i])));
+  }
+}
+
+void World::check_fleet(const std::string& tenant, const std::string& metric, const std::vector<Mask>& masks) {
+  auto summary = query_->summary({tenant, metric, {}, {}}, {});
+  if (!summary) fail(summary.error().message);
+  auto dumb = std::make_unique<stats::Summary>();
+  for (uint32_t i = 0; i < masks.size(); ++i) {
+    if (oracle_.series()[i].tenant != tenant || oracle_.series()[i].name.metric != metric) continue;
+    for (const uint32_t index : oracle_.readings_in(i, masks[i])) {
+      dumb->add(oracle_.readings()[index].time_ns, oracle_.readings()[index].value);
+    }
+  }
+  if (encoded(*dumb) != encoded(*summary)) fail("the fleet row of " + metric + " differs from the sum of its devices");
+}
+
+void World::check_completeness(const std::string& tenant, const std::string& metric, const query::Range& range,
+                               const std::vector<Mask>& masks,
+                               const std::map<std::string, query::GatewayInfo>& gateways) {
+  const auto answer = query_->completeness({tenant, metric, {}, {}}, range, wall_ns());
+  if (!answer) fail(answer.error().message);
+  require(answer->share >= 0 && answer->share <= 1, "a share beyond 1");
+  for (const query::Behind& behind : answer->behind) {
+    const auto info = gateways.find(behind.gateway);
+    require(info != gateways.end(), "an unknown gateway is behind");
+    check_behind(tenant, behind, info->second);
+    if (range.to_ns) require(behind.frontier_ns < *range.to_ns, "a gateway is behind that is not");
+  }
+  if (answer->share == 1) require(answer->behind.empty(), "a share of 1, and somebody is behind");
+  if (answer->share < 1) require(!answer->behind.empty(), "a share below 1, and no reason is named");
+  const int64_t end_ns = range.to_ns ? *range.to_ns : answer->to_ns;
+  // Who has merged nothing for the selection yet is not expected: nobody can know that it will.
+  std::set<int> contributing;
+  for (const Reading& reading : oracle_.readings()) {
+    const OracleSeries& series = oracle_.series()[reading.series];
+    if (series.tenant == tenant && series.name.metric == metric && (masks[reading.series] >> reading.bit & 1) != 0) {
+      contributing.insert(reading.gateway);
+    }
+  }
+  for (const Reading& reading : oracle_.readings()) {
+    const OracleSeries& series = oracle_.series()[reading.series];
+    if (series.tenant != tenant || series.name.metric != metric || reading.gateway == kOverHttp) continue;
+    if (reading.refused || reading.time_ns >= end_ns) continue;
+    // A row belongs to a range if its start does.
+    if (range.from_ns && reading.time_ns < *range.from_ns) continue;
+    const Site& site = sites_[static_cast<size_t>(reading.gateway)];
+    const auto info = gateways.find(site.name);
+    if (site.cloned || site.stepped || info == gateways.end()) continue;
+    const bool in = (masks[reading.series] >> reading.bit & 1) != 0;
+    const bool behind = std::any_of(answer->behind.begin(), answer->behind.end(),
+                                    [&](const query::Behind& entry) { return entry.gateway == site.name; });
+    if (in) {
+      // It contributes, so it is expected.
+      if (range.to_ns && info->second.frontier_ns < end_ns && info->second.first_seen_ns < end_ns) {
+        require(behind, "a gateway whose frontier has not passed the end is not named");
+      }
+      continue;
+    }
+    if (answer->share < 1 || !reading.durable || reading.arrival_ns >= info->second.mark_ns) continue;
+    if (info->second.frontier_ns < end_ns || !contributing.contains(reading.gateway)) continue;
+    if (!named(reading, *answer)) {
+      fail("share 1 hides " + oracle_.describe(reading) + " in a range to " + time_text(end_ns));
+    }
+  }
+}
+
+// The state that is named for a gateway that is behind is the real one.
+void World::check_behind(const std::string& tenant, const query::Behind& behind, const query::GatewayInfo& info) {
+  int64_t last_seen_ns = 0, status_ns = 0;
+  bool offline = false;
+  for (uint64_t at = 0; at < state_->position(); ++at) {
+    const log::Record& record = records_.at(at).record;
+    if (record.tenant != tenant || record.gateway != behind.gateway) continue;
+    if (record.kind == log::RecordKind::kMessage || record.kind == log::RecordKind::kRejected) {
+      last_seen_ns = std::max(last_seen_ns, record.append_ns);
+    }
+    if (record.kind != log::RecordKind::kStatus) continue;
+    status_ns = record.append_ns;
+    const auto json = nlohmann::json::parse(record.payload, nullptr, false);
+    offline = json.is_object() && json.value("state", "") == "offline";
+  }
+  require(behind.frontier_ns == info.frontier_ns && behind.mark_ns == info.mark_ns, "two answers about one gateway");
+  if (!state_is_whole_) return;
+  require(behind.last_seen_ns == last_seen_ns, "last seen is wrong");
+  const std::string expected = offline && last_seen_ns <= status_ns + 10 * kNanosPerSecond ? "offline"
+                               : wall_ns() - last_seen_ns > kSilentNs                      ? "silent"
+                                                                                           : "late";
+  if (behind.state != expected) {
+    fail(behind.gateway + " is behind because it is " + behind.state + "; it is " + expected);
+  }
+}
+
+// What did not happen is not reported.
+void World::check_no_false_alarm(const std::map<std::string, query::GatewayInfo>& gateways) {
+  if (identity_trouble_ || !state_is_whole_) return;
+  for (const auto& [name, info] : gateways) {
+    if (!info.alarms.empty()) fail(name + " has an alarm without a reason: " + info.alarms.front());
+    if (info.parked > 0) fail(name + " has partials parked without a reason");
+    if (!info.lost.empty()) fail(name + " has losses without a reason: cause " + info.lost.front().cause);
+  }
+}
+
+// The state is a function of the log: a replica that reads it in other batches has the same digest.
+void World::check_replica() {
+  if (!state_is_whole_) return;
+  merge::StateConfig config;
+  config.path = folder("replica");
+  config.sync = false;
+  for (int64_t& retention : config.retention_s) retention = 300LL * 365 * 86400;
+  auto replica = merge::State::open(config);
+  if (!replica) fail(replica.error().message);
+  if (!(*replica)->adopt_log(state_->log_id())) fail("the replica does not take the log");
+  for (size_t at = 0; at < records_.size();) {
+    const size_t count = std::min<size_t>(1 + random_.below(200), records_.size() - at);
+    const std::vector<log::StoredRecord> batch(records_.begin() + static_cast<std::ptrdiff_t>(at),
+                                               records_.begin() + static_cast<std::ptrdiff_t>(at + count));
+    if (Status merged = (*replica)->merge(batch); !merged) fail("the replica: " + merged.error().message);
+    at += count;
+  }
+  require((*replica)->digest() == state_->digest(), "a replica's state differs");
+}
+
+}  // namespace tributary::faults
