@@ -53,6 +53,9 @@ class KafkaReader final : public Reader {
     if (thread_.joinable()) thread_.join();
     for (Partition& one : partitions_) one.stop();
     partitions_.clear();
+    // Once its topic has been deleted, librdkafka 2.0.2 may wait for ever when a simple consumer is destroyed: then
+    // nobody waits with it. Nothing of this object is used there.
+    if (was_gone_) std::thread([handle = handle_.release()] { rd_kafka_destroy(handle); }).detach();
   }
 
   Status start() {
@@ -270,13 +273,14 @@ class KafkaReader final : public Reader {
         if (stopping_) return;
       }
       rd_kafka_poll(handle_.get(), 0);  // brings complaints
-      Status same = verify_kafka_log(*client_, log_, settings_, !well, kLookMsMax);
+      Status same = verify_kafka_log(*client_, log_, settings_, kLookMsMax);
       std::lock_guard lock(mutex_);
       if (same.ok() && !well) {
         ++epoch_;  // positions are looked at anew
         complaint_.forget();
       }
       well = same.ok();
+      was_gone_ = was_gone_ || (!well && same.error().code == ErrorCode::kMismatch);
       trouble_ = same.ok() ? std::optional<Error>() : same.error();
     }
   }
@@ -298,6 +302,7 @@ class KafkaReader final : public Reader {
   mutable std::mutex mutex_;
   std::condition_variable woken_;
   std::optional<Error> trouble_;
+  bool was_gone_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };
