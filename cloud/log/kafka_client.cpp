@@ -157,7 +157,7 @@ struct KafkaClient::Impl {
 
   const KafkaConfig config;
   LastComplaint complaint;
-  KafkaHandle handle;
+  KafkaConsumer handle;
   std::mutex reading;  // a partition can be consumed once at a time
 };
 

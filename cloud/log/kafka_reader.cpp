@@ -53,9 +53,6 @@ class KafkaReader final : public Reader {
     if (thread_.joinable()) thread_.join();
     for (Partition& one : partitions_) one.stop();
     partitions_.clear();
-    // Once its topic has been deleted, librdkafka 2.0.2 may wait for ever when a simple consumer is destroyed: then
-    // nobody waits with it. Nothing of this object is used there.
-    if (was_gone_) std::thread([handle = handle_.release()] { rd_kafka_destroy(handle); }).detach();
   }
 
   Status start() {
@@ -280,7 +277,6 @@ class KafkaReader final : public Reader {
         complaint_.forget();
       }
       well = same.ok();
-      was_gone_ = was_gone_ || (!well && same.error().code == ErrorCode::kMismatch);
       trouble_ = same.ok() ? std::optional<Error>() : same.error();
     }
   }
@@ -295,14 +291,13 @@ class KafkaReader final : public Reader {
   const LogSettings settings_;
   std::unique_ptr<KafkaClient> client_;
   LastComplaint complaint_;
-  KafkaHandle handle_;
+  KafkaConsumer handle_;
   std::vector<Partition> partitions_;
   std::atomic<uint64_t> epoch_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable woken_;
   std::optional<Error> trouble_;
-  bool was_gone_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };
