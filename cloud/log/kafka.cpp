@@ -228,12 +228,10 @@ Result<LogSettings> settle_kafka_log(KafkaClient& client, const KafkaLog& log, c
   return settings;
 }
 
-Status verify_kafka_log(KafkaClient& client, const KafkaLog& log, const LogSettings& settings, bool thorough,
-                        int timeout_ms) {
+Status verify_kafka_log(KafkaClient& client, const KafkaLog& log, const LogSettings& settings, int timeout_ms) {
   auto topic = client.find_topic(log.records_topic, timeout_ms);
   if (!topic) return topic.error().code == ErrorCode::kNotFound ? gone(log, settings.log_id) : topic.error();
   if (Status same = check_count(log, topic->partitions, settings.partitions); !same) return same;
-  if (!thorough) return {};
   auto birth = read_birth(client, log.birth_topic, timeout_ms);
   if (!birth && birth.error().code != ErrorCode::kNotFound) return birth.error();
   const uint64_t found = birth.ok() && *birth ? (*birth)->log_id : 0;

@@ -24,10 +24,9 @@ Result<KafkaLog> kafka_log(const LogConfig& config);
 // kNotFound: there is none; kMismatch: another partition count, or topics that do not belong together; kIo.
 Result<LogSettings> settle_kafka_log(KafkaClient& client, const KafkaLog& log, const LogConfig& config, bool make);
 
-// Whether the log is still the one that settings describe. thorough: its id is read again. kMismatch: it is gone or
+// Whether the log is still the one that settings describe, by its topics and its id. kMismatch: it is gone or
 // another one; kIo: nobody answers.
-Status verify_kafka_log(KafkaClient& client, const KafkaLog& log, const LogSettings& settings, bool thorough,
-                        int timeout_ms);
+Status verify_kafka_log(KafkaClient& client, const KafkaLog& log, const LogSettings& settings, int timeout_ms);
 
 // With the brokers away the writer comes up all the same, in trouble, and its settings have id 0 and no partitions
 // until they answer; until then append is kBusy.

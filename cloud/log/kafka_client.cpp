@@ -140,9 +140,24 @@ struct KafkaClient::Impl {
     return KafkaEvent(rd_kafka_queue_poll(queue.get(), timeout_ms + 500));
   }
 
+  // The oldest or the next offset. (rd_kafka_query_watermark_offsets of librdkafka 2.0.2 does not keep its timeout:
+  // with the broker away it waits for ever.)
+  rd_kafka_resp_err_t find_offset(const std::string& topic, uint32_t partition, int64_t which, int64_t& found,
+                                  int timeout_ms) {
+    const std::unique_ptr<rd_kafka_topic_partition_list_t, void (*)(rd_kafka_topic_partition_list_t*)> asked(
+        rd_kafka_topic_partition_list_new(1), &rd_kafka_topic_partition_list_destroy);
+    rd_kafka_topic_partition_t* one =
+        rd_kafka_topic_partition_list_add(asked.get(), topic.c_str(), static_cast<int32_t>(partition));
+    one->offset = which;
+    const auto code = rd_kafka_offsets_for_times(handle.get(), asked.get(), timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
+    found = asked->elems[0].offset;
+    return asked->elems[0].err;
+  }
+
   const KafkaConfig config;
   LastComplaint complaint;
-  KafkaHandle handle;
+  KafkaConsumer handle;
   std::mutex reading;  // a partition can be consumed once at a time
 };
 
@@ -228,8 +243,10 @@ Result<Bounds> KafkaClient::bounds(const std::string& topic, uint32_t partition,
   const Clock::time_point passing = std::min(deadline, Clock::now() + kPassingMax);
   int64_t low = 0, high = 0;
   for (;;) {
-    const auto code = rd_kafka_query_watermark_offsets(impl_->handle.get(), topic.c_str(),
-                                                       static_cast<int32_t>(partition), &low, &high, left_ms(deadline));
+    auto code = impl_->find_offset(topic, partition, RD_KAFKA_OFFSET_BEGINNING, low, left_ms(deadline));
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      code = impl_->find_offset(topic, partition, RD_KAFKA_OFFSET_END, high, left_ms(deadline));
+    }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) break;
     if (!is_passing(code) || Clock::now() >= passing) return impl_->error(code);
     std::this_thread::sleep_for(kRetryInterval);

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <future>
+#include <thread>
 
 namespace tributary::log {
 namespace {
@@ -132,6 +135,20 @@ Result<KafkaConf> make_conf(const KafkaConfig& config, const std::vector<std::pa
     if (Status taken = set(conf.get(), name, value); !taken) return taken.error();
   }
   return conf;
+}
+
+void destroy_consumer(rd_kafka_t* handle) {
+  auto gone = std::make_shared<std::promise<void>>();
+  auto waited = gone->get_future();
+  std::thread worker([gone, handle] {
+    rd_kafka_destroy(handle);
+    gone->set_value();
+  });
+  if (waited.wait_for(std::chrono::seconds(2)) == std::future_status::ready) {
+    worker.join();
+  } else {
+    worker.detach();
+  }
 }
 
 void LastComplaint::note(rd_kafka_resp_err_t code, const std::string& text) {

@@ -20,7 +20,12 @@ struct Closer {
   void operator()(T* handle) const { close(handle); }
 };
 using KafkaConf = std::unique_ptr<rd_kafka_conf_t, Closer<rd_kafka_conf_t, rd_kafka_conf_destroy>>;
+// Once a topic that it has read from was deleted, librdkafka 2.0.2 may wait for ever while a consumer is destroyed.
+// Waits two seconds, then leaves it to a thread of its own; nothing of the caller's is used there.
+void destroy_consumer(rd_kafka_t* handle);
+
 using KafkaHandle = std::unique_ptr<rd_kafka_t, Closer<rd_kafka_t, rd_kafka_destroy>>;
+using KafkaConsumer = std::unique_ptr<rd_kafka_t, Closer<rd_kafka_t, destroy_consumer>>;
 using KafkaTopicHandle = std::unique_ptr<rd_kafka_topic_t, Closer<rd_kafka_topic_t, rd_kafka_topic_destroy>>;
 using KafkaQueue = std::unique_ptr<rd_kafka_queue_t, Closer<rd_kafka_queue_t, rd_kafka_queue_destroy>>;
 using KafkaEvent = std::unique_ptr<rd_kafka_event_t, Closer<rd_kafka_event_t, rd_kafka_event_destroy>>;

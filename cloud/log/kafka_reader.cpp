@@ -270,7 +270,7 @@ class KafkaReader final : public Reader {
         if (stopping_) return;
       }
       rd_kafka_poll(handle_.get(), 0);  // brings complaints
-      Status same = verify_kafka_log(*client_, log_, settings_, !well, kLookMsMax);
+      Status same = verify_kafka_log(*client_, log_, settings_, kLookMsMax);
       std::lock_guard lock(mutex_);
       if (same.ok() && !well) {
         ++epoch_;  // positions are looked at anew
@@ -291,7 +291,7 @@ class KafkaReader final : public Reader {
   const LogSettings settings_;
   std::unique_ptr<KafkaClient> client_;
   LastComplaint complaint_;
-  KafkaHandle handle_;
+  KafkaConsumer handle_;
   std::vector<Partition> partitions_;
   std::atomic<uint64_t> epoch_{0};
 

@@ -122,8 +122,7 @@ class KafkaWriter final : public Writer {
   // False: it is not the log it was, or it is gone; nothing more is appended until it is found again. Brokers that are
   // away are the producer's to name.
   bool look() {
-    const bool thorough = !producer_->trouble().empty() || ++looks_ % 16 == 0;
-    Status same = verify_kafka_log(*client_, log_, *settings_, thorough, kLookMsMax);
+    Status same = verify_kafka_log(*client_, log_, *settings_, kLookMsMax);
     if (same.ok() || same.error().code == ErrorCode::kIo) return true;
     set_trouble(same.error().message);
     return false;
@@ -159,7 +158,6 @@ class KafkaWriter final : public Writer {
   std::string trouble_ = kNotYet;
   std::vector<std::unique_ptr<LogSettings>> kept_;  // whoever holds a reference to an older one may go on
   std::vector<int64_t> tails_;                      // the last append_ns of each partition
-  uint64_t looks_ = 0;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -25,25 +25,34 @@ namespace tributary::test {
 
 class KafkaBroker {
  public:
-  // Starts one in a temporary folder. settings: NAME=VALUE of the broker; data: its log.dirs (empty: in the folder).
-  explicit KafkaBroker(std::vector<std::string> settings = {}, std::string data = "")
-      : settings_(std::move(settings)), data_(std::move(data)) {
-    start();
-  }
+  struct Options {
+    std::vector<std::string> settings;  // NAME=VALUE of the broker
+    std::string data;                   // its log.dirs; empty: in the folder
+    std::string sasl;                   // USER:PASSWORD of clients at sasl_address()
+    std::string shell;                  // run before it in its shell, such as a limit
+  };
+  // Starts one in a temporary folder.
+  KafkaBroker() : KafkaBroker(Options{}) {}
+  explicit KafkaBroker(Options options) : options_(std::move(options)) { start(); }
   ~KafkaBroker() { stop(); }
   KafkaBroker(const KafkaBroker&) = delete;
   KafkaBroker& operator=(const KafkaBroker&) = delete;
 
   // "127.0.0.1:PORT"; stays the same over restarts.
   const std::string& address() const { return address_; }
+  const std::string& sasl_address() const { return sasl_address_; }
   const std::string& folder() const { return folder_.path(); }
   pid_t pid() const { return pid_; }
 
   void start() {
     std::string arguments = "start --dir " + folder_.path();
-    if (!data_.empty()) arguments += " --data " + data_;
-    for (const std::string& setting : settings_) arguments += " --set '" + setting + "'";
-    const std::string answer = run(arguments);
+    if (!options_.data.empty()) arguments += " --data " + options_.data;
+    if (!options_.sasl.empty()) arguments += " --sasl " + options_.sasl;
+    for (const std::string& setting : options_.settings) arguments += " --set '" + setting + "'";
+    const std::string answer = run(arguments, options_.shell);
+    if (const size_t at = answer.find("\"sasl\": \""); at != std::string::npos) {
+      sasl_address_ = answer.substr(at + 9, answer.find('"', at + 9) - at - 9);
+    }
     char address[64] = "";
     int pid = 0;
     const bool told = std::sscanf(answer.c_str(), "{\"address\": \"%63[^\"]\", \"pid\": %d", address, &pid) == 2;
@@ -55,6 +64,9 @@ class KafkaBroker {
     if (pid_ > 0) run("stop --dir " + folder_.path());
     pid_ = 0;
   }
+  bool alive() const { return pid_ > 0 && ::kill(pid_, 0) == 0 && !is_zombie(pid_); }
+  // Forgets a broker that has ended by itself.
+  void buried() { pid_ = 0; }
   // As a power switch would, of the process; what the operating system has been given stays.
   void kill_hard() {
     ::kill(pid_, SIGKILL);
@@ -91,8 +103,9 @@ class KafkaBroker {
   }
 
  private:
-  static std::string run(const std::string& arguments) {
-    const std::string command = "/usr/bin/python3 -B " TRIBUTARY_SOURCE "/tools/lib/kafka.py " + arguments + " 2>&1";
+  static std::string run(const std::string& arguments, const std::string& shell = "") {
+    const std::string command =
+        shell + "/usr/bin/python3 -B " TRIBUTARY_SOURCE "/tools/lib/kafka.py " + arguments + " 2>&1";
     std::string output;
     FILE* pipe = ::popen(command.c_str(), "r");
     char buffer[512];
@@ -119,9 +132,8 @@ class KafkaBroker {
   }
 
   TempDir folder_;
-  const std::vector<std::string> settings_;
-  const std::string data_;
-  std::string address_;
+  const Options options_;
+  std::string address_, sasl_address_;
   pid_t pid_ = 0;
 };
 

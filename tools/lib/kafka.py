@@ -8,6 +8,7 @@
     kafka.py run --dir D [options]       the same in the foreground: this process becomes the broker
     kafka.py stop --dir D                ends what start began
 Options: --port N (default: any free one, kept in D), --data FOLDER (default D/data), --set NAME=VALUE (a broker setting),
+  --sasl USER:PASSWORD (a second listener on a port of its own, for clients with SASL PLAIN; start prints it as "sasl"),
   --fresh (start: what D holds is removed first).
 The cache is $TRIBUTARY_CACHE, or ~/.cache/tributary; what has been fetched is used again."""
 import argparse
@@ -124,7 +125,7 @@ def answers(port, timeout=1.0):
 class Kafka:
     """A broker whose settings and data lie in a folder; a second start takes them up again."""
 
-    def __init__(self, folder, port=0, data=None, settings=()):
+    def __init__(self, folder, port=0, data=None, settings=(), sasl=None):
         self.folder = Path(folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.kept = self.folder / "kafka.json"
@@ -135,9 +136,21 @@ class Kafka:
         self.data = Path(data or kept.get("data") or self.folder / "data").resolve()
         self.settings = dict(kept.get("settings") or {}, **dict(settings))
         self.address = f"127.0.0.1:{self.port}"
+        self.sasl = kept.get("sasl")
+        if sasl:
+            user, password = sasl.split(":", 1)
+            port = self.sasl or free_port({self.port, self.controller})
+            self.sasl = port
+            self.settings |= {
+                "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{self.controller},SASL_PLAINTEXT://127.0.0.1:{port}",
+                "advertised.listeners": f"PLAINTEXT://{self.address},SASL_PLAINTEXT://127.0.0.1:{port}",
+                "sasl.enabled.mechanisms": "PLAIN",
+                "listener.name.sasl_plaintext.plain.sasl.jaas.config":
+                    "org.apache.kafka.common.security.plain.PlainLoginModule required "
+                    f'user_{user}="{password}";'}
         temporary = self.kept.with_suffix(".new")
         temporary.write_text(json.dumps({"port": self.port, "controller": self.controller, "cluster": self.cluster,
-                                         "data": str(self.data), "settings": self.settings}))
+                                         "data": str(self.data), "settings": self.settings, "sasl": self.sasl}))
         temporary.replace(self.kept)
 
     def command(self, main, *arguments):
@@ -158,6 +171,8 @@ class Kafka:
             "transaction.state.log.num.partitions": "1", "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1", "group.initial.rebalance.delay.ms": "0",
             "auto.create.topics.enable": "false", "log.segment.delete.delay.ms": "1000",
+            # A broker that was killed is let in again when its old session has ended.
+            "broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500",
             **self.settings}
         file = self.folder / "server.properties"
         file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
@@ -213,6 +228,7 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--data")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--sasl", metavar="USER:PASSWORD")
     parser.add_argument("--fresh", action="store_true")
     options = parser.parse_args()
     if options.what == "fetched":
@@ -226,13 +242,16 @@ def main():
     if options.fresh and Path(options.dir, "kafka.json").exists():
         Kafka(options.dir).stop()
         shutil.rmtree(options.dir)
-    kafka = Kafka(options.dir, options.port, options.data, [one.split("=", 1) for one in options.set])
+    kafka = Kafka(options.dir, options.port, options.data, [one.split("=", 1) for one in options.set], options.sasl)
     if options.what == "run":
         command = kafka.prepare()
         (kafka.folder / "pid").write_text(str(os.getpid()))
         os.execv(command[0], command)
     if options.what == "start":
-        print(json.dumps({"address": kafka.address, "pid": kafka.start()}), flush=True)
+        answer = {"address": kafka.address, "pid": kafka.start()}
+        if kafka.sasl:
+            answer["sasl"] = f"127.0.0.1:{kafka.sasl}"
+        print(json.dumps(answer), flush=True)
     else:
         kafka.stop()
 
