@@ -14,7 +14,7 @@ LOGS = ROOT / "build/test-logs"
 CORES = os.cpu_count() or 2
 PYTHON = "/usr/bin/python3"
 # What has threads or sockets of its own runs under ThreadSanitizer.
-THREADED = ["mqtt_test", "log_test", "bridge_test", "api_test", "store_test", "runtime_test"]
+THREADED = ["mqtt_test", "log_test", "bridge_test", "api_test", "feed_test", "store_test", "runtime_test"]
 BENCHES = {"stats_bench": ["--check"], "merge_bench": ["--check"]}
 
 
