@@ -264,6 +264,17 @@ TEST_F(FeedTest, DeadLettersAreToldWithTheirReasonAndTheLogIsReadForThemOnly) {
   Part inherited = make_part(random_, make_series("d1", "temperature"), kNow, 10);
   inherited.inherited = true;
   records_.add(copy.send({inherited}, kNow + 604));
+  // A damaged copy of what was merged: rejected, though none of its seqs is.
+  log::Record copied = records_.all()[1].record;
+  copied.kind = log::RecordKind::kRejected;
+  copied.reason = "body_checksum";
+  copied.payload.back() = static_cast<char>(copied.payload.back() ^ 1);
+  copied.append_ns = (kNow + 605) * kNanosPerSecond;
+  merge_all();
+  publish_all(*feed);
+  const auto before = letters();
+  ASSERT_EQ(before.size(), 4u);
+  records_.add(copied);
   merge_all();
   sink_.away = true;
   EXPECT_EQ(feed->round(), Feed::Round::kTrouble);
@@ -273,7 +284,8 @@ TEST_F(FeedTest, DeadLettersAreToldWithTheirReasonAndTheLogIsReadForThemOnly) {
   publish_all(*feed);
   EXPECT_EQ(feed->trouble(), "");
   const auto told = letters();
-  ASSERT_EQ(told.size(), 4u);
+  ASSERT_EQ(told.size(), 5u);
+  EXPECT_EQ(told[4]["reason"], "body_checksum");
   EXPECT_EQ(told[0]["kind"], "rejected_items");
   EXPECT_EQ(told[0]["seqs"], "53");
   EXPECT_EQ(told[0]["reason"], "future");
