@@ -235,8 +235,8 @@ TEST_P(DeadLettersTest, AnyBytesInTheLogAreSurvived) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Logs, DeadLettersTest, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "Kafka" : "Embedded"; });
+INSTANTIATE_TEST_SUITE_P(Embedded, DeadLettersTest, ::testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(RealKafka, DeadLettersTest, ::testing::Values(true));
 
 }  // namespace
 }  // namespace tributary::feed
