@@ -174,6 +174,13 @@ Judgement judge(const DeadLetter& letter, const ledger::GatewayLedger* ledger, i
   merge::MessageDecoder decoder;
   const wire::DecodeError error = decoder.decode(as_bytes(letter.payload));
   if (error != wire::DecodeError::kNone) {
+    bool settled = ledger != nullptr && !letter.seqs.empty();
+    for (const wire::SeqRange& range : letter.seqs) {
+      for (uint64_t seq = range.first; settled && seq <= range.last; ++seq) {
+        settled = ledger->standing(letter.epoch, seq) == ledger::Standing::kSettled;
+      }
+    }
+    if (settled) return {Fate::kSettled, "a whole copy of it was merged"};
     return {Fate::kNever, std::string("the message cannot be read (") + wire::to_string(error) + ")"};
   }
   const int64_t latest_s = to_seconds_floor(now_ns) + max_future_s;

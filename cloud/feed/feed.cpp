@@ -20,10 +20,7 @@ int64_t steady_ms() {
       .count();
 }
 
-uint64_t refused(const merge::State& state) {
-  const merge::MergeCounters& counters = state.counters();
-  return counters.rejected_total.load() + counters.parked_total.load();
-}
+uint64_t refused(const merge::State& state) { return state.counters().dead_letters_total.load(); }
 
 }  // namespace
 

@@ -80,7 +80,7 @@ class Feed {
     Place place;
     std::optional<RowWalk> pass;  // a full pass under way
     uint64_t pass_revision = 0;   // what it began at
-    uint64_t refused_seen = 0;    // rejected + parked, as counted when dead letters were last looked for
+    uint64_t refused_seen = 0;    // MergeCounters::dead_letters_total when the log was last looked through
     bool refused_known = false;   // false: the log must be looked through
   };
   struct Delivery;

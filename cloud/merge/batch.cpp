@@ -100,6 +100,7 @@ void Batch::reject_message(GatewayEntry& gateway, std::string_view reason) {
   }
   gateway.record.count_rejected(reason, count);
   counts_.rejected += count;
+  counts_.dead_letters++;
 }
 
 bool Batch::find_series(uint32_t tenant_no, GatewayEntry* gateway) {
@@ -149,6 +150,7 @@ void Batch::apply_item(GatewayEntry& gateway, const MessageItem& item, const log
     uint64_t count = gateway.ledger.reject(epoch, {item.seq, item.seq});
     gateway.record.count_rejected("future", count);
     counts_.rejected += count;
+    counts_.dead_letters++;
     return;
   }
   switch (gateway.ledger.admit(epoch, item.seq, item.inherited)) {
@@ -202,6 +204,7 @@ void Batch::park(const GatewayEntry& gateway, const MessageItem& item) {
   letter.summary = as_text(item.summary);
   txn_.put(tables_.deadletter, Key().u64(head_.position).u64(item.seq), letter.encode());
   counts_.parked++;
+  counts_.dead_letters++;
 }
 
 bool Batch::is_future(const MessageItem& item, const log::Record& record) const {
@@ -241,6 +244,7 @@ void Batch::apply_ingest(const log::Record& record) {
   const MessageDecoder& message = memory_.decoder;
   if (memory_.decoder.decode(as_bytes(record.payload)) != wire::DecodeError::kNone) {
     counts_.rejected++;
+    counts_.dead_letters++;
     return;
   }
   const uint32_t tenant_no = memory_.catalog.tenant(txn_, tables_, head_, record.tenant);
@@ -250,11 +254,13 @@ void Batch::apply_ingest(const log::Record& record) {
   }
   if (!find_series(tenant_no, nullptr)) {
     counts_.rejected++;
+    counts_.dead_letters++;
     return;
   }
   for (const MessageItem& item : message.items()) {
     if (item.kind != MessageItem::Kind::kPartial || is_future(item, record)) {
       counts_.rejected++;
+      counts_.dead_letters++;
     } else {
       merge_partial(tenant_no, 0, item);
     }

@@ -18,6 +18,7 @@ namespace tributary::merge {
 // What a batch did; added to MergeCounters after its commit.
 struct BatchCounts {
   uint64_t records = 0, merged = 0, duplicates = 0, parked = 0, rejected = 0, late = 0, lost = 0;
+  uint64_t dead_letters = 0;  // places where something was rejected or parked, also if its seqs were settled before
 };
 
 // Kept from batch to batch by the state, so that names and buffers are made once.

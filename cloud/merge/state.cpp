@@ -245,6 +245,7 @@ class StateImpl final : public State {
     counters_.rejected_total += counts.rejected;
     counters_.late_partials_total += counts.late;
     counters_.lost_total += counts.lost;
+    counters_.dead_letters_total += counts.dead_letters;
     counters_.batches_total += 1;
   }
 

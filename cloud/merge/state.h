@@ -31,6 +31,8 @@ struct MergeCounters {
   std::atomic<uint64_t> records_total{0}, partials_merged_total{0}, duplicates_total{0}, parked_total{0},
       batches_total{0};
   std::atomic<uint64_t> rejected_total{0}, late_partials_total{0}, lost_total{0};
+  // Grows with every record that is rejected, or of which something is rejected or parked.
+  std::atomic<uint64_t> dead_letters_total{0};
 };
 
 class State {

@@ -100,6 +100,49 @@ def expect_the_same(stack, address, topic, begin, windows):
     return len(messages), len(told)
 
 
+def expect_a_dead_letter(stack, address, topic):
+    """A gateway's message, damaged on its way: rejected by the bridge, told with its reason, listed, and never replayed."""
+    import paho.mqtt.client as mqtt
+    base = f"tributary/v1/demo/{GATEWAYS[0][0]}/partials"
+    heard = []
+    listener = mqtt.Client(client_id=f"listener-{time.monotonic_ns()}")
+    listener.username_pw_set("bridge", stack.layout.passwords["bridge"])
+    listener.on_connect = lambda client, *_: client.subscribe(base, qos=1)
+    listener.on_message = lambda _c, _d, message: heard.append(message.payload)
+    listener.connect("127.0.0.1", stack.layout.mqtt)
+    listener.loop_start()
+    sensor = stack.publisher()
+
+    def whole_message():
+        """a message with partials, not only a header"""
+        sensor.send("sensors/letter", json.dumps({"letter": 1}))
+        return next((payload for payload in heard if len(payload) > 100), None)
+    payload = bytearray(wait_for(whole_message, 60, 1.0))
+    sensor.close()
+    listener.disconnect()
+    listener.loop_stop()
+    payload[-1] ^= 1
+    gateway = mqtt.Client(client_id=f"gateway-{time.monotonic_ns()}")
+    gateway.username_pw_set(GATEWAYS[0][0], stack.layout.passwords[GATEWAYS[0][0]])
+    gateway.connect("127.0.0.1", stack.layout.mqtt)
+    gateway.loop_start()
+    gateway.publish(base, bytes(payload), qos=1).wait_for_publish(10)
+    gateway.disconnect()
+    gateway.loop_stop()
+    letters = wait_for(lambda: read_topic(address, topic), 30, 0.5)
+    key, value = letters[0]
+    assert len(letters) == 1 and key == f"demo/{GATEWAYS[0][0]}"
+    assert value["kind"] == "rejected" and value["reason"] == "body_checksum" and value["payload"], value
+    # The aggregator is running: its state is only looked at.
+    command = [str(ROOT / "build/release/bin/tributaryctl"), "deadletter"]
+    where = ["--url", stack.layout.log_url, "--state", str(stack.folder / "state")]
+    listed = subprocess.run([*command, "list", "--json", *where], capture_output=True, text=True, check=True).stdout
+    letter = json.loads(listed)
+    assert letter["id"] == value["id"] and letter["replay"] == "settled" and "whole copy" in letter["why"], listed
+    replayed = subprocess.run([*command, "replay", "--all", *where], capture_output=True, text=True)
+    assert replayed.returncode == 0 and "0 replayed, 1 settled before, 0 not replayed" in replayed.stdout, replayed.stdout
+
+
 def test_killed_at_random_the_topic_holds_the_apis_rows(tmp_path):
     chance = random.Random(SEED)
     windows, devices = 180, 3
@@ -142,7 +185,7 @@ def test_a_dead_kafka_holds_up_neither_merging_nor_answers(tmp_path):
             kafka.start()
             wait_delivered(stack)
             first, rows = expect_the_same(stack, kafka.address, "elsewhere.windows", begin, windows)
-            # A rejected message is told too: garbage in a gateway's name, with a header that is sound.
+            expect_a_dead_letter(stack, kafka.address, "elsewhere.deadletter")
             places = (stack.folder / "state/feed.places").read_text()
             assert places.startswith("tributary feed places 1\n0 ")
             kafka.stop()

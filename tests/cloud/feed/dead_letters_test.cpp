@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dead letters on the embedded log, from the bridge's rejection to a replay that counts once.
+// Dead letters on both logs, from the bridge's rejection to a replay that counts once.
 #include "cloud/feed/dead_letters.h"
 
 #include <gtest/gtest.h>
@@ -13,6 +13,7 @@
 #include "cloud/merge/impl.h"
 #include "common/runtime/program.h"
 #include "tests/cloud/merge/support/support.h"
+#include "tests/support/kafka.h"
 
 namespace tributary::feed {
 namespace {
@@ -28,10 +29,11 @@ constexpr int64_t kFuture = 600;
 
 int64_t now_s() { return to_seconds_floor(runtime::now().wall_ns); }
 
-class DeadLettersTest : public ::testing::Test {
+class DeadLettersTest : public ::testing::TestWithParam<bool> {  // true: Kafka
  protected:
   void SetUp() override {
-    log_.url = "lmdb://" + folder_.path("log");
+    log_.url = GetParam() ? test::KafkaBroker::fresh_url() : "lmdb://" + folder_.path("log");
+    log_.partitions = 1;
     log_.sync = false;
     auto writer = log::open_writer(log_);
     CHECK(writer.ok());
@@ -61,10 +63,9 @@ class DeadLettersTest : public ::testing::Test {
   void merge() {
     auto reader = log::open_reader(log_);
     CHECK(reader.ok());
-    while (true) {
-      const auto batch = (*reader)->read(0, state_->position(), 100, 1 << 20, 0);
+    while (state_->position() < (*reader)->bounds(0)->end) {
+      const auto batch = (*reader)->read(0, state_->position(), 100, 1 << 20, 1000);
       CHECK(batch.ok());
-      if (batch->empty()) return;
       CHECK(state_->merge(*batch).ok());
     }
   }
@@ -78,10 +79,13 @@ class DeadLettersTest : public ::testing::Test {
     CHECK(reader.ok());
     DeadLetterScanner scanner(kFuture);
     std::vector<DeadLetter> out;
-    const auto records = (*reader)->read(0, 0, 1000, 16 << 20, 0);
-    CHECK(records.ok());
-    for (const auto& stored : *records) {
-      if (auto letter = scanner.look(0, stored)) out.push_back(std::move(*letter));
+    for (log::Offset at = 0; at < (*reader)->bounds(0)->end;) {
+      const auto records = (*reader)->read(0, at, 1000, 16 << 20, 1000);
+      CHECK(records.ok());
+      for (const auto& stored : *records) {
+        if (auto letter = scanner.look(0, stored)) out.push_back(std::move(*letter));
+        at = stored.offset + 1;
+      }
     }
     return out;
   }
@@ -116,7 +120,7 @@ class DeadLettersTest : public ::testing::Test {
   GatewaySim attic_{"demo", "attic", 11};
 };
 
-TEST_F(DeadLettersTest, AFarFutureMessageReplayedWhenItFitsCountsOnceHoweverOften) {
+TEST_P(DeadLettersTest, AFarFutureMessageReplayedWhenItFitsCountsOnceHoweverOften) {
   const int64_t now = now_s();
   arrive(attic_.open(now), now);
   const Part good = make_part(random_, make_series("d1", "temperature"), now - 10, 1);
@@ -161,7 +165,7 @@ TEST_F(DeadLettersTest, AFarFutureMessageReplayedWhenItFitsCountsOnceHoweverOfte
   EXPECT_EQ(state_->digest(), digest);
 }
 
-TEST_F(DeadLettersTest, OfAMessageThatMergedInPartTheRestIsReplayedAlone) {
+TEST_P(DeadLettersTest, OfAMessageThatMergedInPartTheRestIsReplayedAlone) {
   const int64_t now = 1'700'000'000;
   arrive(attic_.open(now), now);
   const Part good = make_part(random_, make_series("d1", "temperature"), now - 10, 10);
@@ -183,7 +187,7 @@ TEST_F(DeadLettersTest, OfAMessageThatMergedInPartTheRestIsReplayedAlone) {
   EXPECT_EQ(judged(letter, now + kFuture).fate, Fate::kSettled);
 }
 
-TEST_F(DeadLettersTest, WhatCannotBeReplayedSafelyIsRefusedWithItsReason) {
+TEST_P(DeadLettersTest, WhatCannotBeReplayedSafelyIsRefusedWithItsReason) {
   const int64_t now = 1'700'000'000;
   arrive(attic_.open(now), now);
   // A body that no longer fits its checksum: nothing in it can be trusted.
@@ -217,7 +221,7 @@ TEST_F(DeadLettersTest, WhatCannotBeReplayedSafelyIsRefusedWithItsReason) {
   EXPECT_NE(ctl("list --tenant other").find("no dead letters"), std::string::npos);
 }
 
-TEST_F(DeadLettersTest, AnyBytesInTheLogAreSurvived) {
+TEST_P(DeadLettersTest, AnyBytesInTheLogAreSurvived) {
   DeadLetterScanner scanner(kFuture);
   for (int i = 0; i < 2000; ++i) {
     log::Record record = attic_.send({make_part(random_, make_series("d1", "temperature"), 1'700'000'000, 10)}, 1);
@@ -230,6 +234,9 @@ TEST_F(DeadLettersTest, AnyBytesInTheLogAreSurvived) {
     EXPECT_TRUE(nlohmann::json::accept(dead_letter_json(*letter, &judgement, true)));
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Embedded, DeadLettersTest, ::testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(RealKafka, DeadLettersTest, ::testing::Values(true));
 
 }  // namespace
 }  // namespace tributary::feed

@@ -182,9 +182,10 @@ TEST_F(FeedTest, WhatTheChangeRecordsNoLongerReachIsPublishedAsAWhole) {
   records_.add(attic_.open(kNow));
   rows_max_ = 7;
   for (int step = 0; step < 40; ++step) {
-    records_.add(attic_.send(
-        {part("d1", kNow + step * 10, 10), part("d2", kNow + step * 60, 60), part("d1", kNow - 86400, 3600)},
-        kNow + step * 300));
+    records_.add(
+        attic_.send({part("d1", kNow + step * 10, 10), part("d2", kNow + step * 60, 60), part("d1", kNow - 86400, 3600),
+                     part("d1", kNow - 10 * 86400, 86400), part("d2", kNow + step * 300, 900), part("d2", 0, kAllTime)},
+                    kNow + step * 300));
   }
   merge_all();  // hours went by: the first changes are trimmed, the rows rolled
   auto feed = open();
@@ -263,6 +264,17 @@ TEST_F(FeedTest, DeadLettersAreToldWithTheirReasonAndTheLogIsReadForThemOnly) {
   Part inherited = make_part(random_, make_series("d1", "temperature"), kNow, 10);
   inherited.inherited = true;
   records_.add(copy.send({inherited}, kNow + 604));
+  // A damaged copy of what was merged: rejected, though none of its seqs is.
+  log::Record copied = records_.all()[1].record;
+  copied.kind = log::RecordKind::kRejected;
+  copied.reason = "body_checksum";
+  copied.payload.back() = static_cast<char>(copied.payload.back() ^ 1);
+  copied.append_ns = (kNow + 605) * kNanosPerSecond;
+  merge_all();
+  publish_all(*feed);
+  const auto before = letters();
+  ASSERT_EQ(before.size(), 4u);
+  records_.add(copied);
   merge_all();
   sink_.away = true;
   EXPECT_EQ(feed->round(), Feed::Round::kTrouble);
@@ -272,7 +284,8 @@ TEST_F(FeedTest, DeadLettersAreToldWithTheirReasonAndTheLogIsReadForThemOnly) {
   publish_all(*feed);
   EXPECT_EQ(feed->trouble(), "");
   const auto told = letters();
-  ASSERT_EQ(told.size(), 4u);
+  ASSERT_EQ(told.size(), 5u);
+  EXPECT_EQ(told[4]["reason"], "body_checksum");
   EXPECT_EQ(told[0]["kind"], "rejected_items");
   EXPECT_EQ(told[0]["seqs"], "53");
   EXPECT_EQ(told[0]["reason"], "future");
@@ -284,6 +297,23 @@ TEST_F(FeedTest, DeadLettersAreToldWithTheirReasonAndTheLogIsReadForThemOnly) {
   EXPECT_EQ(told[3]["id"], "0-55-2");
   EXPECT_GT(told[3]["summary"]["count"], 0);
   expect_exact();
+}
+
+TEST_F(FeedTest, OnItsOwnThreadItFollowsTheMergerAndStopsAtOnce) {
+  records_.add(attic_.open(kNow));
+  auto feed = open();
+  feed->start();
+  for (int step = 0; step < 100; ++step) {
+    records_.add(attic_.send({part("d1", kNow + step / 10 * 10, 10)}, kNow + step));
+    merge_all();
+    feed->wake();
+    feed->lag();
+    feed->trouble();
+  }
+  while (feed->lag().at(0) > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  feed->stop();
+  expect_exact();
+  EXPECT_EQ(read_places(folder_.path("places"))->at(0).revision, state_->position());
 }
 
 TEST_F(FeedTest, TroubleWithTheLogHoldsUpNoRows) {
