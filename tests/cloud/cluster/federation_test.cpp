@@ -70,9 +70,9 @@ class FederationTest : public ::testing::Test {
     reference_ = std::make_unique<Front>(states_->all(), *auth_, now_ns_);
     for (uint32_t ordinal = 0; ordinal < kReplicas; ++ordinal) members_.push_back(make(ordinal));
     for (auto& member : members_) {
-      ASSERT_TRUE(member->cluster->start().ok());
       fronts_.push_back(std::make_unique<Front>(member->query(), *auth_, now_ns_));
       member->changed = [front = fronts_.back().get()] { front->changed(); };
+      ASSERT_TRUE(member->cluster->start().ok());
     }
     ASSERT_TRUE(soon([&] { return whole(); }));
   }
@@ -263,6 +263,7 @@ TEST_F(FederationTest, WhoIsAwayIsNamedAndDeniedAndTakenBack) {
   const std::string target = "/api/v1/summary?metric=temperature";
   const std::string series = "/api/v1/series?metric=temperature&step=1d&format=csv&from=0";
   const std::string whole_answer = body_of(fronts_[0]->get(target, keys_["demo"]));
+  members_[1]->cluster->stop();
   fronts_[1].reset();
   members_[1].reset();
   const Json missing = Json::array({1, 4, 7, 10, 13});
