@@ -73,7 +73,7 @@ export function River({app, amounts}: {app: App; amounts: Amounts}) {
   const sentence = `From ${counted(gateways, 'gateway')} to the rows: ${all.map((s) => `${s.name} ${s.amount} ${s.note}`).join('; ')}`;
   if (width > 0 && width < kWideMin)
     return (
-      <div ref={box} class="river narrow">
+      <div ref={box} class="river in-words">
         <ol>
           {all.map((s) => (
             <li key={s.name}>
