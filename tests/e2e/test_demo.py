@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from stack import BIN, ROOT, wait_for
+from stack import ROOT, wait_for
 
 DEMO = ["/usr/bin/python3", str(ROOT / "tools/lib/demo.py")]
 
@@ -50,7 +50,7 @@ def test_the_dashboard_shows_the_real_data_live(demo_folder):
         print(f"first start: {demo.took:.1f} s")
         shots = demo_folder / "shots"
         shots.mkdir()
-        made = subprocess.run([BIN / "tributaryctl", "tenant", "add", "newcomer", "--keys", demo_folder / "state/keys.json"],
+        made = subprocess.run([ROOT / "build/release/bin/tributaryctl", "tenant", "add", "newcomer", "--keys", demo_folder / "state/keys.json"],
                               capture_output=True, text=True, check=True)
         newcomer = next(word for word in made.stdout.split() if word.startswith("trib_"))
         for script in ("explore.mjs", "views.mjs"):
