@@ -2,6 +2,7 @@
 // Merger, see aggregator_merger.h.
 #include "cloud/api/aggregator_merger.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -138,8 +139,13 @@ Merger::Round Merger::round() {
     log_end_ = state.position();
     return fail(Round::kIdle, "");
   }
-  // Asked for after the read and by the thread that reads: a partition has one reader at a time.
-  if (const auto bounds = reader_->bounds(config_.partition)) log_end_ = bounds->end;
+  log_end_ = std::max<log::Offset>(log_end_, batch.value().back().offset + 1);
+  // Asked for now and then and by the thread that reads: a partition has one reader at a time, and a question may have
+  // to go to a broker.
+  if (const int64_t now_ns = parts_.now_ns(); now_ns - bounds_asked_ns_ >= kNanosPerSecond) {
+    bounds_asked_ns_ = now_ns;
+    if (const auto bounds = reader_->bounds(config_.partition)) log_end_ = bounds->end;
+  }
   if (Status merged = state.merge(batch.value()); !merged) {
     const bool full = merged.error().code == ErrorCode::kFull;
     return fail(Round::kTrouble, full ? "the disk is full, merging waits and nothing is lost: " + merged.error().message

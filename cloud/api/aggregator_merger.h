@@ -71,6 +71,7 @@ class Merger {
   log::Reader* reader_ = nullptr;
   bool tied_ = false;
   std::atomic<log::Offset> log_end_{0};
+  int64_t bounds_asked_ns_ = 0;
 
   mutable std::mutex mutex_;
   std::condition_variable woken_;

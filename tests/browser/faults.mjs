@@ -14,7 +14,8 @@ function joined(rows) {
   const side = (name) => {
     const all = new Map();
     for (const row of rows)
-      for (const [offset, n] of shifted(row.histogram[name], row.histogram.scale - scale)) all.set(offset, (all.get(offset) ?? 0) + n);
+      for (const [offset, n] of shifted(row.histogram[name], row.histogram.scale - scale))
+        all.set(offset, (all.get(offset) ?? 0) + n);
     const offsets = [...all.keys()].sort((a, b) => a - b);
     return {offset: offsets, counts: offsets.map((offset) => all.get(offset))};
   };
@@ -30,9 +31,15 @@ function joined(rows) {
 function quantile(histogram, count, min, max, p) {
   const power = 2 ** -histogram.scale;
   const buckets = [
-    ...histogram.negative.offset.map((i, k) => [-(2 ** ((i + 1) * power)), -(2 ** (i * power)), histogram.negative.counts[k]]).reverse(),
+    ...histogram.negative.offset
+      .map((i, k) => [-(2 ** ((i + 1) * power)), -(2 ** (i * power)), histogram.negative.counts[k]])
+      .reverse(),
     [0, 0, histogram.zero],
-    ...histogram.positive.offset.map((i, k) => [2 ** (i * power), 2 ** ((i + 1) * power), histogram.positive.counts[k]]),
+    ...histogram.positive.offset.map((i, k) => [
+      2 ** (i * power),
+      2 ** ((i + 1) * power),
+      histogram.positive.counts[k],
+    ]),
   ];
   let left = Math.ceil(p * count);
   for (const [low, high, n] of buckets) {
@@ -60,7 +67,10 @@ function coarse(rows, from, to) {
   for (const [slot, members] of slots) {
     const count = members.reduce((n, row) => n + row.count, 0);
     const mean = members.reduce((sum, row) => sum + row.mean * row.count, 0) / count;
-    const squares = members.reduce((sum, row) => sum + (row.count - 1) * (row.stddev ?? 0) ** 2 + row.count * (row.mean - mean) ** 2, 0);
+    const squares = members.reduce(
+      (sum, row) => sum + (row.count - 1) * (row.stddev ?? 0) ** 2 + row.count * (row.mean - mean) ** 2,
+      0,
+    );
     const min = Math.min(...members.map((row) => row.min));
     const max = Math.max(...members.map((row) => row.max));
     const histogram = joined(members);
@@ -72,7 +82,17 @@ function coarse(rows, from, to) {
       ['p99', 0.99],
     ])
       quantiles[name] = quantile(histogram, count, min, max, p);
-    out.push({start: iso(slot), width: 900, count, mean, stddev: Math.sqrt(squares / (count - 1)), min, max, ...quantiles, histogram});
+    out.push({
+      start: iso(slot),
+      width: 900,
+      count,
+      mean,
+      stddev: Math.sqrt(squares / (count - 1)),
+      min,
+      max,
+      ...quantiles,
+      histogram,
+    });
   }
   return out.sort((a, b) => Date.parse(a.start) - Date.parse(b.start));
 }
@@ -81,7 +101,10 @@ export async function layFaults(page, devices, now) {
   const [first, second, third] = devices;
   const silent = now - 13 * kMinute;
   const gap = [now - 10 * 60 * kMinute, now - 10 * 60 * kMinute + 1_600_000];
-  const wide = [Math.floor((now - 9 * 60 * kMinute) / 900_000) * 900_000, Math.floor((now - 5.5 * 60 * kMinute) / 900_000) * 900_000];
+  const wide = [
+    Math.floor((now - 9 * 60 * kMinute) / 900_000) * 900_000,
+    Math.floor((now - 5.5 * 60 * kMinute) / 900_000) * 900_000,
+  ];
   const gatewayOf = {[first]: 'attic', [second]: 'cellar', [third]: 'hall'};
   // Of the gateways that contribute, and of the range that is asked for.
   const completeness = (before, url) => {
@@ -96,8 +119,16 @@ export async function layFaults(page, devices, now) {
       share: late ? 1 - 1 / gateways.length : 1,
       to: late ? iso(silent) : before.to,
       expected: gateways.length,
-      ...(late ? {behind: [{gateway: 'attic', frontier: iso(silent), mark: iso(silent), last_seen: iso(silent), state: 'silent'}]} : {}),
-      ...(gateways.includes('cellar') && end > gap[0] ? {gaps: [{gateway: 'cellar', from: iso(gap[0]), to: iso(gap[1]), cause: 'not_running'}]} : {}),
+      ...(late
+        ? {
+            behind: [
+              {gateway: 'attic', frontier: iso(silent), mark: iso(silent), last_seen: iso(silent), state: 'silent'},
+            ],
+          }
+        : {}),
+      ...(gateways.includes('cellar') && end > gap[0]
+        ? {gaps: [{gateway: 'cellar', from: iso(gap[0]), to: iso(gap[1]), cause: 'not_running'}]}
+        : {}),
       rejected: {not_a_number: gateways.length === 3 ? 5 : 2},
       partitions: before.partitions,
     };
@@ -126,12 +157,15 @@ export async function layFaults(page, devices, now) {
     for (const s of json.series) {
       if (s.group === first) s.rows = s.rows.filter((row) => Date.parse(row.start) < silent);
       if (s.group === second)
-        s.rows = s.rows.filter((row) => Date.parse(row.start) + row.width * 1000 <= gap[0] || Date.parse(row.start) >= gap[1]);
+        s.rows = s.rows.filter(
+          (row) => Date.parse(row.start) + row.width * 1000 <= gap[0] || Date.parse(row.start) >= gap[1],
+        );
       if (s.group === third) s.rows = coarse(s.rows, wide[0], wide[1]);
     }
     json.completeness = completeness(json.completeness, url);
   });
   return async () => {
-    for (const pattern of ['**/api/v1/devices', '**/api/v1/summary?*', '**/api/v1/series?*']) await page.unroute(pattern);
+    for (const pattern of ['**/api/v1/devices', '**/api/v1/summary?*', '**/api/v1/series?*'])
+      await page.unroute(pattern);
   };
 }

@@ -3,7 +3,16 @@
 import type {App} from '../app';
 import {serverNow} from '../api';
 import {capital, count, counted, day, duration, kNbsp, moment, number, reason} from '../format';
-import {type Amounts, amountsOf, delayHeat, delaysOf, kHeatLeastMs, kHeatOctaves, rejectedOf, troublesOf} from '../model/system';
+import {
+  type Amounts,
+  amountsOf,
+  delayHeat,
+  delaysOf,
+  kHeatLeastMs,
+  kHeatOctaves,
+  rejectedOf,
+  troublesOf,
+} from '../model/system';
 import {rampPosition} from '../heat/heat';
 import {colors, rampCss} from '../theme';
 import {Canvas} from '../ui/canvas';
@@ -136,7 +145,14 @@ function Rejected({app}: {app: App}) {
                 <td class="num strong">{count(one.count)}</td>
                 <td>
                   <svg width="64" height="6" aria-hidden="true">
-                    <rect y="1" width={Math.max(1, (one.count / most) * 64)} height="4" rx="1" fill="var(--ink3)" fill-opacity="0.6" />
+                    <rect
+                      y="1"
+                      width={Math.max(1, (one.count / most) * 64)}
+                      height="4"
+                      rx="1"
+                      fill="var(--ink3)"
+                      fill-opacity="0.6"
+                    />
                   </svg>
                 </td>
                 <td class="quiet">
@@ -199,7 +215,10 @@ function Troubles({app}: {app: App}) {
                     Show
                   </a>
                 ) : (
-                  <a href={`/docs/index.html#${one.kind}`} aria-label={`${one.kind === 'parked' ? 'Decide' : 'Meaning'}: ${one.where}`}>
+                  <a
+                    href={`/docs/index.html#${one.kind}`}
+                    aria-label={`${one.kind === 'parked' ? 'Decide' : 'Meaning'}: ${one.where}`}
+                  >
                     {one.kind === 'parked' ? 'Decide' : 'Meaning'}
                   </a>
                 )}
@@ -247,14 +266,27 @@ function LogPart({app}: {app: App}) {
   return (
     <section aria-labelledby="log">
       <h2 id="log">Log, records not yet merged</h2>
-      <svg class="bars" height="78" role="img" aria-label={`${count(sum)} records in ${counted(lags.length, 'partition')} are not yet merged`}>
+      <svg
+        class="bars"
+        height="78"
+        role="img"
+        aria-label={`${count(sum)} records in ${counted(lags.length, 'partition')} are not yet merged`}
+      >
         {lags.map((lag, i) => {
           const wide = Math.min(24, 400 / lags.length);
           const tall = Math.max(1, (lag / most) * (lag > 10 ? 56 : 20));
           const late = lag === most && lag > 1000;
           return (
             <g key={log.partitions[i]!.partition}>
-              <rect x={i * wide} y={58 - tall} width={wide * 0.8} height={tall} rx="1" fill={late ? 'var(--warn-mark)' : 'var(--ink3)'} fill-opacity={late ? 1 : 0.55} />
+              <rect
+                x={i * wide}
+                y={58 - tall}
+                width={wide * 0.8}
+                height={tall}
+                rx="1"
+                fill={late ? 'var(--warn-mark)' : 'var(--ink3)'}
+                fill-opacity={late ? 1 : 0.55}
+              />
               <text x={i * wide + wide * 0.4} y="73" text-anchor="middle">
                 {log.partitions[i]!.partition}
               </text>
@@ -361,9 +393,7 @@ export function System({app}: {app: App}) {
       {answer && !answer.services && (
         <p class="note">The log and the services are shown to the keys of operators only.</p>
       )}
-      {answer?.merged.since && (
-        <p class="hidden">Merged since {capital(day(Date.parse(answer.merged.since), true))}</p>
-      )}
+      {answer?.merged.since && <p class="hidden">Merged since {capital(day(Date.parse(answer.merged.since), true))}</p>}
     </main>
   );
 }
