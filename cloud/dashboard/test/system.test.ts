@@ -130,4 +130,6 @@ test('what waits for a decision stands before losses, losses before gaps, gaps n
     ['parked', 'lost', 'gap', 'gap'],
   );
   assert.ok(all[2]!.from > all[3]!.from);
+  const log = troublesOf([], [{partition: 3, from: 5, to: 9, cause: 'trimmed'}]);
+  assert.deepEqual([log[0]!.kind, log[0]!.text, log[0]!.where], ['lost', 'records 5 to 8', 'log, partition 3']);
 });

@@ -8,6 +8,7 @@ import {
   type DevicesAnswer,
   type Gateway,
   get,
+  type LogGap,
   type Metric,
   type RangeSummary,
   type Row,
@@ -40,6 +41,7 @@ export class ExploreModel {
   metrics: Metric[] = [];
   devices: Device[] = [];
   gateways: Gateway[] = [];
+  logGaps: LogGap[] = [];
   ready = false; // the catalogue is known
   answer: Answer | null = null;
   total: RangeSummary | null = null;
@@ -190,6 +192,7 @@ export class ExploreModel {
     this.metrics = metrics.metrics.sort((a, b) => (a.name < b.name ? -1 : 1));
     this.devices = devices.devices.sort((a, b) => (a.device < b.device ? -1 : 1));
     this.gateways = devices.gateways;
+    this.logGaps = devices.completeness.log_gaps ?? [];
     this.ready = true;
   }
 

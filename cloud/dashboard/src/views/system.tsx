@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where readings are, between the sensor and this screen: what lies at each station, how long the way takes, and what never arrives.
 import type {App} from '../app';
-import {serverNow} from '../api';
+import {type LogGap, serverNow} from '../api';
 import {capital, count, counted, day, duration, kNbsp, moment, number, reason} from '../format';
 import {
   type Amounts,
@@ -23,13 +23,19 @@ import {NoReadings} from './empty';
 
 const kListMax = 6;
 
-function headline(a: Amounts): string {
+function headline(a: Amounts, logGaps: LogGap[]): string {
   const onTheWay = a.waiting + a.flight + Math.max(0, a.log);
-  const lost = a.lost ? `${counted(a.lost, 'partial')} ${a.lost === 1 ? 'is' : 'are'} lost.` : 'Nothing is lost.';
+  const records = logGaps.reduce((n, gap) => n + gap.to - gap.from, 0);
+  const log = records ? `${counted(records, 'record')} of the log ${records === 1 ? 'is' : 'are'} missing. ` : '';
+  const lost = a.lost
+    ? `${counted(a.lost, 'partial')} ${a.lost === 1 ? 'is' : 'are'} lost.`
+    : log
+      ? ''
+      : 'Nothing is lost.';
   const way = onTheWay
     ? `${counted(onTheWay, 'partial')} ${onTheWay === 1 ? 'is' : 'are'} on ${onTheWay === 1 ? 'its' : 'their'} way`
     : 'Nothing is on its way';
-  return `${lost} ${way}${a.parked ? `, ${count(a.parked)} wait for a decision` : ''}.`;
+  return `${log}${lost} ${way}${a.parked ? `, ${count(a.parked)} wait for a decision` : ''}.`;
 }
 
 const ms = (value: number | null): string =>
@@ -174,7 +180,7 @@ function Rejected({app}: {app: App}) {
 }
 
 function Troubles({app}: {app: App}) {
-  const all = troublesOf(app.model!.gateways);
+  const all = troublesOf(app.model!.gateways, app.model!.logGaps);
   const now = serverNow();
   const lost = all.some((one) => one.kind === 'lost');
   return (
@@ -200,7 +206,7 @@ function Troubles({app}: {app: App}) {
               <th scope="row" class={one.kind === 'gap' ? undefined : 'bad'}>
                 {one.kind !== 'gap' && <Glyph state={one.kind === 'parked' ? 'parked' : 'rejected'} r={4} />}{' '}
                 {one.kind === 'parked' && `parked, ${counted(Number(one.cause), 'partial')}`}
-                {one.kind === 'lost' && `lost, seqs ${one.text}, ${reason(one.cause)}`}
+                {one.kind === 'lost' && `lost, ${one.text}, ${reason(one.cause)}`}
                 {one.kind === 'gap' && `gap, ${duration((one.to - one.from) / 1000, true)}, ${reason(one.cause)}`}
               </th>
               <td>{one.where}</td>
@@ -375,7 +381,7 @@ export function System({app}: {app: App}) {
     <main class="system" data-merged={answer?.merged.readings ?? ''}>
       <Away app={app} />
       <div class="system-head">
-        <h1>{model.loaded ? headline(amounts) : 'Where readings are'}</h1>
+        <h1>{model.loaded ? headline(amounts, catalogue.logGaps) : 'Where readings are'}</h1>
         {answer && (
           <p>
             accepted at gateways {count(amounts.accepted)}, as they last said; merged {count(answer.merged.readings)}
