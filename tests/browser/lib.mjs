@@ -83,7 +83,12 @@ export const errors = [];
 for (const watched of [page]) {
   watched.on('request', (request) => {
     const url = request.url();
-    if (![base, ...alsoOurs].some((own) => url.startsWith(`${own}/`)) && !url.startsWith('data:') && !url.startsWith('blob:')) foreign.push(url);
+    if (
+      ![base, ...alsoOurs].some((own) => url.startsWith(`${own}/`)) &&
+      !url.startsWith('data:') &&
+      !url.startsWith('blob:')
+    )
+      foreign.push(url);
   });
   watched.on('pageerror', (error) => errors.push(error.message));
   watched.on('console', (message) => {
@@ -112,6 +117,13 @@ export async function shot(name) {
   if (process.env.TRIBUTARY_SHOTS) await page.screenshot({path: join(process.env.TRIBUTARY_SHOTS, name)});
 }
 
+// An attribute of an element, as a number.
+export const number = async (locator, name) => Number(await locator.getAttribute(name));
+// Chooses the theme by its button.
+export const dark = async (on) => {
+  if (((await page.evaluate(() => document.documentElement.dataset.theme)) === 'dark') !== on)
+    await page.getByRole('button', {name: 'Change theme'}).click();
+};
 
 // The aggregator's process: from TRIBUTARY_READY, which is written again after each restart, or TRIBUTARY_AGGREGATOR_PID; 0: not known.
 export function aggregatorPid() {

@@ -24,9 +24,17 @@ export function syntheticFleet(n, nowMs, seed = 1) {
     const kind = i % 257 === 3 ? 'parked' : i % 131 === 7 ? 'silent' : i % 57 === 5 ? 'late' : 'well';
     const away = kind === 'silent' ? 600_000 * (1 + Math.floor(next() * 400)) : 1000 + Math.floor(next() * 9000);
     const behind =
-      kind === 'silent' ? away + 20_000 : kind === 'late' ? 120_000 + Math.floor(next() * 1e8) : 8000 + Math.floor(next() * 14_000);
-    const waiting = kind === 'silent' ? 2400 : kind === 'late' ? 30 + Math.floor(next() * 1800) : Math.floor(next() * 14);
-    const widths = kind === 'late' || kind === 'silent' ? {10: Math.floor(waiting / 3), 60: Math.ceil((waiting * 2) / 3)} : {10: waiting};
+      kind === 'silent'
+        ? away + 20_000
+        : kind === 'late'
+          ? 120_000 + Math.floor(next() * 1e8)
+          : 8000 + Math.floor(next() * 14_000);
+    const waiting =
+      kind === 'silent' ? 2400 : kind === 'late' ? 30 + Math.floor(next() * 1800) : Math.floor(next() * 14);
+    const widths =
+      kind === 'late' || kind === 'silent'
+        ? {10: Math.floor(waiting / 3), 60: Math.ceil((waiting * 2) / 3)}
+        : {10: waiting};
     const gap = i % 32 === 9;
     gateways.push({
       gateway: name,
@@ -57,9 +65,14 @@ export function syntheticFleet(n, nowMs, seed = 1) {
         },
         counters: {accepted: 1_000_000, rejected: {}, overflow_readings: 0},
       },
-      ...(gap ? {gaps: [{gateway: name, from: iso(nowMs - 8_000_000), to: iso(nowMs - 6_400_000), cause: 'stopped'}]} : {}),
+      ...(gap
+        ? {gaps: [{gateway: name, from: iso(nowMs - 8_000_000), to: iso(nowMs - 6_400_000), cause: 'stopped'}]}
+        : {}),
       ...(kind === 'parked'
-        ? {parked: 44, alarms: [`restored: gateway ${name} went on from an older copy of its outbox (epoch 9f3c00000000aa01)`]}
+        ? {
+            parked: 44,
+            alarms: [`restored: gateway ${name} went on from an older copy of its outbox (epoch 9f3c00000000aa01)`],
+          }
         : {}),
     });
     for (let k = 0; k < 2; k++)
@@ -71,5 +84,9 @@ export function syntheticFleet(n, nowMs, seed = 1) {
         last_seen: iso(nowMs - away),
       });
   }
-  return {devices, gateways, completeness: {share: 1, to: iso(nowMs - 20_000), expected: n, partitions: {expected: 1, answered: 1}}};
+  return {
+    devices,
+    gateways,
+    completeness: {share: 1, to: iso(nowMs - 20_000), expected: n, partitions: {expected: 1, answered: 1}},
+  };
 }

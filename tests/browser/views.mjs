@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fleet, Now and System in a real browser against a running system, and what Explore shows of faults, exports and links. One line a check; exit
+// Fleet and System in a real browser against a running system, and what Explore shows of faults, exports and links. One line a check; exit
 // code 1 if any fails. Beside the variables of explore.mjs:
 //   TRIBUTARY_EMPTY_KEY   a key of a tenant without readings: the first words to a new user, and that they are true
 import {execFile} from 'node:child_process';
@@ -9,18 +9,18 @@ import {promisify} from 'node:util';
 import {layFaults} from './faults.mjs';
 import {
   accessible,
-  aggregatorPid,
-  alsoOurs,
   api,
   base,
   browser,
   check,
   context,
+  dark,
   expect,
   finish,
   key,
   kWaitMs,
   metric,
+  number,
   page,
   pause,
   shot,
@@ -31,13 +31,6 @@ import {syntheticFleet} from './synthetic.mjs';
 
 const ready = process.env.TRIBUTARY_READY ? JSON.parse(readFileSync(process.env.TRIBUTARY_READY, 'utf8')) : null;
 const run = promisify(execFile);
-const number = async (locator, name) => Number(await locator.getAttribute(name));
-const dark = async (on) => {
-  if (((await page.evaluate(() => document.documentElement.dataset.theme)) === 'dark') !== on)
-    await page.getByRole('button', {name: 'Change theme'}).click();
-};
-const live = (where = page) => where.locator('[data-live="live"]');
-const tile = (device, name = metric, where = page) => where.locator(`[data-tile="${name} ${device}"]`);
 const chart = page.locator('[data-panel="chart"]');
 const settled = (where = page) =>
   until(
@@ -53,165 +46,41 @@ async function publish(topic, text) {
   const packet = (type, body) => Buffer.concat([Buffer.from([type, body.length]), body]); // bodies are shorter than 128 bytes
   const {host, port, username, password} = ready.mqtt;
   const socket = net.connect(port, host);
-  socket.write(packet(0x10, Buffer.concat([string('MQTT'), Buffer.from([4, 0xc2, 0, 30]), string('page-test'), string(username), string(password)])));
+  socket.write(
+    packet(
+      0x10,
+      Buffer.concat([
+        string('MQTT'),
+        Buffer.from([4, 0xc2, 0, 30]),
+        string('page-test'),
+        string(username),
+        string(password),
+      ]),
+    ),
+  );
   await new Promise((resolve, reject) => {
-    socket.once('data', (answer) => (answer[0] === 0x20 && answer[3] === 0 ? resolve() : reject(new Error(`CONNACK ${answer.toString('hex')}`))));
+    socket.once('data', (answer) =>
+      answer[0] === 0x20 && answer[3] === 0 ? resolve() : reject(new Error(`CONNACK ${answer.toString('hex')}`)),
+    );
     socket.once('error', reject);
   });
-  await new Promise((resolve) => socket.end(Buffer.concat([packet(0x30, Buffer.concat([string(topic), Buffer.from(text)])), Buffer.from([0xe0, 0])]), resolve));
+  await new Promise((resolve) =>
+    socket.end(
+      Buffer.concat([packet(0x30, Buffer.concat([string(topic), Buffer.from(text)])), Buffer.from([0xe0, 0])]),
+      resolve,
+    ),
+  );
 }
 
 await signIn();
 const devices = (await api('devices')).devices.filter((d) => d.metrics.includes(metric)).map((d) => d.device);
-// What the page shows of a device in the last half hour is what the API has, window by window.
-async function sameAsApi(where, device) {
-  return until(`the windows of ${device} as the API has them`, async () => {
-    const shown = tile(device, metric, where);
-    const newest = await number(shown, 'data-newest');
-    const before = await number(shown, 'data-readings');
-    const rows = await number(shown, 'data-rows');
-    const answer = await api(`series?metric=${metric}&device=${encodeURIComponent(device)}&from=-29m&step=10s&stats=count`);
-    const theirs = answer.series[0]?.rows ?? [];
-    if (theirs.length === 0 || Date.parse(theirs[theirs.length - 1].start) + 10_000 !== newest) return false;
-    // The page's half hour begins a minute earlier than the API's answer asked for.
-    const listed = await where.evaluate(
-      async ([name, id, from]) => {
-        const text = await (await fetch(`/api/v1/series?metric=${name}&device=${encodeURIComponent(id)}&from=${from}&step=10s&stats=count`)).json();
-        return text.series[0]?.rows.length ?? 0;
-      },
-      [metric, device, answer.from],
-    );
-    return rows >= theirs.length && rows <= theirs.length + 7 && listed === theirs.length && before > 0 && rows;
-  });
-}
-
-await check('Now: a tile a metric and device, with the numbers of the API', async () => {
-  await page.goto(`${base}/now`);
-  const expected = (await api('devices')).devices.reduce((n, d) => n + d.metrics.length, 0);
-  await until('every tile', async () => (await number(page.locator('.tiles'), 'data-tiles')) === expected);
-  for (const device of devices) {
-    const shown = tile(device);
-    await until(`${device} as the API has it`, async () => {
-      const answer = await api(`summary?metric=${metric}&device=${encodeURIComponent(device)}`);
-      for (const [name, value] of [
-        ['all-count', answer.count],
-        ['all-mean', answer.mean],
-        ['all-stddev', answer.stddev],
-        ['last', answer.last.value],
-      ])
-        if ((await shown.locator(`[data-figure="${name}"]`).getAttribute('data-value')) !== String(value)) return false;
-      return true;
-    });
-    await sameAsApi(page, device);
-  }
-  return `${expected} tiles`;
-});
-
-await check('Now: windows reach the screen by the stream, within 300 ms of their commit', async () => {
-  await until('ten windows', async () => (await page.evaluate(() => document.documentElement.dataset.screenMs ?? '')).split(' ').length >= 6, 90_000);
-  const times = (await page.evaluate(() => document.documentElement.dataset.screenMs)).split(' ').map(Number).sort((a, b) => a - b);
-  const median = times[Math.floor(times.length / 2)];
-  const greatest = times[times.length - 1];
-  expect(median <= 300, `median ${median} ms`);
-  return `${times.length} events: least ${Math.round(times[0])}, median ${Math.round(median)}, greatest ${Math.round(greatest)} ms`;
-});
-
-await check('Now: no accessibility violation, light and dark', async () => {
-  await accessible('light');
-  await shot('now-light.png');
-  await dark(true);
-  await pause(300);
-  await accessible('dark');
-  await shot('now-dark.png');
-  await dark(false);
-});
-
-await check('Now: a metric alone, kept in the address', async () => {
-  await page.getByRole('button', {name: 'Humidity'}).click();
-  await until('the address', () => page.url().endsWith('/now?m=humidity'));
-  await until('its tiles alone', async () => (await page.locator('.tile').count()) === (await page.locator('[data-tile^="humidity "]').count()));
-  await page.reload();
-  await page.locator('[data-tile^="humidity "]').first().waitFor({timeout: kWaitMs});
-  expect((await page.locator(`[data-tile^="${metric} "]`).count()) === 0, 'other tiles are there');
-});
-
-await check('Now: a network that breaks is survived without a reload, and nothing is missing', async () => {
-  const target = new URL(base);
-  let open = true;
-  const sockets = new Set();
-  const proxy = net.createServer((client) => {
-    if (!open) {
-      client.destroy();
-      return;
-    }
-    const server = net.connect(Number(target.port), target.hostname);
-    sockets.add(client).add(server);
-    for (const [a, b] of [
-      [client, server],
-      [server, client],
-    ]) {
-      a.on('data', (bytes) => b.write(bytes));
-      a.on('close', () => b.destroy());
-      a.on('error', () => b.destroy());
-    }
-  });
-  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  const address = `http://127.0.0.1:${proxy.address().port}`;
-  alsoOurs.push(address);
-  const other = await context.newPage();
-  await other.goto(`${address}/now?m=${metric}`);
-  await live(other).waitFor({timeout: kWaitMs});
-  await sameAsApi(other, devices[0]);
-  await other.evaluate(() => {
-    window.sameDocument = true;
-  });
-  open = false;
-  for (const socket of sockets) socket.destroy();
-  await until('words for it', async () => (await other.locator('[data-live="reconnecting"], [data-live="offline"]').count()) === 1);
-  const before = await number(tile(devices[0], metric, other), 'data-newest');
-  await until(
-    'windows that the page cannot see',
-    async () => Date.parse((await api(`kpi?metric=${metric}&device=${devices[0]}&window=10s`)).start) >= before + 10_000,
-    60_000,
-  );
-  expect((await number(tile(devices[0], metric, other), 'data-newest')) === before, 'the page saw windows through a broken network');
-  expect((await other.locator('.tile').count()) > 0, 'the picture is gone');
-  open = true;
-  await until('live again', async () => (await live(other).count()) === 1, 60_000);
-  await sameAsApi(other, devices[0]);
-  expect(await other.evaluate(() => window.sameDocument === true), 'the page was loaded again');
-  await other.close();
-  proxy.close();
-});
-
-if (aggregatorPid() > 0) {
-  await check('Now: kill -9 of the aggregator is survived without a reload, and nothing is missing', async () => {
-    await page.goto(`${base}/now?m=${metric}`);
-    await live().waitFor({timeout: kWaitMs});
-    await sameAsApi(page, devices[0]);
-    await page.evaluate(() => {
-      window.sameDocument = true;
-    });
-    const before = await number(tile(devices[0]), 'data-newest');
-    const pid = aggregatorPid();
-    process.kill(pid, 'SIGKILL');
-    const broke = Date.now();
-    await until('words for it', async () => (await page.locator('[data-live="reconnecting"], [data-live="offline"]').count()) === 1);
-    await until('another process', () => aggregatorPid() !== pid);
-    await until('live again', async () => (await live().count()) === 1, 60_000);
-    const back = Date.now() - broke;
-    await until('a newer window', async () => (await number(tile(devices[0]), 'data-newest')) > before, 60_000);
-    for (const device of devices) await sameAsApi(page, device);
-    expect(await page.evaluate(() => window.sameDocument === true), 'the page was loaded again');
-    expect((await page.locator('#key').count()) === 0, 'the session was lost');
-    return `live again after ${(back / 1000).toFixed(1)} s`;
-  });
-}
-
 await check('Fleet: every gateway as the API tells it, the drawer by keyboard, the address holds it', async () => {
   await page.goto(`${base}/fleet`);
   const gateways = (await api('devices')).gateways;
-  await until('all rows', async () => (await number(page.locator('.fleet table'), 'data-gateways')) === gateways.length);
+  await until(
+    'all rows',
+    async () => (await number(page.locator('.fleet table'), 'data-gateways')) === gateways.length,
+  );
   for (const g of gateways) {
     const row = page.locator(`tr[data-gateway="${g.gateway}"]`);
     expect((await row.innerText()).includes(g.version), `${g.gateway}: the version is missing`);
@@ -348,12 +217,23 @@ await check('Explore: gaps, coarse windows and what is still to come stand where
 async function faultsAreDrawn() {
   await page.locator('svg.lanes[data-lanes="3"]').waitFor({timeout: kWaitMs});
   const words = (await page.locator('[data-completeness]').innerText()).replace(/\u00a0/g, ' ');
-  for (const part of ['Complete to', 'attic', 'Silent for', 'cellar', 'was not running', 'hall', 'Came in 15 min windows', '5 readings rejected'])
+  for (const part of [
+    'Complete to',
+    'attic',
+    'Silent for',
+    'cellar',
+    'was not running',
+    'hall',
+    'Came in 15 min windows',
+    '5 readings rejected',
+  ])
     expect(words.includes(part), `"${part}" is not said: ${words}`);
   await accessible('explore with faults');
   await shot('explore-light.png');
   await dark(true);
-  await page.goto(`${base}/explore?m=humidity&d=${encodeURIComponent(devices[2])}&from=${new Date(Date.now() - 11 * 3_600_000).toISOString()}&to=${new Date(Date.now() - 3 * 3_600_000).toISOString()}`);
+  await page.goto(
+    `${base}/explore?m=humidity&d=${encodeURIComponent(devices[2])}&from=${new Date(Date.now() - 11 * 3_600_000).toISOString()}&to=${new Date(Date.now() - 3 * 3_600_000).toISOString()}`,
+  );
   await settled();
   const box = await chart.boundingBox();
   await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.4);
@@ -385,7 +265,9 @@ await check('Explore: zoom with the mouse loads finer rows', async () => {
 
 await check('Explore: a copied link shows the same to another', async () => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await page.goto(`${base}/explore?m=${metric}&d=${devices.slice(0, 2).map(encodeURIComponent).join(',')}&from=-6h&show=mean,percentiles`);
+  await page.goto(
+    `${base}/explore?m=${metric}&d=${devices.slice(0, 2).map(encodeURIComponent).join(',')}&from=-6h&show=mean,percentiles`,
+  );
   await settled();
   const count = await page.locator('[data-answer] [data-figure="count"]').getAttribute('data-value');
   await page.getByRole('button', {name: 'Copy link'}).click();
@@ -396,7 +278,12 @@ await check('Explore: a copied link shows the same to another', async () => {
   await settled(other);
   const theirs = await other.locator('[data-answer] [data-figure="count"]').getAttribute('data-value');
   const answer = await api(
-    `summary?metric=${metric}&${devices.slice(0, 2).map((d) => `device=${encodeURIComponent(d)}`).join('&')}&from=${new URL(link).searchParams.get('from')}&to=${new URL(link).searchParams.get('to')}&stats=count`,
+    `summary?metric=${metric}&${devices
+      .slice(0, 2)
+      .map((d) => `device=${encodeURIComponent(d)}`)
+      .join(
+        '&',
+      )}&from=${new URL(link).searchParams.get('from')}&to=${new URL(link).searchParams.get('to')}&stats=count`,
   );
   expect(theirs === String(answer.count), `the link shows ${theirs}, the API has ${answer.count}`);
   expect(Math.abs(Number(theirs) - Number(count)) <= 200, `${count} here, ${theirs} there`);
@@ -493,38 +380,46 @@ await check('the first picture of every view, from an address typed in', async (
   return said.join(', ');
 });
 
-await check("a person's first minute: sign in, the warmest device of the last hour, its distribution, the link", async () => {
-  const fresh = await browser.newContext({viewport: {width: 1440, height: 900}, timezoneId: 'UTC'});
-  await fresh.grantPermissions(['clipboard-read', 'clipboard-write']);
-  const other = await fresh.newPage();
-  let clicks = 0;
-  const click = async (locator) => {
-    clicks++;
-    await locator.click();
-  };
-  await other.goto(`${base}/`);
-  await other.getByLabel('Key').fill(key);
-  await click(other.getByRole('button', {name: 'Sign in'}));
-  await settled(other);
-  await click(other.locator('[data-menu="range"]'));
-  await click(other.getByRole('radio', {name: 'Last 1 h'}));
-  await until('the last hour', () => other.url().includes('from=-1h'));
-  await settled(other);
-  await click(other.getByRole('button', {name: 'Maximum'}));
-  const first = other.locator('tr[data-series]').first();
-  const warmest = await first.getAttribute('data-series');
-  await click(first.getByRole('button'));
-  await until('it alone', () => other.url().includes(`d=${warmest}`));
-  await settled(other);
-  await click(other.getByRole('button', {name: 'Copy link'}));
-  const link = await other.evaluate(() => navigator.clipboard.readText());
-  expect(link.includes(`d=${warmest}`), link);
-  const all = await Promise.all(devices.map(async (d) => [(await api(`summary?metric=${metric}&device=${d}&from=-1h&stats=max`)).max, d]));
-  all.sort((a, b) => b[0] - a[0]);
-  expect(all.filter(([max]) => max === all[0][0]).some(([, d]) => d === warmest), `${warmest} is not the warmest: ${JSON.stringify(all)}`);
-  await fresh.close();
-  return `${warmest}, ${clicks} clicks`;
-});
+await check(
+  "a person's first minute: sign in, the warmest device of the last hour, its distribution, the link",
+  async () => {
+    const fresh = await browser.newContext({viewport: {width: 1440, height: 900}, timezoneId: 'UTC'});
+    await fresh.grantPermissions(['clipboard-read', 'clipboard-write']);
+    const other = await fresh.newPage();
+    let clicks = 0;
+    const click = async (locator) => {
+      clicks++;
+      await locator.click();
+    };
+    await other.goto(`${base}/`);
+    await other.getByLabel('Key').fill(key);
+    await click(other.getByRole('button', {name: 'Sign in'}));
+    await settled(other);
+    await click(other.locator('[data-menu="range"]'));
+    await click(other.getByRole('radio', {name: 'Last 1 h'}));
+    await until('the last hour', () => other.url().includes('from=-1h'));
+    await settled(other);
+    await click(other.getByRole('button', {name: 'Maximum'}));
+    const first = other.locator('tr[data-series]').first();
+    const warmest = await first.getAttribute('data-series');
+    await click(first.getByRole('button'));
+    await until('it alone', () => other.url().includes(`d=${warmest}`));
+    await settled(other);
+    await click(other.getByRole('button', {name: 'Copy link'}));
+    const link = await other.evaluate(() => navigator.clipboard.readText());
+    expect(link.includes(`d=${warmest}`), link);
+    const all = await Promise.all(
+      devices.map(async (d) => [(await api(`summary?metric=${metric}&device=${d}&from=-1h&stats=max`)).max, d]),
+    );
+    all.sort((a, b) => b[0] - a[0]);
+    expect(
+      all.filter(([max]) => max === all[0][0]).some(([, d]) => d === warmest),
+      `${warmest} is not the warmest: ${JSON.stringify(all)}`,
+    );
+    await fresh.close();
+    return `${warmest}, ${clicks} clicks`;
+  },
+);
 
 if (process.env.TRIBUTARY_EMPTY_KEY) {
   await check('without a reading the page shows the command that sends one, and it is true', async () => {

@@ -59,6 +59,20 @@ export function boundText(bound: Bound): string {
   }
 }
 
+// The time a bound means now; beginMs: of the first reading.
+export function resolveBound(bound: Bound, now: number, beginMs: number): number {
+  switch (bound.kind) {
+    case 'now':
+      return now;
+    case 'begin':
+      return beginMs;
+    case 'ago':
+      return now - bound.ms;
+    case 'at':
+      return bound.ms;
+  }
+}
+
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString().replace('.000Z', 'Z');
 }
@@ -107,7 +121,7 @@ export function timeTicks(fromMs: number, toMs: number, pixels: number, gapPx = 
     // Local offsets are whole minutes: aligning to local midnight keeps 03:00 at 03:00, also where the clock changes within the range.
     const start = new Date(fromMs);
     start.setHours(0, 0, 0, 0);
-    for (let midnight = start.getTime(); midnight < toMs; ) {
+    for (let midnight = start.getTime(); midnight < toMs;) {
       const next = new Date(midnight);
       next.setDate(next.getDate() + 1);
       for (let t = midnight; t < next.getTime(); t += stepMs) if (t >= fromMs && t < toMs) ticks.push(t);

@@ -107,7 +107,10 @@ test('10 000 gateways: each is found, counted once, sorted and filtered within 8
   const made = performance.now() - began;
   assert.equal(rows.length, 10_000);
   const sum = summarize(rows, kNow);
-  assert.equal(Object.values(sum.counts).reduce((a, b) => a + b, 0), 10_000);
+  assert.equal(
+    Object.values(sum.counts).reduce((a, b) => a + b, 0),
+    10_000,
+  );
   for (const i of [0, 1, 4999, 9999])
     assert.ok(selectRows(rows, fleet.gateways[i]!.gateway, '', '').some((row) => row.gateway === fleet.gateways[i]));
   assert.equal(

@@ -56,12 +56,7 @@ export function SpanLane({from, to, frontier, gaps, coarse = [], parked, width, 
           stroke-width="1.5"
         />
       ))}
-      {parked && (
-        <path
-          d={`M${width / 2} ${height / 2 - 4}l4 4l-4 4l-4 -4z`}
-          fill="var(--bad)"
-        />
-      )}
+      {parked && <path d={`M${width / 2} ${height / 2 - 4}l4 4l-4 4l-4 -4z`} fill="var(--bad)" />}
     </svg>
   );
 }

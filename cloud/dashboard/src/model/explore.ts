@@ -8,6 +8,7 @@ import {
   type DevicesAnswer,
   type Gateway,
   get,
+  type LogGap,
   type Metric,
   type RangeSummary,
   type Row,
@@ -21,9 +22,9 @@ import {exploreKey, selectionQuery, type View} from '../address';
 import {type CompletenessWords, describe, type CoarseNote} from '../completeness';
 import {decimalsFor} from '../format';
 import {Live, type LiveState} from '../live';
-import type {Answer, Cursor, SeriesData} from './types';
-import {coarseSpans, Rows} from '../rows';
-import {autoStep, type Bound, ceilTo, floorTo, isoTime, kSecond, stepText} from '../time';
+import {type Answer, coarseNotes, type Cursor, type SeriesData} from './types';
+import {Rows} from '../rows';
+import {autoStep, ceilTo, floorTo, isoTime, kSecond, resolveBound, stepText} from '../time';
 
 const kRowStats = 'count,mean,stddev,min,max,p5,p50,p95,p99,histogram';
 const kTotalStats = 'count,mean,stddev,min,max,first,last,p50,p95,p99,histogram';
@@ -40,6 +41,7 @@ export class ExploreModel {
   metrics: Metric[] = [];
   devices: Device[] = [];
   gateways: Gateway[] = [];
+  logGaps: LogGap[] = [];
   ready = false; // the catalogue is known
   answer: Answer | null = null;
   total: RangeSummary | null = null;
@@ -190,6 +192,7 @@ export class ExploreModel {
     this.metrics = metrics.metrics.sort((a, b) => (a.name < b.name ? -1 : 1));
     this.devices = devices.devices.sort((a, b) => (a.device < b.device ? -1 : 1));
     this.gateways = devices.gateways;
+    this.logGaps = devices.completeness.log_gaps ?? [];
     this.ready = true;
   }
 
@@ -207,24 +210,11 @@ export class ExploreModel {
     return this.view.by === 'none' ? '' : this.view.by;
   }
 
-  private resolve(bound: Bound, now: number, beginMs: number): number {
-    switch (bound.kind) {
-      case 'now':
-        return now;
-      case 'begin':
-        return beginMs;
-      case 'ago':
-        return now - bound.ms;
-      case 'at':
-        return bound.ms;
-    }
-  }
-
   // The range, aligned to steps where it moves with the clock.
   private resolveRange(beginMs: number): {from: number; to: number; step: number} {
     const now = serverNow();
-    let from = this.resolve(this.view.from, now, beginMs);
-    let to = this.resolve(this.view.to, now, beginMs);
+    let from = resolveBound(this.view.from, now, beginMs);
+    let to = resolveBound(this.view.to, now, beginMs);
     if (!(to > from)) to = from + 60_000;
     const step = this.view.step || autoStep(to - from, this.plotWidth);
     if (this.isLive()) {
@@ -337,7 +327,7 @@ export class ExploreModel {
           ? this.candidates().findIndex((d) => d.device === name)
           : names.indexOf(name);
       color = wish;
-      if (wish < 0 || used.has(wish)) for (color = 0; used.has(color); ) color++;
+      if (wish < 0 || used.has(wish)) for (color = 0; used.has(color);) color++;
       this.colors.set(name, color);
     }
     return color;
@@ -577,18 +567,7 @@ export class ExploreModel {
   // ---- what is said about it
 
   coarse(): CoarseNote[] {
-    const answer = this.answer;
-    if (!answer) return [];
-    const notes: CoarseNote[] = [];
-    for (const s of answer.series) {
-      for (const found of coarseSpans(s.rows, answer.step * kSecond)) {
-        const whole = found.windows.length >= 0.9 * s.rows.length;
-        const gateway = s.gateways.length === 1 ? s.gateways[0]! : '';
-        if (!notes.some((n) => n.gateway === gateway && n.from === found.from && n.to === found.to))
-          notes.push({gateway, ...found, width: found.width, whole});
-      }
-    }
-    return notes;
+    return this.answer ? coarseNotes(this.answer) : [];
   }
 
   completeness(): Completeness | null {

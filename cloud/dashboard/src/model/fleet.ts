@@ -138,8 +138,7 @@ export function selectRows(rows: FleetRow[], find: string, filter: string, sort:
   const byName = (a: FleetRow, b: FleetRow): number => (a.name < b.name ? -1 : 1);
   if (!key)
     return out.sort(
-      (a, b) =>
-        order.get(a.state)! - order.get(b.state)! || compare(a.frontier, b.frontier) || byName(a, b),
+      (a, b) => order.get(a.state)! - order.get(b.state)! || compare(a.frontier, b.frontier) || byName(a, b),
     );
   return out.sort((a, b) => (down ? -1 : 1) * compare(key(a), key(b)) || byName(a, b));
 }

@@ -22,7 +22,7 @@ const kStepS = 10;
 const kStats = 'count,mean,min,max,last';
 const kAllTimeStats = 'count,mean,stddev,min,max,first,last,p5,p95,histogram';
 const kDevicesTogether = 40; // of one question
-const kTogether = 4; // questions at a time
+const kTogether = 5; // questions at a time
 const kAllTimeGapMs = 1000;
 export const kTilesMore = 48;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where readings are: amounts and oldest at each station between sensor and screen, delays of the last hour, what was rejected, lost or parked.
-import {type Gateway, get, serverNow, type SystemAnswer} from '../api';
+import {type Gateway, get, type LogGap, serverNow, type SystemAnswer} from '../api';
 import type {ExploreModel} from './explore';
 import {Watch} from './watch';
 
@@ -76,15 +76,22 @@ export interface Trouble {
 }
 
 // What needs a decision first, then losses, then gaps, the newest first.
-export function troublesOf(gateways: Gateway[]): Trouble[] {
+export function troublesOf(gateways: Gateway[], logGaps: LogGap[] = []): Trouble[] {
   const parked: Trouble[] = [];
-  const lost: Trouble[] = [];
+  const lost: Trouble[] = logGaps.map((gap) => ({
+    kind: 'lost',
+    text: `records ${gap.from} to ${gap.to - 1}`,
+    where: `log, partition ${gap.partition}`,
+    from: NaN,
+    to: NaN,
+    cause: gap.cause,
+  }));
   const gaps: Trouble[] = [];
   for (const g of gateways) {
     if (g.parked)
       parked.push({kind: 'parked', text: '', where: g.gateway, from: NaN, to: NaN, cause: String(g.parked)});
     for (const one of g.lost ?? [])
-      lost.push({kind: 'lost', text: one.seqs, where: g.gateway, from: NaN, to: NaN, cause: one.cause});
+      lost.push({kind: 'lost', text: `seqs ${one.seqs}`, where: g.gateway, from: NaN, to: NaN, cause: one.cause});
     for (const gap of g.gaps ?? [])
       gaps.push({
         kind: 'gap',

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the panels draw: the rows of the compared series, the range they belong to, the row under the cursor.
-import type {Rows} from '../rows';
+import type {CoarseNote} from '../completeness';
+import {coarseSpans, type Rows} from '../rows';
 
 export interface SeriesData {
   name: string;
@@ -24,4 +25,18 @@ export interface Cursor {
   value: number | null;
   group: string | null;
   row: [number, number];
+}
+
+// Where rows are wider than the step, by gateway, each span once.
+export function coarseNotes(answer: Answer): CoarseNote[] {
+  const notes: CoarseNote[] = [];
+  for (const s of answer.series) {
+    for (const found of coarseSpans(s.rows, answer.step * 1000)) {
+      const whole = found.windows.length >= 0.9 * s.rows.length;
+      const gateway = s.gateways.length === 1 ? s.gateways[0]! : '';
+      if (!notes.some((n) => n.gateway === gateway && n.from === found.from && n.to === found.to))
+        notes.push({gateway, ...found, width: found.width, whole});
+    }
+  }
+  return notes;
 }

@@ -14,6 +14,7 @@ export interface Pulse {
 }
 
 const kRetryMs = [1000, 2000, 4000, 8000];
+const kRestFactor = 15; // a large fleet is asked for more seldom: at most this part of the time is spent with it
 
 export abstract class Watch implements Pulse {
   liveState: LiveState = 'connecting';
@@ -86,7 +87,7 @@ export abstract class Watch implements Pulse {
 
   private came(): void {
     if (!this.active || this.timer) return;
-    const due = this.askedAt + Math.max(this.gapMs, 5 * this.tookMs) - Date.now();
+    const due = this.askedAt + Math.max(this.gapMs, kRestFactor * this.tookMs) - Date.now();
     this.timer = window.setTimeout(
       () => {
         this.timer = 0;
@@ -141,7 +142,7 @@ export abstract class Watch implements Pulse {
 
   protected onSecond(): void {
     if (!this.active || document.hidden) return;
-    if (!this.error && Date.now() - this.askedAt > Math.max(this.anywayMs, 5 * this.tookMs)) void this.load();
+    if (!this.error && Date.now() - this.askedAt > Math.max(this.anywayMs, kRestFactor * this.tookMs)) void this.load();
     this.onChange(); // ages in words
   }
 }

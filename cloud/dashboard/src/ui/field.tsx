@@ -91,8 +91,7 @@ export function Field({lines: all}: {lines: SiteLine[]}) {
     const {site, states} = lines[0]!;
     const size = Math.max(kCellsMax, Math.ceil(states.length / kSitesMax));
     lines.length = 0;
-    for (let i = 0; i < states.length; i += size)
-      lines.push({site: i ? '' : site, states: states.slice(i, i + size)});
+    for (let i = 0; i < states.length; i += size) lines.push({site: i ? '' : site, states: states.slice(i, i + size)});
   }
   const namePx = lines.some((line) => line.site) ? kNamePx : 2;
   const version = lines.map((line) => `${line.site}:${line.states.map((state) => state[0]).join('')}`).join('|');

@@ -16,7 +16,9 @@ function spark(samples: Sample[], key: 'open' | 'waiting' | 'flight' | 'log', wi
   const last = samples[samples.length - 1]!.at;
   const most = Math.max(1, ...samples.map((s) => s[key]));
   return samples
-    .map((s, i) => `${i ? 'L' : 'M'}${((s.at - first) / Math.max(1, last - first)) * width} ${22 - (s[key] / most) * 18}`)
+    .map(
+      (s, i) => `${i ? 'L' : 'M'}${((s.at - first) / Math.max(1, last - first)) * width} ${22 - (s[key] / most) * 18}`,
+    )
     .join('');
 }
 
@@ -73,7 +75,7 @@ export function River({app, amounts}: {app: App; amounts: Amounts}) {
   const sentence = `From ${counted(gateways, 'gateway')} to the rows: ${all.map((s) => `${s.name} ${s.amount} ${s.note}`).join('; ')}`;
   if (width > 0 && width < kWideMin)
     return (
-      <div ref={box} class="river narrow">
+      <div ref={box} class="river in-words">
         <ol>
           {all.map((s) => (
             <li key={s.name}>
@@ -103,7 +105,10 @@ export function River({app, amounts}: {app: App; amounts: Amounts}) {
     <div ref={box} class="river">
       {width > 0 && (
         <svg width={width} height="270" role="img" aria-label={sentence}>
-          <path d={`M128 ${middle - 40}C220 ${middle - 40} 200 ${kTop} ${left} ${kTop}V${kTop + tall}C200 ${kTop + tall} 220 ${middle - 20} 128 ${middle - 20}Z`} class="water" />
+          <path
+            d={`M128 ${middle - 40}C220 ${middle - 40} 200 ${kTop} ${left} ${kTop}V${kTop + tall}C200 ${kTop + tall} 220 ${middle - 20} 128 ${middle - 20}Z`}
+            class="water"
+          />
           <rect x={left - 0.5} y={kTop} width={merged - left + 0.5} height={tall} class="water" />
           <rect x={merged} y={kTop} width={right - merged} height={tall} class="sea" />
           <text x="118" y={middle - 31} text-anchor="end" class="strong">
@@ -114,7 +119,10 @@ export function River({app, amounts}: {app: App; amounts: Amounts}) {
           </text>
           {rejected > 0 && (
             <>
-              <path d={`M${left + 22} ${kTop}C${left + 56} ${kTop} ${left + 48} ${kTop - 46} ${left + 98} ${kTop - 46}`} class="out" />
+              <path
+                d={`M${left + 22} ${kTop}C${left + 56} ${kTop} ${left + 48} ${kTop - 46} ${left + 98} ${kTop - 46}`}
+                class="out"
+              />
               <text x={left + 106} y={kTop - 46} class="strong">
                 Rejected {count(rejected)}
               </text>

@@ -4,7 +4,19 @@ import {useEffect, useRef, useState} from 'preact/hooks';
 import type {App} from '../app';
 import {get, type SeriesAnswer, serverNow} from '../api';
 import {selectionQuery} from '../address';
-import {capital, count, counted, day, duration, kNbsp, kNone, moment, reason, share, width as widthText} from '../format';
+import {
+  capital,
+  count,
+  counted,
+  day,
+  duration,
+  kNbsp,
+  kNone,
+  moment,
+  reason,
+  share,
+  width as widthText,
+} from '../format';
 import {SpanLane} from '../lanes/span';
 import type {FleetRow} from '../model/fleet';
 import {coarseSpans, Rows} from '../rows';
@@ -87,14 +99,27 @@ function OutboxPart({row}: {row: FleetRow}) {
         Outbox, {mib(outbox.used_bytes ?? 0)} of {mib(outbox.budget_bytes)}
         {kNbsp}MiB
       </h3>
-      <svg width={kLanePx} height="16" role="img" aria-label={`${share((outbox.used_bytes ?? 0) / outbox.budget_bytes)} of the outbox is used`}>
+      <svg
+        width={kLanePx}
+        height="16"
+        role="img"
+        aria-label={`${share((outbox.used_bytes ?? 0) / outbox.budget_bytes)} of the outbox is used`}
+      >
         <rect y="2" width={kLanePx} height="11" rx="1" fill="var(--line)" />
         {parts.map((part) => {
           const wide = total ? (part.n / total) * used : 0;
           const at = x;
           x += wide;
           return wide > 0 ? (
-            <rect key={part.name} x={at} y="2" width={Math.max(1, wide - 1)} height="11" fill="var(--ink)" fill-opacity={part.alpha} />
+            <rect
+              key={part.name}
+              x={at}
+              y="2"
+              width={Math.max(1, wide - 1)}
+              height="11"
+              fill="var(--ink)"
+              fill-opacity={part.alpha}
+            />
           ) : null;
         })}
         <path d={`M${kLanePx * 0.75} 0v16`} stroke="var(--ink)" />

@@ -4,14 +4,7 @@ import {useEffect, useRef, useState} from 'preact/hooks';
 import type {App} from '../app';
 import {serverNow} from '../api';
 import {clock, count, counted, duration, kNone, list, moment, share as shareText, width as widthText} from '../format';
-import {
-  type FleetRow,
-  type FleetState,
-  type FleetSummary,
-  kFilters,
-  kStateWords,
-  visibleRows,
-} from '../model/fleet';
+import {type FleetRow, type FleetState, type FleetSummary, kFilters, kStateWords, visibleRows} from '../model/fleet';
 import {Field} from '../ui/field';
 import {Glyph} from '../ui/glyph';
 import {SpanLane} from '../lanes/span';
@@ -69,7 +62,8 @@ function Outbox({row}: {row: FleetRow}) {
   );
 }
 
-const widest = (row: FleetRow): string => (row.widest < 0 ? kNone : row.widest === 0 ? 'all time' : widthText(row.widest));
+const widest = (row: FleetRow): string =>
+  row.widest < 0 ? kNone : row.widest === 0 ? 'all time' : widthText(row.widest);
 
 function Row({
   app,
@@ -128,7 +122,10 @@ function Row({
       </td>
       <td class={`behind${off ? ' warn' : ''}`}>
         <span class="track" aria-hidden="true">
-          <i class={off ? 'late' : undefined} style={{width: `${Math.max(3, shareOf(known ? behind : 0) * kTrackPx)}px`}} />
+          <i
+            class={off ? 'late' : undefined}
+            style={{width: `${Math.max(3, shareOf(known ? behind : 0) * kTrackPx)}px`}}
+          />
         </span>
         <span class="for">{known ? duration(behind) : kNone}</span>
         {phone && <Outbox row={row} />}
@@ -188,7 +185,12 @@ export function Fleet({app}: {app: App}) {
   const phone = window.innerWidth < kPhonePx;
   const rowPx = phone ? 59 : 31;
   const view = scroll.current;
-  const {first, last} = visibleRows(shown.length, rowPx, view?.scrollTop ?? 0, view?.clientHeight ?? window.innerHeight);
+  const {first, last} = visibleRows(
+    shown.length,
+    rowPx,
+    view?.scrollTop ?? 0,
+    view?.clientHeight ?? window.innerHeight,
+  );
   const selected = all.find((row) => row.name === gateway) ?? null;
 
   useEffect(() => {

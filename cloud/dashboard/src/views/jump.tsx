@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Jump: to a view, metric, device or gateway by a part of its name.
-import {useEffect, useRef, useState} from 'preact/hooks';
+import {useLayoutEffect, useRef, useState} from 'preact/hooks';
 import type {App} from '../app';
 import {kPages, type View} from '../address';
 import {capital} from '../format';
@@ -35,7 +35,8 @@ export function places(app: App, find: string): Place[] {
         metric: d.metrics.includes(metric) ? metric : (d.metrics[0] ?? ''),
       };
     });
-  for (const g of model.gateways) add(g.gateway, 'gateway', () => ({page: 'fleet', gateway: g.gateway, find: '', filter: ''}));
+  for (const g of model.gateways)
+    add(g.gateway, 'gateway', () => ({page: 'fleet', gateway: g.gateway, find: '', filter: ''}));
   return out;
 }
 
@@ -44,13 +45,18 @@ export function Jump({app}: {app: App}) {
   const [find, setFind] = useState('');
   const [at, setAt] = useState(0);
   const open = app.menu === 'jump';
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open && !ref.current?.open) {
       setFind('');
       setAt(0);
       ref.current?.showModal();
     }
-    if (!open && ref.current?.open) ref.current.close();
+    if (!open && ref.current?.open) {
+      ref.current.close();
+      // Focus does not stay in what is no longer seen: the keys of the page work at once.
+      const focused = document.activeElement;
+      if (focused instanceof HTMLElement && ref.current.contains(focused)) focused.blur();
+    }
   }, [open]);
   const found = open ? places(app, find) : [];
   const pick = (place: Place | undefined): void => {

@@ -48,7 +48,10 @@ const kKeys: {keys: string[]; what: string; page?: Page; run: (app: App, key: st
     run: (app) => {
       const field = document.querySelector<HTMLInputElement>('[data-find]');
       if (field) field.focus();
-      else app.open('jump');
+      else {
+        app.open('jump');
+        app.render(); // at once: whoever types on loses no letter
+      }
     },
   },
   {keys: ['m'], what: 'metric', page: 'explore', run: (app) => app.open('metric')},

@@ -47,10 +47,7 @@ function drawSpark(tile: Tile, toMs: number, frontier: number | null) {
     if (!(high >= low)) return;
     const margin = (high - low || Math.abs(high) * 0.02 || 1) * 0.15;
     const y = (value: number): number =>
-      Math.min(
-        height - 1,
-        Math.max(1, 4 + ((high + margin - value) / (high - low + 2 * margin)) * (height - 8)),
-      );
+      Math.min(height - 1, Math.max(1, 4 + ((high + margin - value) / (high - low + 2 * margin)) * (height - 8)));
     const color = seriesColor(p, tile.color);
     ctx.fillStyle = color;
     ctx.globalAlpha = Math.min(0.6, p.band * 2);

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where readings are, between the sensor and this screen: what lies at each station, how long the way takes, and what never arrives.
 import type {App} from '../app';
-import {serverNow} from '../api';
+import {type LogGap, serverNow} from '../api';
 import {capital, count, counted, day, duration, kNbsp, moment, number, reason} from '../format';
-import {type Amounts, amountsOf, delayHeat, delaysOf, kHeatLeastMs, kHeatOctaves, rejectedOf, troublesOf} from '../model/system';
+import {
+  type Amounts,
+  amountsOf,
+  delayHeat,
+  delaysOf,
+  kHeatLeastMs,
+  kHeatOctaves,
+  rejectedOf,
+  troublesOf,
+} from '../model/system';
 import {rampPosition} from '../heat/heat';
 import {colors, rampCss} from '../theme';
 import {Canvas} from '../ui/canvas';
@@ -14,13 +23,19 @@ import {NoReadings} from './empty';
 
 const kListMax = 6;
 
-function headline(a: Amounts): string {
+function headline(a: Amounts, logGaps: LogGap[]): string {
   const onTheWay = a.waiting + a.flight + Math.max(0, a.log);
-  const lost = a.lost ? `${counted(a.lost, 'partial')} ${a.lost === 1 ? 'is' : 'are'} lost.` : 'Nothing is lost.';
+  const records = logGaps.reduce((n, gap) => n + gap.to - gap.from, 0);
+  const log = records ? `${counted(records, 'record')} of the log ${records === 1 ? 'is' : 'are'} missing. ` : '';
+  const lost = a.lost
+    ? `${counted(a.lost, 'partial')} ${a.lost === 1 ? 'is' : 'are'} lost.`
+    : log
+      ? ''
+      : 'Nothing is lost.';
   const way = onTheWay
     ? `${counted(onTheWay, 'partial')} ${onTheWay === 1 ? 'is' : 'are'} on ${onTheWay === 1 ? 'its' : 'their'} way`
     : 'Nothing is on its way';
-  return `${lost} ${way}${a.parked ? `, ${count(a.parked)} wait for a decision` : ''}.`;
+  return `${log}${lost} ${way}${a.parked ? `, ${count(a.parked)} wait for a decision` : ''}.`;
 }
 
 const ms = (value: number | null): string =>
@@ -136,7 +151,14 @@ function Rejected({app}: {app: App}) {
                 <td class="num strong">{count(one.count)}</td>
                 <td>
                   <svg width="64" height="6" aria-hidden="true">
-                    <rect y="1" width={Math.max(1, (one.count / most) * 64)} height="4" rx="1" fill="var(--ink3)" fill-opacity="0.6" />
+                    <rect
+                      y="1"
+                      width={Math.max(1, (one.count / most) * 64)}
+                      height="4"
+                      rx="1"
+                      fill="var(--ink3)"
+                      fill-opacity="0.6"
+                    />
                   </svg>
                 </td>
                 <td class="quiet">
@@ -158,7 +180,7 @@ function Rejected({app}: {app: App}) {
 }
 
 function Troubles({app}: {app: App}) {
-  const all = troublesOf(app.model!.gateways);
+  const all = troublesOf(app.model!.gateways, app.model!.logGaps);
   const now = serverNow();
   const lost = all.some((one) => one.kind === 'lost');
   return (
@@ -184,7 +206,7 @@ function Troubles({app}: {app: App}) {
               <th scope="row" class={one.kind === 'gap' ? undefined : 'bad'}>
                 {one.kind !== 'gap' && <Glyph state={one.kind === 'parked' ? 'parked' : 'rejected'} r={4} />}{' '}
                 {one.kind === 'parked' && `parked, ${counted(Number(one.cause), 'partial')}`}
-                {one.kind === 'lost' && `lost, seqs ${one.text}, ${reason(one.cause)}`}
+                {one.kind === 'lost' && `lost, ${one.text}, ${reason(one.cause)}`}
                 {one.kind === 'gap' && `gap, ${duration((one.to - one.from) / 1000, true)}, ${reason(one.cause)}`}
               </th>
               <td>{one.where}</td>
@@ -199,7 +221,10 @@ function Troubles({app}: {app: App}) {
                     Show
                   </a>
                 ) : (
-                  <a href={`/docs/index.html#${one.kind}`} aria-label={`${one.kind === 'parked' ? 'Decide' : 'Meaning'}: ${one.where}`}>
+                  <a
+                    href={`/docs/index.html#${one.kind}`}
+                    aria-label={`${one.kind === 'parked' ? 'Decide' : 'Meaning'}: ${one.where}`}
+                  >
                     {one.kind === 'parked' ? 'Decide' : 'Meaning'}
                   </a>
                 )}
@@ -247,14 +272,27 @@ function LogPart({app}: {app: App}) {
   return (
     <section aria-labelledby="log">
       <h2 id="log">Log, records not yet merged</h2>
-      <svg class="bars" height="78" role="img" aria-label={`${count(sum)} records in ${counted(lags.length, 'partition')} are not yet merged`}>
+      <svg
+        class="bars"
+        height="78"
+        role="img"
+        aria-label={`${count(sum)} records in ${counted(lags.length, 'partition')} are not yet merged`}
+      >
         {lags.map((lag, i) => {
           const wide = Math.min(24, 400 / lags.length);
           const tall = Math.max(1, (lag / most) * (lag > 10 ? 56 : 20));
           const late = lag === most && lag > 1000;
           return (
             <g key={log.partitions[i]!.partition}>
-              <rect x={i * wide} y={58 - tall} width={wide * 0.8} height={tall} rx="1" fill={late ? 'var(--warn-mark)' : 'var(--ink3)'} fill-opacity={late ? 1 : 0.55} />
+              <rect
+                x={i * wide}
+                y={58 - tall}
+                width={wide * 0.8}
+                height={tall}
+                rx="1"
+                fill={late ? 'var(--warn-mark)' : 'var(--ink3)'}
+                fill-opacity={late ? 1 : 0.55}
+              />
               <text x={i * wide + wide * 0.4} y="73" text-anchor="middle">
                 {log.partitions[i]!.partition}
               </text>
@@ -343,7 +381,7 @@ export function System({app}: {app: App}) {
     <main class="system" data-merged={answer?.merged.readings ?? ''}>
       <Away app={app} />
       <div class="system-head">
-        <h1>{model.loaded ? headline(amounts) : 'Where readings are'}</h1>
+        <h1>{model.loaded ? headline(amounts, catalogue.logGaps) : 'Where readings are'}</h1>
         {answer && (
           <p>
             accepted at gateways {count(amounts.accepted)}, as they last said; merged {count(answer.merged.readings)}
@@ -361,9 +399,7 @@ export function System({app}: {app: App}) {
       {answer && !answer.services && (
         <p class="note">The log and the services are shown to the keys of operators only.</p>
       )}
-      {answer?.merged.since && (
-        <p class="hidden">Merged since {capital(day(Date.parse(answer.merged.since), true))}</p>
-      )}
+      {answer?.merged.since && <p class="hidden">Merged since {capital(day(Date.parse(answer.merged.since), true))}</p>}
     </main>
   );
 }

@@ -115,7 +115,11 @@ export function DeviceTable({app}: {app: App}) {
               <th scope="row">
                 <i class="key" style={{background: seriesColor(p, series.color)}} />
                 {model.groupBy() === 'device' ? (
-                  <button type="button" title={`Show ${series.name} alone`} onClick={() => app.go({devices: [series.name]})}>
+                  <button
+                    type="button"
+                    title={`Show ${series.name} alone`}
+                    onClick={() => app.go({devices: [series.name]})}
+                  >
                     {series.name}
                   </button>
                 ) : (

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Now in a real browser against a running system: its numbers are those of the API, windows come by the stream, and neither a broken network nor
+// kill -9 of the aggregator loses one. The variables are those of explore.mjs. One line a check; exit code 1 if any fails.
+import net from 'node:net';
+import {
+  accessible,
+  aggregatorPid,
+  alsoOurs,
+  api,
+  base,
+  check,
+  context,
+  dark,
+  expect,
+  finish,
+  kWaitMs,
+  metric,
+  number,
+  page,
+  pause,
+  shot,
+  signIn,
+  until,
+} from './lib.mjs';
+
+const live = (where = page) => where.locator('[data-live="live"]');
+const tile = (device, name = metric, where = page) => where.locator(`[data-tile="${name} ${device}"]`);
+
+await signIn();
+const devices = (await api('devices')).devices.filter((d) => d.metrics.includes(metric)).map((d) => d.device);
+// What the page shows of a device in the last half hour is what the API has, window by window.
+async function sameAsApi(where, device) {
+  return until(`the windows of ${device} as the API has them`, async () => {
+    const shown = tile(device, metric, where);
+    const newest = await number(shown, 'data-newest');
+    const before = await number(shown, 'data-readings');
+    const rows = await number(shown, 'data-rows');
+    const answer = await api(
+      `series?metric=${metric}&device=${encodeURIComponent(device)}&from=-29m&step=10s&stats=count`,
+    );
+    const theirs = answer.series[0]?.rows ?? [];
+    if (theirs.length === 0 || Date.parse(theirs[theirs.length - 1].start) + 10_000 !== newest) return false;
+    // The page's half hour begins a minute earlier than the API's answer asked for.
+    const listed = await where.evaluate(
+      async ([name, id, from]) => {
+        const text = await (
+          await fetch(
+            `/api/v1/series?metric=${name}&device=${encodeURIComponent(id)}&from=${from}&step=10s&stats=count`,
+          )
+        ).json();
+        return text.series[0]?.rows.length ?? 0;
+      },
+      [metric, device, answer.from],
+    );
+    return rows >= theirs.length && rows <= theirs.length + 7 && listed === theirs.length && before > 0 && rows;
+  });
+}
+
+await check('Now: a tile a metric and device, with the numbers of the API', async () => {
+  await page.goto(`${base}/now`);
+  const expected = (await api('devices')).devices.reduce((n, d) => n + d.metrics.length, 0);
+  await until('every tile', async () => (await number(page.locator('.tiles'), 'data-tiles')) === expected);
+  for (const device of devices) {
+    const shown = tile(device);
+    await until(`${device} as the API has it`, async () => {
+      const answer = await api(`summary?metric=${metric}&device=${encodeURIComponent(device)}`);
+      for (const [name, value] of [
+        ['all-count', answer.count],
+        ['all-mean', answer.mean],
+        ['all-stddev', answer.stddev],
+        ['last', answer.last.value],
+      ])
+        if ((await shown.locator(`[data-figure="${name}"]`).getAttribute('data-value')) !== String(value)) return false;
+      return true;
+    });
+    await sameAsApi(page, device);
+  }
+  return `${expected} tiles`;
+});
+
+await check('Now: windows reach the screen by the stream, within 300 ms of their commit', async () => {
+  await until(
+    'ten windows',
+    async () => (await page.evaluate(() => document.documentElement.dataset.screenMs ?? '')).split(' ').length >= 6,
+    90_000,
+  );
+  const times = (await page.evaluate(() => document.documentElement.dataset.screenMs))
+    .split(' ')
+    .map(Number)
+    .sort((a, b) => a - b);
+  const median = times[Math.floor(times.length / 2)];
+  const greatest = times[times.length - 1];
+  expect(median <= 300, `median ${median} ms`);
+  return `${times.length} events: least ${Math.round(times[0])}, median ${Math.round(median)}, greatest ${Math.round(greatest)} ms`;
+});
+
+await check('Now: no accessibility violation, light and dark', async () => {
+  await accessible('light');
+  await shot('now-light.png');
+  await dark(true);
+  await pause(300);
+  await accessible('dark');
+  await shot('now-dark.png');
+  await dark(false);
+});
+
+await check('Now: a metric alone, kept in the address', async () => {
+  await page.getByRole('button', {name: 'Humidity'}).click();
+  await until('the address', () => page.url().endsWith('/now?m=humidity'));
+  await until(
+    'its tiles alone',
+    async () => (await page.locator('.tile').count()) === (await page.locator('[data-tile^="humidity "]').count()),
+  );
+  await page.reload();
+  await page.locator('[data-tile^="humidity "]').first().waitFor({timeout: kWaitMs});
+  expect((await page.locator(`[data-tile^="${metric} "]`).count()) === 0, 'other tiles are there');
+});
+
+await check('Now: a network that breaks is survived without a reload, and nothing is missing', async () => {
+  const target = new URL(base);
+  let open = true;
+  const sockets = new Set();
+  const proxy = net.createServer((client) => {
+    if (!open) {
+      client.destroy();
+      return;
+    }
+    const server = net.connect(Number(target.port), target.hostname);
+    sockets.add(client).add(server);
+    for (const [a, b] of [
+      [client, server],
+      [server, client],
+    ]) {
+      a.on('data', (bytes) => b.write(bytes));
+      a.on('close', () => b.destroy());
+      a.on('error', () => b.destroy());
+    }
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const address = `http://127.0.0.1:${proxy.address().port}`;
+  alsoOurs.push(address);
+  const other = await context.newPage();
+  await other.goto(`${address}/now?m=${metric}`);
+  await live(other).waitFor({timeout: kWaitMs});
+  await sameAsApi(other, devices[0]);
+  await other.evaluate(() => {
+    window.sameDocument = true;
+  });
+  open = false;
+  for (const socket of sockets) socket.destroy();
+  await until(
+    'words for it',
+    async () => (await other.locator('[data-live="reconnecting"], [data-live="offline"]').count()) === 1,
+  );
+  const before = await number(tile(devices[0], metric, other), 'data-newest');
+  await until(
+    'windows that the page cannot see',
+    async () =>
+      Date.parse((await api(`kpi?metric=${metric}&device=${devices[0]}&window=10s`)).start) >= before + 10_000,
+    60_000,
+  );
+  expect(
+    (await number(tile(devices[0], metric, other), 'data-newest')) === before,
+    'the page saw windows through a broken network',
+  );
+  expect((await other.locator('.tile').count()) > 0, 'the picture is gone');
+  open = true;
+  await until('live again', async () => (await live(other).count()) === 1, 60_000);
+  await sameAsApi(other, devices[0]);
+  expect(await other.evaluate(() => window.sameDocument === true), 'the page was loaded again');
+  await other.close();
+  proxy.close();
+});
+
+if (aggregatorPid() > 0) {
+  await check('Now: kill -9 of the aggregator is survived without a reload, and nothing is missing', async () => {
+    await page.goto(`${base}/now?m=${metric}`);
+    await live().waitFor({timeout: kWaitMs});
+    await sameAsApi(page, devices[0]);
+    await page.evaluate(() => {
+      window.sameDocument = true;
+    });
+    const before = await number(tile(devices[0]), 'data-newest');
+    const pid = aggregatorPid();
+    process.kill(pid, 'SIGKILL');
+    const broke = Date.now();
+    await until(
+      'words for it',
+      async () => (await page.locator('[data-live="reconnecting"], [data-live="offline"]').count()) === 1,
+    );
+    await until('another process', () => aggregatorPid() !== pid);
+    await until('live again', async () => (await live().count()) === 1, 60_000);
+    const back = Date.now() - broke;
+    await until('a newer window', async () => (await number(tile(devices[0]), 'data-newest')) > before, 60_000);
+    for (const device of devices) await sameAsApi(page, device);
+    expect(await page.evaluate(() => window.sameDocument === true), 'the page was loaded again');
+    expect((await page.locator('#key').count()) === 0, 'the session was lost');
+    return `live again after ${(back / 1000).toFixed(1)} s`;
+  });
+}
+
+await finish();
