@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // An MQTT client over Eclipse Paho C++ (3.1.1, QoS 0 and 1): connects and reconnects by itself with backoff and jitter,
-// subscribes again at every connect, never throws, never blocks in publish.
+// subscribes again at every connect, never throws, never waits for the broker in publish.
 #pragma once
 
 #include <cstdint>
@@ -41,9 +41,10 @@ struct Message {
 
 class Client {
  public:
-  // Handlers run on Paho's thread or the client's own: they must be short, must not throw, and must not call back into
-  // the Client except publish(). While on_message runs, no client of this process receives anything. None runs after
-  // stop().
+  // Handlers run on Paho's thread or the client's own: they must be short, must not wait, must not throw, and must not
+  // call back into the Client except publish(). While on_message runs, no client of this process receives anything, and
+  // Paho 1.3.12 sometimes calls it with its one lock held: a publish anywhere in the process then waits for the handler.
+  // So nothing that a handler locks may be locked while publishing. None runs after stop().
   struct Handlers {
     std::function<void(const Message&)> on_message;
     std::function<void()> on_connected;  // after all subscriptions were confirmed

@@ -202,25 +202,6 @@ TEST(Client, AHandlerMayPublish) {
   echo->stop(1000);
 }
 
-TEST(Client, PublishingGoesOnWhileAHandlerOfAnotherClientWaits) {
-  Broker broker;
-  std::mutex gate;
-  gate.lock();
-  Client::Handlers handlers;
-  handlers.on_message = [&](const Message&) { std::lock_guard wait(gate); };
-  auto slow = std::move(Client::make(config_for(broker, "slow"), handlers).value());
-  slow->subscribe("a", 1);
-  slow->start();
-  Probe sender(config_for(broker, "sender"));
-  ASSERT_TRUE(sender.connected() && eventually([&] { return slow->connected(); }));
-  ASSERT_TRUE(sender.client->publish("a", "x", 1, false));
-  ASSERT_TRUE(eventually([&] { return sender.client->inflight() <= 1; }));
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(sender.client->publish("b", "x", 1, false));  // does not block
-  gate.unlock();
-  EXPECT_TRUE(eventually([&] { return sender.client->inflight() == 0; }));
-  slow->stop(0);
-}
-
 TEST(Client, AWrongPasswordIsTriedAgainAndNeverTold) {
   Broker broker("allow_anonymous false\n");
   ClientConfig config = config_for(broker, "stranger");
