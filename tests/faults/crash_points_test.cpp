@@ -94,11 +94,12 @@ uint64_t durable_at(const std::vector<Durable>& all, size_t at) {
   return value;
 }
 
-TEST(CrashPoints, TheOutboxHoldsEveryDurableReadingOnceAfterAPowerCutAtAnyInstant) {
+// Cuts after which a durable reading is missing, or counts twice, or the outbox does not open.
+int cuts_that_harm_an_outbox(bool sync) {
   std::mt19937_64 random(5);
   TempFolder folder;
   edge::GatewayConfig config = edge::test_config(folder);
-  config.sync = true;
+  config.sync = sync;
   config.budget_bytes = edge::kBudgetBytesMin;
   config.checkpoint_interval_ms = 200;
   edge::TestClock clock;
@@ -110,11 +111,11 @@ TEST(CrashPoints, TheOutboxHoldsEveryDurableReadingOnceAfterAPowerCutAtAnyInstan
   edge::FakeCloud acking;
   uint64_t sum = 0;
   for (int i = 0; i < 45; ++i) {
-    ASSERT_TRUE(
+    EXPECT_TRUE(
         gateway->accept("d", "m", clock.now.wall_ns - (i % 3) * 15 * kNanosPerSecond, std::ldexp(1.0, i), clock.now));
     sum |= uint64_t{1} << i;
     clock.advance_ms(700);
-    ASSERT_TRUE(gateway->tick(clock.now).ok());
+    EXPECT_TRUE(gateway->tick(clock.now).ok());
     durable.push_back({Recording::now(), sum});
     while (auto message = gateway->next_message(clock.now)) {
       sent.emplace_back(Recording::now(), std::vector<uint8_t>(message->begin(), message->end()));
@@ -124,10 +125,10 @@ TEST(CrashPoints, TheOutboxHoldsEveryDurableReadingOnceAfterAPowerCutAtAnyInstan
   }
   recording.stop();
   gateway.reset();
-  ASSERT_GT(recording.syncs(), 60U);
+  EXPECT_EQ(recording.syncs() > 60, sync);
+  int harmful = 0;
   for (int i = 0; i < kCuts; ++i) {
     const size_t at = random() % (recording.size() + 1);
-    SCOPED_TRACE("cut " + std::to_string(i) + " after " + std::to_string(at) + " writes");
     TempFolder after;
     edge::GatewayConfig again = config;
     again.state_dir = after.path();
@@ -139,8 +140,10 @@ TEST(CrashPoints, TheOutboxHoldsEveryDurableReadingOnceAfterAPowerCutAtAnyInstan
     }
     edge::TestClock later = clock;
     auto recovered = edge::open_or_die(again, random, later.now);
-    ASSERT_NE(recovered, nullptr);
-    ASSERT_FALSE(recovered->recovery().moved_aside);
+    if (recovered == nullptr || recovered->recovery().moved_aside) {
+      ++harmful;
+      continue;
+    }
     (void)edge::drain(*recovered, cloud, later);
     uint64_t merged = 0, count = 0;
     for (const auto& [series, total] : cloud.totals()) {
@@ -148,11 +151,17 @@ TEST(CrashPoints, TheOutboxHoldsEveryDurableReadingOnceAfterAPowerCutAtAnyInstan
       count += total.numeric().count();
     }
     const uint64_t expected = durable_at(durable, at);
-    ASSERT_EQ(merged & expected, expected) << "a durable reading is lost";
-    ASSERT_EQ(count, static_cast<uint64_t>(std::popcount(merged))) << "a reading counts twice";
-    if (HasFailure()) return;
+    if ((merged & expected) != expected || count != static_cast<uint64_t>(std::popcount(merged))) ++harmful;
   }
+  return harmful;
 }
+
+TEST(CrashPoints, TheOutboxHoldsEveryDurableReadingOnceAfterAPowerCutAtAnyInstant) {
+  EXPECT_EQ(cuts_that_harm_an_outbox(true), 0);
+}
+
+// The cuts bite: a store that does not sync does not survive them.
+TEST(CrashPoints, WithoutSyncMostCutsDoHarm) { EXPECT_GT(cuts_that_harm_an_outbox(false), kCuts / 2); }
 
 log::Record record_of(uint64_t number, std::mt19937_64& random) {
   log::Record record;
