@@ -89,7 +89,10 @@ bool World::named(const Reading& reading, const query::Completeness& answer) con
   if (site != nullptr && site->log_gap && excuses != 0 && !answer.log_gaps.empty()) return true;
   if (site != nullptr && site->words_refused && excuses != 0 && !answer.rejected.empty()) return true;
   if ((excuses & kExcuseCrash) != 0 && (gap("crash", !stepped) || gap("stopped", !stepped))) return true;
+  const bool copied = gap("restored", false) || gap("cloned", false);
+  if ((excuses & kExcuseCrash) != 0 && site->parking_since && copied) return true;
   if ((excuses & kExcuseReplaced) != 0) {
+    if (copied) return true;
     // Until its gap has come, the new outbox is as one that was lost.
     if (gap("outbox_replaced", false) || gap("wiped", false)) return true;
     const bool lost = std::any_of(answer.lost.begin(), answer.lost.end(), [&](const query::LostNote& note) {
