@@ -14,15 +14,15 @@ using runtime::ConfigTable;
 
 std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
-// Tenant and gateway are levels of MQTT topics, client ids and user names at once.
+// Tenant and gateway are levels of MQTT topics, client ids and user names at once; the bridge takes the same names.
 std::string read_name(ConfigTable& table, const char* key) {
   std::string name = table.required_text(key);
-  bool fits = name.size() <= 64;
-  for (char c : name) {
-    fits = fits && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-                    c == '-' || c == '.');
+  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+  bool fits = name.size() <= 64 && !name.empty() && plain(name.front());
+  for (char c : name) fits = fits && (plain(c) || c == '_' || c == '-' || c == '.');
+  if (!name.empty() && !fits) {
+    table.complain(key, quoted(name), "1 to 64 letters, digits, '_', '-' or '.', a letter or digit first");
   }
-  if (!name.empty() && !fits) table.complain(key, quoted(name), "1 to 64 letters, digits, '_', '-' or '.'");
   return name;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LINK: tributary_stats
 // What exactness costs: one update of numeric and distribution beside one step of Welford's recurrence, in the same
-// run. With --check it fails if the ratio on sensor data is above the limit of 1.6.
+// run.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -9,7 +9,6 @@
 #include <cstring>
 #include <memory>
 #include <random>
-#include <string_view>
 #include <vector>
 
 #include "common/stats/summary.h"
@@ -18,7 +17,6 @@ namespace {
 
 using tributary::stats::Summary;
 
-constexpr double kRatioMax = 1.6;
 constexpr int kRounds = 15;
 constexpr int kPasses = 16;
 constexpr size_t kReadings = 1 << 16;
@@ -85,7 +83,7 @@ std::vector<double> wide_data(std::mt19937_64& random) {
   return values;
 }
 
-double measure(const char* name, const std::vector<double>& values) {
+void measure(const char* name, const std::vector<double>& values) {
   auto summary = std::make_unique<Summary>();
   Welford welford;
   std::vector<double> updates, steps, ratios;
@@ -105,9 +103,8 @@ double measure(const char* name, const std::vector<double>& values) {
     ratios.push_back(update / step);
   }
   if (welford.m2 == 0.5 || summary->empty()) std::abort();  // so that nothing is optimised away
-  double ratio = median(ratios);
+  const double ratio = median(ratios);
   std::printf("BENCH %s ratio=%.3f ns=%.2f baseline_ns=%.2f\n", name, ratio, median(updates), median(steps));
-  return ratio;
 }
 
 // Not part of the limit: the aggregator's side, partials of `per_partial` readings merged into one row.
@@ -140,18 +137,13 @@ void measure_merge(const char* name, const std::vector<double>& values, size_t p
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  bool check = argc > 1 && std::string_view(argv[1]) == "--check";
+int main() {
   std::mt19937_64 random(1);
   std::vector<double> sensor = sensor_data(random), wide = wide_data(random);
-  double ratio = measure("stats_update_vs_welford", sensor);
+  measure("stats_update_vs_welford", sensor);
   measure("stats_update_vs_welford_wide", wide);
   measure_merge("stats_merge_of_1", sensor, 1);
   measure_merge("stats_merge_of_10", sensor, 10);
   measure_merge("stats_merge_of_1000", sensor, 1000);
-  if (check && ratio > kRatioMax) {
-    std::fprintf(stderr, "one update costs %.2f Welford steps, the limit is %.1f\n", ratio, kRatioMax);
-    return 1;
-  }
   return 0;
 }

@@ -87,8 +87,9 @@ class Stack:
                     raise AssertionError(f"{name} is not ready; its last words:\n{part.tail(20)}") from None
 
     def kill(self, *names):
-        """SIGKILL to all of them at once; the supervisor starts them again."""
+        """SIGKILL to all of them at once; the supervisor starts them again, without the delay that a crash loop earns."""
         for name in names:
+            self.parts[name].quick = 0
             if self.parts[name].pid and self.parts[name].alive():
                 os.kill(self.parts[name].pid, signal.SIGKILL)
 

@@ -173,6 +173,15 @@ TEST(EdgeConfig, EveryComplaintNamesItsLine) {
   }
 }
 
+TEST(EdgeConfig, NamesAreThoseThatTheBridgeTakes) {
+  for (const char* name : {"-attic", ".attic", "_attic", "attic/1", "+", "the attic"}) {
+    const std::string found =
+        complaint("tenant = \"demo\"\ngateway = \"" + std::string(name) + "\"\n[uplink]\nurl = \"tcp://h\"\n");
+    EXPECT_NE(found.find("edge.toml:2: "), std::string::npos) << found;
+    EXPECT_NE(found.find("a letter or digit first"), std::string::npos) << found;
+  }
+}
+
 TEST(EdgeConfig, WhatIsMissingIsNamed) {
   const std::string found = complaint("gateway = \"g\"\n");
   EXPECT_NE(found.find("tenant"), std::string::npos) << found;
