@@ -74,6 +74,12 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
       static_cast<size_t>(http.integer("threads", static_cast<int64_t>(config.http.threads), 1, 1024));
   config.http.streams_max =
       static_cast<size_t>(http.integer("streams_max", static_cast<int64_t>(config.http.streams_max), 0, 10'000));
+  config.api.delivery.cors_origins = http.texts("cors_origins");
+  for (const std::string& origin : config.api.delivery.cors_origins) {
+    if (!http::is_origin(origin))
+      http.complain("cors_origins", origin,
+                    "\"*\", or origins such as \"https://app.example\", in lower case, without a path");
+  }
 
   config.keys_file = root.table("keys").required_text("file");
   auto dashboard = root.table("dashboard");

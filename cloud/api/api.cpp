@@ -9,8 +9,11 @@
 #include <mutex>
 #include <utility>
 
+#include "cloud/api/api_aliases.h"
 #include "cloud/api/api_answers.h"
 #include "cloud/api/api_hub.h"
+#include "cloud/api/api_lists.h"
+#include "cloud/api/api_openapi.h"
 #include "cloud/api/api_params.h"
 #include "cloud/api/api_rows.h"
 #include "cloud/api/api_session.h"
@@ -67,29 +70,11 @@ std::vector<Stat> read_stats(Params& params, const std::vector<Stat>& otherwise)
   return stats;
 }
 
-// What to do when partitions do not answer; with_tenant looks at it.
-void read_partial(Params& params) { params.choice("partial", {"allow", "deny"}); }
-
 // to - from, as far as it fits.
 int64_t distance_ns(int64_t from_ns, int64_t to_ns) {
   int64_t distance = 0;
   if (!__builtin_sub_overflow(to_ns, from_ns, &distance)) return distance;
   return to_ns > from_ns ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
-}
-
-Response json_answer(JsonWriter& json) {
-  Response response{.body = json.take()};
-  response.headers.emplace_back("Cache-Control", "no-store");
-  return response;
-}
-
-Response unknown_metric() { return problem_response({.status = 404, .detail = "There is no such metric."}); }
-
-Response failure(const Error& error) {
-  if (error.code == ErrorCode::kInvalid) return problem_response({.status = 400, .detail = error.message});
-  if (error.code == ErrorCode::kNotFound)
-    return problem_response({.status = 404, .detail = "There is nothing here yet."});
-  return problem_response({.status = 503, .detail = "The state cannot be read at this moment.", .retry_after_s = 5});
 }
 
 class ApiImpl final : public Api {
@@ -100,7 +85,8 @@ class ApiImpl final : public Api {
         query_(*parts_.query),
         auth_(*parts_.auth),
         streams_(query_, hub_, parts_.now_ns, {config.keep_alive_ms, config.coalesce_ms}),
-        system_({parts_.traffic, parts_.service, config.operators}) {}
+        system_({parts_.traffic, parts_.service, config.operators}),
+        delivery_(config.delivery) {}
 
   Status load() {
     if (config_.dashboard_dir.empty()) return {};
@@ -114,12 +100,6 @@ class ApiImpl final : public Api {
   void changed() override { hub_.changed(); }
 
  private:
-  // Who asks, and the Query for the questions of this one answer.
-  struct Asked {
-    const Request& request;
-    const std::string& tenant;
-    const query::Query& query;
-  };
   using Endpoint = Response (ApiImpl::*)(const Asked& asked);
   // A handler that knows the tenant; 401 without one.
   http::Handler with_tenant(Endpoint endpoint) {
@@ -127,29 +107,40 @@ class ApiImpl final : public Api {
       const auto identity = identify(auth_, request, now_s());
       if (!identity) return unauthorized();
       const auto query = query_.one_answer();
-      Response response = (this->*endpoint)({request, identity->tenant, *query});
+      Response response = (this->*endpoint)({request, identity->tenant, *query, parts_.now_ns()});
       if (const auto missing = query->missing(); !missing.empty()) respond_partial(request, missing, response);
       return response;
     };
   }
   int64_t now_s() const { return to_seconds_floor(parts_.now_ns()); }
 
-  Response metrics(const Asked& asked);
-  Response devices(const Asked& asked);
+  Response metrics(const Asked& asked) { return answer_metrics(asked); }
+  Response devices(const Asked& asked) { return answer_devices(asked); }
+  Response last(const Asked& asked) { return answer_last(asked); }
   Response series(const Asked& asked);
   Response kpi(const Asked& asked);
   Response summary(const Asked& asked);
   Response stream(const Asked& asked);
-  Response system(const Asked& asked) {
-    return system_.answer(asked.request, asked.tenant, asked.query, parts_.now_ns());
+  Response old_data(const Asked& asked) {
+    return answer_alias(asked, "device_id", "windows", [this](const Asked& one) { return kpi(one); });
   }
+  Response old_kpi(const Asked& asked) {
+    return answer_alias(asked, "source", "windows", [this](const Asked& one) { return kpi(one); });
+  }
+  Response old_series(const Asked& asked) {
+    return answer_alias(asked, "source", "series", [this](const Asked& one) { return series(one); });
+  }
+  Response system(const Asked& asked) { return system_.answer(asked.request, asked.tenant, asked.query, asked.now_ns); }
   Response ready() const;
-  Problem wrong_step(const Error& error, WidthS step_s) const;
+  struct SeriesQuestion {
+    const query::Selection& selection;
+    const query::Range& range;
+    const std::string& by;
+  };
+  Problem wrong_step(const Asked& asked, const SeriesQuestion& question, const Error& error, WidthS step_s) const;
   Response exposition();
 
   void respond_partial(const Request& request, const std::vector<uint32_t>& missing, Response& response) const;
-  Status add_completeness(const Asked& asked, JsonWriter& json, const query::Selection& selection,
-                          const query::Range& range) const;
   struct Info {
     std::string unit;
     MetricKind kind = MetricKind::kGauge;
@@ -164,6 +155,7 @@ class ApiImpl final : public Api {
   Hub hub_;
   Streams streams_;
   System system_;
+  http::Delivery delivery_;
   std::optional<StaticFiles> files_;
   http::HttpServer* server_ = nullptr;
 
@@ -179,6 +171,7 @@ void ApiImpl::attach(http::HttpServer& server) {
                            "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action "
                            "'self'; frame-ancestors 'none'"}});
   server.on_stop([this] { hub_.stop(); });
+  server.around([this](const Request& request, const http::Handler& next) { return delivery_.answer(request, next); });
 
   server.handle("GET", "/api/v1/metrics", with_tenant(&ApiImpl::metrics));
   server.handle("GET", "/api/v1/devices", with_tenant(&ApiImpl::devices));
@@ -187,6 +180,10 @@ void ApiImpl::attach(http::HttpServer& server) {
   server.handle("GET", "/api/v1/summary", with_tenant(&ApiImpl::summary));
   server.handle("GET", "/api/v1/stream", with_tenant(&ApiImpl::stream));
   server.handle("GET", "/api/v1/system", with_tenant(&ApiImpl::system));
+  server.handle("GET", "/api/v1/last", with_tenant(&ApiImpl::last));
+  server.handle("GET", "/api/data", with_tenant(&ApiImpl::old_data));
+  server.handle("GET", "/kpi", with_tenant(&ApiImpl::old_kpi));
+  server.handle("GET", "/series", with_tenant(&ApiImpl::old_series));
 
   server.handle("POST", "/api/v1/session",
                 [this](const Request& request) { return sign_in(auth_, config_.hints, request, now_s()); });
@@ -197,49 +194,14 @@ void ApiImpl::attach(http::HttpServer& server) {
   server.handle("GET", "/health", [](const Request&) { return Response{.body = "{\"status\":\"up\"}"}; });
   server.handle("GET", "/ready", [this](const Request&) { return ready(); });
   server.handle("GET", "/metrics", [this](const Request&) { return exposition(); });
+  server.handle("GET", "/openapi.json", [](const Request&) {
+    return Response{.headers = {{"Cache-Control", "no-cache"}}, .body = std::string(openapi_json())};
+  });
   if (files_) server.handle("GET", "/*", [this](const Request& request) { return files_->answer(request); });
 }
 
-Response ApiImpl::metrics(const Asked& asked) {
-  Params params(asked.request);
-  read_partial(params);
-  if (const auto wrong = params.finish()) return problem_response(*wrong);
-  const auto found = asked.query.metrics(asked.tenant);
-  if (!found) return failure(found.error());
-  JsonWriter json;
-  json.begin_object().key("metrics").begin_array();
-  for (const auto& metric : *found) write_metric(json, metric);
-  json.end_array();
-  if (const auto missing = asked.query.missing(); !missing.empty()) {
-    json.key("partitions");
-    write_partitions(json, static_cast<uint32_t>(asked.query.place().size()), missing);
-  }
-  json.end_object();
-  return json_answer(json);
-}
-
-Response ApiImpl::devices(const Asked& asked) {
-  Params params(asked.request);
-  read_partial(params);
-  if (const auto wrong = params.finish()) return problem_response(*wrong);
-  const auto devices = asked.query.devices(asked.tenant);
-  if (!devices) return failure(devices.error());
-  const auto gateways = asked.query.gateways(asked.tenant, parts_.now_ns());
-  if (!gateways) return failure(gateways.error());
-  JsonWriter json;
-  json.begin_object().key("devices").begin_array();
-  for (const auto& device : *devices) write_device(json, device);
-  json.end_array().key("gateways").begin_array();
-  for (const auto& gateway : *gateways) write_gateway(json, gateway);
-  json.end_array();
-  if (const auto status = add_completeness(asked, json, {.tenant = asked.tenant}, {}); !status)
-    return failure(status.error());
-  json.end_object();
-  return json_answer(json);
-}
-
 Response ApiImpl::series(const Asked& asked) {
-  const int64_t now_ns = parts_.now_ns();
+  const int64_t now_ns = asked.now_ns;
   Params params(asked.request);
   read_partial(params);
   const query::Selection selection = params.selection(asked.tenant);
@@ -274,12 +236,12 @@ Response ApiImpl::series(const Asked& asked) {
     if (const auto status = asked.query.series(selection, range, width_s, head.by, config_.rows_max, add); !status) {
       if (status.error().code != ErrorCode::kInvalid) return failure(status.error());
       if (width_s != steps.back()) continue;  // auto: stored rows are wider than that, or there are many groups
-      return problem_response(wrong_step(status.error(), width_s));
+      return problem_response(wrong_step(asked, {selection, range, head.by}, status.error(), width_s));
     }
     rows.end_rows();
     if (head.csv) {
       Response response{.content_type = "text/csv; charset=utf-8", .body = rows.take_csv()};
-      response.headers.emplace_back("Cache-Control", "no-store");
+      response.headers.emplace_back("Cache-Control", http::kRevalidate);
       return response;
     }
     if (const auto done = add_completeness(asked, rows.json(), selection, range); !done) return failure(done.error());
@@ -290,8 +252,9 @@ Response ApiImpl::series(const Asked& asked) {
 }
 
 // What a Query refuses a step for: a width that does not divide it, or the number of rows, which it says ("found N
-// rows").
-Problem ApiImpl::wrong_step(const Error& error, WidthS step_s) const {
+// rows"). A step is suggested only if it works: sparse rows are not halved by a step of twice the width.
+Problem ApiImpl::wrong_step(const Asked& asked, const SeriesQuestion& question, const Error& error,
+                            WidthS step_s) const {
   Problem problem{.status = 400,
                   .detail = error.message,
                   .parameter = "step",
@@ -300,14 +263,23 @@ Problem ApiImpl::wrong_step(const Error& error, WidthS step_s) const {
   uint64_t rows = 0;
   const std::string_view text = error.message;
   constexpr std::string_view kFound = "found ";
-  if (!text.starts_with(kFound)) return problem;
-  const auto parsed = std::from_chars(text.data() + kFound.size(), text.data() + text.size(), rows);
-  if (parsed.ec != std::errc() || !std::string_view(parsed.ptr).starts_with(" rows")) return problem;
-  problem.detail = "The answer would have too many rows.";
-  problem.found = std::to_string(rows);
-  problem.expected = "at most " + std::to_string(config_.rows_max) + " rows";
-  problem.limit = config_.rows_max;
-  if (const auto fitting = fitting_step(step_s, rows, config_.rows_max)) problem.suggestion = step_text(*fitting);
+  if (text.starts_with(kFound)) {
+    const auto parsed = std::from_chars(text.data() + kFound.size(), text.data() + text.size(), rows);
+    if (parsed.ec != std::errc() || !std::string_view(parsed.ptr).starts_with(" rows")) rows = 0;
+  }
+  if (rows > 0) {
+    problem.detail = "The answer would have too many rows.";
+    problem.found = std::to_string(rows);
+    problem.expected = "at most " + std::to_string(config_.rows_max) + " rows";
+    problem.limit = config_.rows_max;
+  }
+  for (const WidthS width_s : coarser_steps(step_s, rows, config_.rows_max)) {
+    const auto nothing = [](const std::string&, const query::Row&, const stats::Summary&) {};
+    if (!asked.query.series(question.selection, question.range, width_s, question.by, config_.rows_max, nothing))
+      continue;
+    problem.suggestion = step_text(width_s);
+    break;
+  }
   return problem;
 }
 
@@ -349,7 +321,7 @@ Response ApiImpl::summary(const Asked& asked) {
   Params params(asked.request);
   read_partial(params);
   const query::Selection selection = params.selection(asked.tenant);
-  const query::Range range = params.range(parts_.now_ns());
+  const query::Range range = params.range(asked.now_ns);
   const auto stats = read_stats(params, all_stats());
   if (const auto wrong = params.finish()) return problem_response(*wrong);
   if (!asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
@@ -437,15 +409,6 @@ void ApiImpl::respond_partial(const Request& request, const std::vector<uint32_t
                                  .retry_after_s = 1});
   }
   response.headers.emplace_back("X-Missing-Partitions", names);
-}
-
-Status ApiImpl::add_completeness(const Asked& asked, JsonWriter& json, const query::Selection& selection,
-                                 const query::Range& range) const {
-  const auto completeness = asked.query.completeness(selection, range, parts_.now_ns());
-  if (!completeness) return completeness.error();
-  json.key("completeness");
-  write_completeness(json, *completeness);
-  return {};
 }
 
 // Unit and kind of a metric seldom change, and finding them reads the whole catalogue of a tenant: they may be seconds

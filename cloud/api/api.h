@@ -15,6 +15,7 @@
 #include "cloud/api/api_system.h"
 #include "cloud/api/auth.h"
 #include "cloud/api/exposition.h"
+#include "cloud/api/http_delivery.h"
 #include "cloud/api/http_server.h"
 #include "cloud/api/json_writer.h"
 #include "cloud/query/query.h"
@@ -27,6 +28,7 @@ struct ApiConfig {
   int64_t keep_alive_ms = 15'000;  // a comment line on a quiet stream
   int64_t coalesce_ms = 100;       // between two events of one stream
   SendHints hints;
+  http::DeliveryConfig delivery;
   std::vector<std::string> operators;  // tenants whose keys may see the log and the service, see api_system.h
 };
 

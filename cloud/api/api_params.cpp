@@ -59,11 +59,13 @@ std::vector<WidthS> auto_steps(int64_t range_ns) {
   return steps;
 }
 
-std::optional<WidthS> fitting_step(WidthS step_s, uint64_t rows, uint64_t rows_max) {
-  for (const WidthS step : kSteps) {
-    if (step > step_s && static_cast<double>(rows) * step_s / step <= static_cast<double>(rows_max)) return step;
-  }
-  return std::nullopt;
+std::vector<WidthS> coarser_steps(WidthS step_s, uint64_t rows, uint64_t rows_max) {
+  std::vector<WidthS> all(kSteps.begin(), kSteps.end());
+  all.insert(all.end(), {7 * 86400, 28 * 86400, 364 * 86400});
+  std::erase_if(all, [&](WidthS step) {
+    return step <= step_s || static_cast<double>(rows) * step_s / step > static_cast<double>(rows_max);
+  });
+  return all;
 }
 
 bool is_label_key(std::string_view key) {
@@ -140,8 +142,22 @@ std::string Params::choice(std::string_view name, const std::vector<std::string>
   return choices.front();
 }
 
-query::Selection Params::selection(const std::string& tenant) {
-  query::Selection selection{.tenant = tenant, .metric = required("metric", "the name of a metric")};
+std::optional<uint64_t> Params::number(std::string_view name, uint64_t least, uint64_t most) {
+  const auto value = text(name);
+  if (!value) return std::nullopt;
+  uint64_t number = 0;
+  const auto parsed = std::from_chars(value->data(), value->data() + value->size(), number);
+  if (parsed.ec == std::errc() && parsed.ptr == value->data() + value->size() && number >= least && number <= most)
+    return number;
+  fail(name, *value, "a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  return std::nullopt;
+}
+
+void read_partial(Params& params) { params.choice("partial", {"allow", "deny"}); }
+
+query::Selection Params::selection(const std::string& tenant, bool metric_required) {
+  query::Selection selection{.tenant = tenant};
+  selection.metric = metric_required ? required("metric", "the name of a metric") : text("metric").value_or("");
   selection.devices = list("device");
   constexpr std::string_view kPrefix = "label.";
   for (const auto& [name, value] : request_.params) {

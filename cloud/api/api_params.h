@@ -23,11 +23,16 @@ std::optional<int64_t> parse_duration_s(std::string_view text);
 std::optional<int64_t> parse_time(std::string_view text, int64_t now_ns);
 // The comfortable steps that give at most 300 rows for a range, the least first; at least one.
 std::vector<WidthS> auto_steps(int64_t range_ns);
-// The next comfortable step that brings rows, as many as there are at step_s, down to rows_max; nullopt if none does.
-std::optional<WidthS> fitting_step(WidthS step_s, uint64_t rows, uint64_t rows_max);
+// The comfortable steps wider than step_s that may bring rows, as many as there are at step_s, down to rows_max;
+// ascending. Those left out cannot.
+std::vector<WidthS> coarser_steps(WidthS step_s, uint64_t rows, uint64_t rows_max);
 bool is_label_key(std::string_view key);
 // "10s", "5m", "1h", "1d".
 std::string step_text(WidthS step_s);
+
+class Params;
+// partial: what to do when partitions do not answer; the Api looks at it.
+void read_partial(Params& params);
 
 class Params {
  public:
@@ -42,12 +47,16 @@ class Params {
   bool flag(std::string_view name);  // "1" or "true"
   // One of the choices, the first if absent.
   std::string choice(std::string_view name, const std::vector<std::string>& choices);
+  // A whole number within bounds.
+  std::optional<uint64_t> number(std::string_view name, uint64_t least, uint64_t most);
   // metric, device and label.K.
-  query::Selection selection(const std::string& tenant);
+  query::Selection selection(const std::string& tenant, bool metric_required = true);
   // from and to; wrong if to is not after from.
   query::Range range(int64_t now_ns);
 
   void fail(std::string_view name, std::string_view found, std::string_view expected);
+  // What was wrong so far.
+  const std::optional<http::Problem>& wrong() const { return wrong_; }
   // After everything was asked for: the first thing that was wrong.
   std::optional<http::Problem> finish();
 

@@ -72,7 +72,13 @@ class HttpServerImpl final : public HttpServer {
     const bool prefix = pattern.ends_with('*');
     routes_.push_back({method, prefix ? pattern.substr(0, pattern.size() - 1) : pattern, prefix, std::move(handler)});
   }
+  std::vector<std::pair<std::string, std::string>> routes() const override {
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const Route& route : routes_) all.emplace_back(route.method, route.pattern + (route.prefix ? "*" : ""));
+    return all;
+  }
   void default_headers(Fields headers) override { default_headers_ = std::move(headers); }
+  void around(Around around) override { around_ = std::move(around); }
   void on_stop(std::function<void()> wake) override { wakers_.push_back(std::move(wake)); }
   uint16_t port() const override { return port_; }
 
@@ -122,6 +128,7 @@ class HttpServerImpl final : public HttpServer {
   const uint16_t port_;
   std::vector<Route> routes_;
   Fields default_headers_;
+  Around around_;
   std::vector<std::function<void()>> wakers_;
 
   int epoll_fd_ = -1, wake_fd_ = -1;
@@ -459,7 +466,8 @@ void HttpServerImpl::drop(int fd) {
 
 void HttpServerImpl::worker() {
   HttpCodec codec(default_headers_);
-  const Handler handler = [this](const Request& request) { return route(request); };
+  const Handler inner = [this](const Request& request) { return route(request); };
+  const Handler handler = around_ ? [this, &inner](const Request& request) { return around_(request, inner); } : inner;
   while (true) {
     ConnectionPtr connection;
     {

@@ -90,8 +90,14 @@ class HttpServer {
   // threads at once and must not throw. HEAD is answered by the handler of GET. A path known under other methods only
   // is a 405.
   virtual void handle(const std::string& method, const std::string& pattern, Handler handler) = 0;
+  // Method and pattern of every handler so far.
+  virtual std::vector<std::pair<std::string, std::string>> routes() const = 0;
   // Headers that every response carries unless it has them itself. Before start().
   virtual void default_headers(Fields headers) = 0;
+  // Stands between every whole request and its handler (or the 404 and 405 of none), for what all answers share; calls
+  // next at most once. Before start().
+  using Around = std::function<Response(const Request& request, const Handler& next)>;
+  virtual void around(Around around) = 0;
   // Called once when stop() begins, so that streams that wait for something else can be woken. Before start().
   virtual void on_stop(std::function<void()> wake) = 0;
 

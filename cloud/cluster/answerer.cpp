@@ -96,6 +96,9 @@ std::string Answerer::answer(const Question& question) const {
       return answer_changes(question);
     case Op::kRows:
       return answer_rows(question);
+    case Op::kLast:
+      return told(head(), local_.last(question.selection, question.by, question.max),
+                  [](auto list) { return LastBody{std::move(list)}; });
   }
   CHECK(false);
 }

@@ -225,6 +225,22 @@ Result<query::Query::Newest> Federation::newest(const Selection& selection, Widt
   return newest;
 }
 
+// A series that is among the first max of all is among the first max wherever it is.
+Result<std::vector<query::LastReading>> Federation::last(const Selection& selection, const std::string& after,
+                                                         size_t max) const {
+  Question one = question(Op::kLast, selection.tenant);
+  one.selection = selection;
+  one.by = after;
+  one.max = std::min<uint64_t>(max, kRowsMax);
+  auto told = ask<LastBody>(std::move(one));
+  if (told.error) return *told.error;
+  query::LastReadings all;
+  for (auto& [ordinal, body] : told.bodies) {
+    for (query::LastReading& reading : body.readings) all.add(std::move(reading));
+  }
+  return all.take(max);
+}
+
 Result<query::Completeness> Federation::completeness(const Selection& selection, const Range& range,
                                                      int64_t now_ns) const {
   Question one = question(Op::kCompleteness, selection.tenant);

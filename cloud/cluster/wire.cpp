@@ -3,6 +3,8 @@
 #include "cloud/cluster/wire.h"
 
 #include <array>
+#include <bit>
+#include <cmath>
 #include <limits>
 
 #include "cloud/cluster/codec.h"
@@ -109,6 +111,8 @@ bool get(In& in, query::MetricInfo& value);
 void put(Out& out, const query::DeviceInfo& value);
 bool get(In& in, query::DeviceInfo& value);
 void put(Out& out, const query::GatewayInfo& value);
+void put(Out& out, const query::LastReading& value);
+bool get(In& in, query::LastReading& value);
 bool get(In& in, query::GatewayInfo& value);
 
 template <class T>
@@ -352,6 +356,23 @@ bool get(In& in, RowsBody& body) {
   return true;
 }
 
+void put(Out& out, const query::LastReading& reading) {
+  put(out, reading.series);
+  out.zigzag(reading.time_ns);
+  const auto bits = std::bit_cast<uint64_t>(reading.value);
+  out.fixed32(static_cast<uint32_t>(bits)).fixed32(static_cast<uint32_t>(bits >> 32));
+}
+bool get(In& in, query::LastReading& reading) {
+  if (!get(in, reading.series)) return false;
+  reading.time_ns = in.zigzag();
+  uint64_t bits = in.fixed32();
+  bits |= uint64_t{in.fixed32()} << 32;
+  reading.value = std::bit_cast<double>(bits);
+  return in.ok() && std::isfinite(reading.value);
+}
+void put(Out& out, const LastBody& body) { put(out, body.readings); }
+bool get(In& in, LastBody& body) { return get(in, body.readings, kRowsMax); }
+
 void put(Out& out, const AnswerHead& head) {
   out.fixed32(kAnswerMagic).u8(kVersion).varint(head.replicas).varint(head.partitions).varint(head.ordinal);
 }
@@ -446,6 +467,7 @@ TRIBUTARY_BODY(NewestBody)
 TRIBUTARY_BODY(CompletenessBody)
 TRIBUTARY_BODY(ChangesBody)
 TRIBUTARY_BODY(RowsBody)
+TRIBUTARY_BODY(LastBody)
 #undef TRIBUTARY_BODY
 
 std::string encoded_summary(const stats::Summary& summary) {

@@ -36,8 +36,9 @@ enum class Op : uint8_t {
   kCompleteness,
   kChanges,
   kRows,
+  kLast,
 };
-inline constexpr uint8_t kOps = 12;
+inline constexpr uint8_t kOps = 13;
 
 struct Question {
   // The cluster as the asker knows it: who knows another one refuses.
@@ -49,8 +50,8 @@ struct Question {
   query::Range range;
   int64_t now_ns = 0;
   WidthS width_s = 0;  // step or window
-  std::string by;
-  uint64_t max = 0;  // rows or changes
+  std::string by;      // of kLast: the id after which series are told
+  uint64_t max = 0;    // rows, changes or series
   query::NewestChoice choice;
   query::Place place;  // of the asked one's partitions
   std::vector<query::RowKey> keys;
@@ -99,6 +100,9 @@ struct ChangesBody {
 };
 struct RowsBody {
   std::vector<std::pair<uint64_t, std::string>> rows;  // number of the key, ascending, and summary
+};
+struct LastBody {
+  std::vector<query::LastReading> readings;
 };
 
 // An answer: who speaks, and a body or an error.

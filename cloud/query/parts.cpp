@@ -99,6 +99,23 @@ void NewestPart::add(const NewestPart& other) {
   raise(coarse, other.coarse);
 }
 
+void LastReadings::add(LastReading reading) {
+  const auto [it, added] = all_.try_emplace(reading.series.id(), reading);
+  LastReading& known = it->second;
+  if (!added && std::pair(reading.time_ns, reading.value) > std::pair(known.time_ns, known.value))
+    known = std::move(reading);
+}
+
+std::vector<LastReading> LastReadings::take(size_t max) {
+  std::vector<LastReading> out;
+  for (auto& [id, reading] : all_) {
+    if (out.size() == max) break;
+    out.push_back(std::move(reading));
+  }
+  all_.clear();
+  return out;
+}
+
 NewestChoice choose(const NewestPart& part, WidthS window_s) {
   if (part.narrow && window_s != kAllTime) {
     const int64_t start_s = window_start_s(*part.narrow, window_s);

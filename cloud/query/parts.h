@@ -52,6 +52,17 @@ struct NewestChoice {
 };
 NewestChoice choose(const NewestPart& part, WidthS window_s);
 
+// Last readings of partitions as one list: of a series in several, the greatest.
+class LastReadings {
+ public:
+  void add(LastReading reading);
+  // The first max by id; the list is empty again.
+  std::vector<LastReading> take(size_t max);
+
+ private:
+  std::map<std::string, LastReading> all_;
+};
+
 // What is said of rows that were not given: a step that stored rows do not divide, or too many.
 struct SeriesFacts {
   WidthS unfit_s = 0;  // > 0: the width that does not divide the step; nothing was given

@@ -88,6 +88,13 @@ class LocalQueryImpl final : public LocalQuery {
     return sum_newest(*snapshots, selection, window_s, choice, unfit_s);
   }
 
+  Result<std::vector<LastReading>> last(const Selection& selection, const std::string& after,
+                                        size_t max) const override {
+    Result<Snapshots> snapshots = take();
+    if (!snapshots) return snapshots.error();
+    return answer_last(*snapshots, selection, after, max);
+  }
+
   Result<Completeness> completeness(const Selection& selection, const Range& range, int64_t now_ns) const override {
     Result<CompletenessPart> part = completeness_part(selection, range, now_ns);
     if (!part) return part.error();
@@ -160,8 +167,6 @@ class LocalQueryImpl final : public LocalQuery {
   }
 
  private:
-  static constexpr size_t kSeriesIdBytesMax = 480;  // as Series::id() promises
-
   Result<Snapshots> take() const {
     Snapshots snapshots;
     for (const merge::State* state : partitions_) {

@@ -126,6 +126,13 @@ struct RowKey {
   Row row;
 };
 
+// The last reading of a series: the greatest (time, value).
+struct LastReading {
+  Series series;
+  int64_t time_ns = 0;
+  double value = 0;
+};
+
 class Query {
  public:
   // Over states of this process, ascending by partition, which must outlive it; see local.h.
@@ -160,6 +167,11 @@ class Query {
     stats::Summary summary;
   };
   virtual Result<Newest> newest(const Selection& selection, WidthS window_s) const = 0;
+
+  // The last reading of each device's series of the selection (an empty metric: of all metrics), ascending by the
+  // series' id, from the first id after `after` on; at most max.
+  virtual Result<std::vector<LastReading>> last(const Selection& selection, const std::string& after,
+                                                size_t max) const = 0;
 
   virtual Result<Completeness> completeness(const Selection& selection, const Range& range, int64_t now_ns) const = 0;
 

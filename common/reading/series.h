@@ -19,6 +19,7 @@ inline constexpr size_t kLabelsMax = 8;
 inline constexpr size_t kLabelKeyBytesMax = 32;
 inline constexpr size_t kLabelValueBytesMax = 64;
 inline constexpr size_t kLabelsBytesMax = 256;  // keys and values together
+inline constexpr size_t kSeriesIdBytesMax = 480;
 
 enum class MetricKind : uint8_t { kGauge = 0, kCounter = 1 };
 

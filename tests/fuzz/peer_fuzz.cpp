@@ -33,7 +33,7 @@ void check(Bytes bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const Bytes bytes(data + 1, size - 1);
-  switch (data[0] % 13) {
+  switch (data[0] % 14) {
     case 0:
       check<HeadBody>(bytes);
       break;
@@ -73,6 +73,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       CHECK(!head || (!broken && head->head_bytes <= bytes.size() && head->body_bytes <= kAnswerBytesMax));
       break;
     }
+    case 13:
+      check<LastBody>(bytes);
+      break;
     default: {
       Question question;
       if (!decode(bytes, question)) break;

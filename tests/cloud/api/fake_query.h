@@ -93,6 +93,25 @@ class FakeQuery final : public query::Query {
     auto found = summary(selection, {start_s * kNanosPerSecond, (start_s + window_s) * kNanosPerSecond});
     return Newest{{start_s, window_s}, *found};
   }
+  Result<std::vector<query::LastReading>> last(const query::Selection& selection, const std::string& after,
+                                               size_t max) const override {
+    std::map<std::string, query::LastReading> all;
+    for (const auto& reading : of(selection.tenant)) {
+      query::Selection same = selection;
+      if (same.metric.empty()) same.metric = reading.series.metric;
+      const std::string id = reading.series.id();
+      if (!fits(reading, same, {}) || id <= after) continue;
+      auto& known =
+          all.try_emplace(id, query::LastReading{reading.series, reading.time_ns, reading.value}).first->second;
+      if (std::pair(reading.time_ns, reading.value) > std::pair(known.time_ns, known.value))
+        known = {reading.series, reading.time_ns, reading.value};
+    }
+    std::vector<query::LastReading> out;
+    for (const auto& [id, one] : all) {
+      if (out.size() < max) out.push_back(one);
+    }
+    return out;
+  }
   Result<query::Completeness> completeness(const query::Selection&, const query::Range&, int64_t) const override {
     return completeness_answer;
   }

@@ -117,8 +117,9 @@ TEST(Steps, AutoGivesAtMost300Rows) {
   EXPECT_EQ(auto_steps(7 * 86400 * kS).front(), 3600u);
   EXPECT_EQ(auto_steps(1).front(), 10u);
   EXPECT_EQ(auto_steps(std::numeric_limits<int64_t>::max()), std::vector<WidthS>{86400});
-  EXPECT_EQ(fitting_step(10, 100'000, 20'000), WidthS{60});
-  EXPECT_FALSE(fitting_step(86400, 100'000, 20'000).has_value());
+  EXPECT_EQ(coarser_steps(10, 100'000, 20'000).front(), WidthS{60});
+  EXPECT_EQ(coarser_steps(86400, 100'000, 20'000), (std::vector<WidthS>{7 * 86400, 28 * 86400, 364 * 86400}));
+  EXPECT_TRUE(coarser_steps(364 * 86400, 100'000, 20'000).empty());
   EXPECT_EQ(step_text(300), "5m");
   EXPECT_EQ(step_text(90), "90s");
 }

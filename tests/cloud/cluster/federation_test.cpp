@@ -121,7 +121,7 @@ std::string random_target(Random& random, const Scenario& scenario) {
   if (bounds.from_ns) range += "&from=" + std::to_string(*bounds.from_ns);
   if (bounds.to_ns) range += "&to=" + std::to_string(*bounds.to_ns);
   if (chance(random, 30)) range = "&from=-" + std::to_string(1 + pick(random, 600)) + "h";
-  switch (pick(random, 8)) {
+  switch (pick(random, 11)) {
     case 0:
       return "/api/v1/metrics";
     case 1:
@@ -130,6 +130,13 @@ std::string random_target(Random& random, const Scenario& scenario) {
       return "/api/v1/summary" + selected + range + (chance(random, 20) ? "&stats=histogram" : "");
     case 3:
       return "/api/v1/summary" + selected;
+    case 5:
+      return "/api/v1/last" + (chance(random, 50) ? selected + "&" : "?") +
+             "limit=" + std::to_string(1 + pick(random, 9));
+    case 6:
+      return "/kpi?source=d" + std::to_string(pick(random, 6)) + "&window=" + one_of({"1m", "1h", "1d"});
+    case 7:
+      return one_of({"/api/v1/metrics", "/api/v1/devices"}) + "?limit=" + std::to_string(1 + pick(random, 5));
     case 4:
       return "/api/v1/kpi" + selected + "&window=" + one_of({"7s", "10s", "1m", "90s", "15m", "1h", "1d", "30d"});
     default:
@@ -162,8 +169,9 @@ TEST_F(FederationTest, EveryEndpointAnswersAsOneQueryOverAllPartitions) {
         statuses[path + " " + std::to_string(status_of(expected))]++;
       }
     }
-    for (const char* seen : {"/api/v1/metrics 200", "/api/v1/devices 200", "/api/v1/summary 200", "/api/v1/kpi 200",
-                             "/api/v1/series 200", "/api/v1/series 400", "/api/v1/summary 404"}) {
+    for (const char* seen :
+         {"/api/v1/metrics 200", "/api/v1/devices 200", "/api/v1/summary 200", "/api/v1/kpi 200", "/api/v1/last 200",
+          "/kpi 200", "/api/v1/series 200", "/api/v1/series 400", "/api/v1/summary 404"}) {
       EXPECT_GT(statuses[seen], 0) << seen;
     }
     TearDown();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <iostream>
+#include <map>
 
 #include "tests/cloud/merge/support/scenario.h"
 
@@ -134,6 +135,53 @@ TEST(ExactTest, EveryChangedRowReadsAsTheMergeOfItsPartials) {
         }
       }
       revision = fixture.state->position();
+    }
+  }
+}
+
+TEST(ExactTest, TheLastReadingOfEverySeriesIsTheGreatestOfItsPartialsPageByPage) {
+  for (uint64_t seed = 301; seed <= 308; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Fixture fixture(seed);
+    while (fixture.state->position() < fixture.scenario.records.size()) {
+      const size_t count = 1 + pick(fixture.random, 60);
+      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      const Oracle oracle = fixture.known();
+      for (int i = 0; i < 10; ++i) {
+        query::Selection selection = random_selection(fixture.random);
+        if (chance(fixture.random, 30)) selection.metric.clear();
+        std::map<std::string, std::pair<int64_t, double>> expected;
+        for (const auto& [tenant, part] : oracle.parts()) {
+          const auto& devices = selection.devices;
+          const bool named = devices.empty() || std::count(devices.begin(), devices.end(), part.series.device) > 0;
+          const bool labelled = std::all_of(selection.labels.begin(), selection.labels.end(), [&](const Label& label) {
+            return std::count(part.series.labels.begin(), part.series.labels.end(), label) > 0;
+          });
+          if (tenant != selection.tenant || part.series.overflow) continue;
+          if ((!selection.metric.empty() && selection.metric != part.series.metric) || !named || !labelled) continue;
+          stats::Summary summary;
+          ASSERT_TRUE(summary.decode(as_bytes(part.summary)));
+          if (summary.numeric().count() == 0) continue;
+          const stats::TimedValue last = summary.numeric().last();
+          const std::pair found(last.time_ns, last.value);
+          const auto [it, added] = expected.try_emplace(part.series.id(), found);
+          if (!added) it->second = std::max(it->second, found);
+        }
+        const size_t page = 1 + pick(fixture.random, 6);
+        std::map<std::string, std::pair<int64_t, double>> found;
+        for (std::string after;;) {
+          const auto last = fixture.query->last(selection, after, page);
+          ASSERT_TRUE(last.ok());
+          ASSERT_LE(last->size(), page);
+          for (const auto& one : *last) {
+            ASSERT_LT(after, one.series.id());
+            after = one.series.id();
+            found[after] = {one.time_ns, one.value};
+          }
+          if (last->size() < page) break;
+        }
+        ASSERT_EQ(found, expected) << describe(selection, {});
+      }
     }
   }
 }

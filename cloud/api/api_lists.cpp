@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lists, see api_lists.h.
+#include "cloud/api/api_lists.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cloud/api/api_params.h"
+#include "cloud/api/api_stats.h"
+#include "cloud/api/problem.h"
+
+namespace tributary::api {
+namespace {
+
+using http::problem_response;
+
+constexpr uint64_t kPageMax = 10'000;
+constexpr uint64_t kLastDefault = 1'000;
+constexpr size_t kPlaceBytesMax = 600;
+
+// Where the next page begins: after the last name of this one, as text that needs no escape.
+std::string cursor_of(std::string_view place) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const char c : place) {
+    text += kDigits[static_cast<uint8_t>(c) >> 4];
+    text += kDigits[static_cast<uint8_t>(c) & 15];
+  }
+  return text;
+}
+
+std::optional<std::string> place_of(std::string_view cursor) {
+  if (cursor.size() % 2 != 0 || cursor.size() > 2 * kPlaceBytesMax) return std::nullopt;
+  auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+  std::string place;
+  for (size_t i = 0; i < cursor.size(); i += 2) {
+    const int high = digit(cursor[i]), low = digit(cursor[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    place += static_cast<char>(high << 4 | low);
+  }
+  return place;
+}
+
+struct Page {
+  std::optional<uint64_t> limit;
+  std::string after;  // empty: from the beginning
+};
+
+Page read_page(Params& params) {
+  Page page{.limit = params.number("limit", 1, kPageMax)};
+  if (const auto cursor = params.text("cursor")) {
+    if (const auto place = place_of(*cursor)) {
+      page.after = *place;
+    } else {
+      params.fail("cursor", *cursor, "next of the page before");
+    }
+  }
+  return page;
+}
+
+// The entries of one page: those after a name, at most limit of them, and as many more as share the last one's name.
+template <class T, class Name>
+struct Cut {
+  Cut(const std::vector<T>& all, const Name& name, const std::string& after, std::optional<uint64_t> limit) {
+    begin = std::upper_bound(all.begin(), all.end(), after,
+                             [&](const std::string& place, const T& one) { return place < name(one); });
+    if (after.empty()) begin = all.begin();
+    const auto left = static_cast<uint64_t>(all.end() - begin);
+    end = begin + static_cast<ptrdiff_t>(std::min(left, limit.value_or(left)));
+    while (end != begin && end != all.end() && name(*end) == name(*std::prev(end))) ++end;
+    more = end != all.end();
+    last = end == begin ? after : name(*std::prev(end));
+  }
+  typename std::vector<T>::const_iterator begin, end;
+  bool more = false;
+  std::string last;
+};
+
+}  // namespace
+
+http::Response answer_metrics(const Asked& asked) {
+  Params params(asked.request);
+  read_partial(params);
+  const Page page = read_page(params);
+  if (const auto wrong = params.finish()) return problem_response(*wrong);
+  const auto found = asked.query.metrics(asked.tenant);
+  if (!found) return failure(found.error());
+  const Cut cut(
+      *found, [](const query::MetricInfo& one) { return one.name; }, page.after, page.limit);
+  JsonWriter json;
+  json.begin_object().key("metrics").begin_array();
+  for (auto it = cut.begin; it != cut.end; ++it) write_metric(json, *it);
+  json.end_array();
+  if (cut.more) json.field("next", cursor_of(cut.last));
+  if (const auto missing = asked.query.missing(); !missing.empty()) {
+    json.key("partitions");
+    write_partitions(json, static_cast<uint32_t>(asked.query.place().size()), missing);
+  }
+  json.end_object();
+  return json_answer(json);
+}
+
+// Devices and gateways go on side by side: a page has up to limit of each.
+http::Response answer_devices(const Asked& asked) {
+  Params params(asked.request);
+  read_partial(params);
+  const Page page = read_page(params);
+  if (const auto wrong = params.finish()) return problem_response(*wrong);
+  const auto devices = asked.query.devices(asked.tenant);
+  if (!devices) return failure(devices.error());
+  const auto gateways = asked.query.gateways(asked.tenant, asked.now_ns);
+  if (!gateways) return failure(gateways.error());
+  const size_t middle = std::min(page.after.find('\0'), page.after.size());
+  const Cut device_cut(
+      *devices, [](const query::DeviceInfo& one) { return one.device; }, page.after.substr(0, middle), page.limit);
+  const Cut gateway_cut(
+      *gateways, [](const query::GatewayInfo& one) { return one.gateway; },
+      page.after.substr(std::min(middle + 1, page.after.size())), page.limit);
+  JsonWriter json;
+  json.begin_object().key("devices").begin_array();
+  for (auto it = device_cut.begin; it != device_cut.end; ++it) write_device(json, *it);
+  json.end_array().key("gateways").begin_array();
+  for (auto it = gateway_cut.begin; it != gateway_cut.end; ++it) write_gateway(json, *it);
+  json.end_array();
+  if (device_cut.more || gateway_cut.more) json.field("next", cursor_of(device_cut.last + '\0' + gateway_cut.last));
+  if (const auto status = add_completeness(asked, json, {.tenant = asked.tenant}, {}); !status)
+    return failure(status.error());
+  json.end_object();
+  return json_answer(json);
+}
+
+http::Response answer_last(const Asked& asked) {
+  Params params(asked.request);
+  read_partial(params);
+  const query::Selection selection = params.selection(asked.tenant, false);
+  const Page page = read_page(params);
+  if (const auto wrong = params.finish()) return problem_response(*wrong);
+  if (!selection.metric.empty() && !asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
+  const size_t limit = page.limit.value_or(kLastDefault);
+  const auto found = asked.query.last(selection, page.after, limit + 1);
+  if (!found) return failure(found.error());
+  JsonWriter json;
+  json.begin_object().key("series").begin_array();
+  const size_t count = std::min(found->size(), limit);
+  for (size_t i = 0; i < count; ++i) {
+    const query::LastReading& one = (*found)[i];
+    json.begin_object().field("device", one.series.device).field("metric", one.series.metric).key("labels");
+    write_labels(json, one.series.labels);
+    json.field("time", time_text(one.time_ns)).field("value", one.value).end_object();
+  }
+  json.end_array();
+  if (found->size() > limit) json.field("next", cursor_of((*found)[limit - 1].series.id()));
+  if (const auto status = add_completeness(asked, json, selection, {}); !status) return failure(status.error());
+  json.end_object();
+  return json_answer(json);
+}
+
+}  // namespace tributary::api
