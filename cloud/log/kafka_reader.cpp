@@ -23,6 +23,10 @@ constexpr int kFetchMsMax = 3000;  // for records, or for the answer that there 
 constexpr auto kLookInterval = 2000ms, kLookIntervalInTrouble = 500ms;
 constexpr int kLookMsMax = 2000;
 constexpr size_t kFetchRecordsMax = 1024;
+// librdkafka 2.0.2 stops fetching when a partition's queue is full, and looks again only after a second, though the
+// queue may have been emptied long before. So a queue holds a second's work, where that many partitions leave the
+// memory.
+constexpr size_t kQueuesKib = 128 << 10, kQueueKibMin = 8 << 10, kQueueKibMax = 32 << 10;
 
 int left_ms(Clock::time_point deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
@@ -56,14 +60,16 @@ class KafkaReader final : public Reader {
   }
 
   Status start() {
+    const size_t queue_kib =
+        std::clamp(kQueuesKib / std::max<size_t>(settings_.partitions, 1), kQueueKibMin, kQueueKibMax);
     auto conf = make_conf(log_.kafka, {{"enable.auto.commit", "false"},
                                        {"auto.offset.reset", "error"},
                                        {"enable.partition.eof", "true"},
                                        {"isolation.level", "read_uncommitted"},
                                        {"fetch.wait.max.ms", "10"},
                                        {"fetch.error.backoff.ms", "100"},
-                                       {"queued.min.messages", "20000"},
-                                       {"queued.max.messages.kbytes", "8192"}});
+                                       {"queued.min.messages", "100000"},
+                                       {"queued.max.messages.kbytes", std::to_string(queue_kib)}});
     if (!conf) return conf.error();
     rd_kafka_conf_set_opaque(conf->get(), this);
     rd_kafka_conf_set_error_cb(conf->get(), [](rd_kafka_t*, int code, const char* reason, void* opaque) {
@@ -114,7 +120,7 @@ class KafkaReader final : public Reader {
     const Clock::time_point fetch_deadline = Clock::now() + std::chrono::milliseconds(kFetchMsMax);
     while (one.fetched.empty()) {
       const int patience = one.at_end ? left_ms(deadline) : left_ms(std::max(deadline, fetch_deadline));
-      if (Status fetched = fetch(one, std::min(patience, kFetchMsMax)); !fetched) {
+      if (Status fetched = fetch(one, std::min(patience, kFetchMsMax), max_records); !fetched) {
         one.stop();
         return fetched.error();
       }
@@ -177,13 +183,14 @@ class KafkaReader final : public Reader {
   }
 
   // Waits for the first, takes what is there.
-  Status fetch(Partition& one, int wait_ms) {
+  Status fetch(Partition& one, int wait_ms, size_t max_records) {
     one.fetched.clear();
     one.at = 0;
     rd_kafka_message_t* got[kFetchRecordsMax];
     ssize_t count = rd_kafka_consume_batch(one.topic.get(), one.number, wait_ms, got, 1);
     if (count > 0) {
-      const ssize_t more = rd_kafka_consume_batch(one.topic.get(), one.number, 0, got + 1, kFetchRecordsMax - 1);
+      const size_t room = std::min(max_records, kFetchRecordsMax) - 1;
+      const ssize_t more = room > 0 ? rd_kafka_consume_batch(one.topic.get(), one.number, 0, got + 1, room) : 0;
       count += std::max<ssize_t>(more, 0);
     }
     Status status;

@@ -3,9 +3,7 @@
 // Intake of the edge beside a bare Paho subscriber that only counts, in the same run, in turn: JSON of two readings
 // from 100 devices over a real Mosquitto. Then the resident memory of the program itself with 1,000 series. The edge
 // runs its own loop, gateway, outbox and uplink; only the count that ends a run is the benchmark's.
-#include <arpa/inet.h>
 #include <mqtt/async_client.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/resource.h>
 
@@ -22,6 +20,7 @@
 #include "edge/config/config.h"
 #include "edge/run/loop.h"
 #include "tests/support/broker.h"
+#include "tests/support/mqtt_publisher.h"
 
 namespace {
 
@@ -132,70 +131,18 @@ int run_edge(const std::string& url, int64_t messages, int qos) {
   return 0;
 }
 
-// A publisher on a bare socket, so that sending costs next to nothing; PUBACKs are read and thrown away.
-class Publisher {
- public:
-  explicit Publisher(int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in where{};
-    where.sin_family = AF_INET;
-    where.sin_port = htons(static_cast<uint16_t>(port));
-    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    CHECK(connect(fd_, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
-    const int one = 1;
-    setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    write_all(std::string("\x10\x0f\0\x04MQTT\x04\x02\0\0\0\x03pub", 17));
-    char connack[4];
-    CHECK(recv(fd_, connack, sizeof connack, MSG_WAITALL) == 4 && connack[3] == 0);
-  }
-  ~Publisher() {
-    shutdown(fd_, SHUT_WR);
-    if (acks_.joinable()) acks_.join();
-    close(fd_);
-  }
-  void discard_acks() {
-    acks_ = std::thread([this] {
-      char buffer[4096];
-      while (recv(fd_, buffer, sizeof buffer, 0) > 0) {
-      }
-    });
-  }
-  static std::string packet(const std::string& topic, const std::string& payload, int qos, uint16_t id) {
-    const size_t size = 2 + topic.size() + payload.size() + (qos > 0 ? 2 : 0);
-    CHECK(size < 16384);
-    std::string out(1, static_cast<char>(0x30 | qos << 1));
-    out += static_cast<char>((size & 0x7f) | (size >= 128 ? 0x80 : 0));
-    if (size >= 128) out += static_cast<char>(size >> 7);
-    out += static_cast<char>(topic.size() >> 8);
-    out += static_cast<char>(topic.size());
-    out += topic;
-    if (qos > 0) out += {static_cast<char>(id >> 8), static_cast<char>(id)};
-    return out + payload;
-  }
-  void write_all(const std::string& bytes) const {
-    for (size_t at = 0; at < bytes.size();) {
-      const ssize_t wrote = send(fd_, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
-      CHECK(wrote > 0);
-      at += static_cast<size_t>(wrote);
-    }
-  }
-
- private:
-  int fd_;
-  std::thread acks_;
-};
-
 std::string sample(int64_t number, int devices, int qos) {
   char topic[32], payload[96];
   std::snprintf(topic, sizeof topic, "sensors/device%03d", static_cast<int>(number % devices));
   std::snprintf(payload, sizeof payload, "{\"temperature\":%.2f,\"humidity\":%.1f}",
                 15 + static_cast<double>(number * 7919 % 1000) / 100,
                 30 + static_cast<double>(number * 104729 % 500) / 10);
-  return Publisher::packet(topic, payload, qos, static_cast<uint16_t>(1 + number % 65'535));
+  return test::MqttPublisher::packet(topic, payload, qos, static_cast<uint16_t>(1 + number % 65'535));
 }
 
 // rate: messages a second; 0: as fast as the broker takes them.
 void publish(int port, int64_t messages, int64_t rate, int devices, int qos) {
-  Publisher publisher(port);
+  test::MqttPublisher publisher(port);
   if (qos > 0) publisher.discard_acks();
   const auto began = Clock::now();
   std::string buffer;
