@@ -202,12 +202,14 @@ void GatewayCore::merge_closed() {
     std::stable_sort(closed_.begin(), closed_.end(), [&](const ClosedWindow& a, const ClosedWindow& b) {
       return std::tuple(a.series, wider(a)) < std::tuple(b.series, wider(b));
     });
+    std::pair<WidthS, int64_t> target;  // of merged.back()
     for (ClosedWindow& closed : closed_) {
       // Checkpointed ones keep their own entry to erase; one entry can stand for one window only.
-      if (!merged.empty() && merged.back().series == closed.series && wider(merged.back()) == wider(closed) &&
+      if (!merged.empty() && merged.back().series == closed.series && target == wider(closed) &&
           !(merged.back().checkpointed && closed.checkpointed) && scratch_->decode(as_bytes(merged.back().summary)) &&
           scratch_->merge_encoded(as_bytes(closed.summary))) {
         ClosedWindow& into = merged.back();
+        std::tie(into.width_s, into.start_s) = target;
         into.summary = as_text(Bytes(encoded_).first(scratch_->encode(encoded_)));
         into.uncommitted += closed.uncommitted;
         if (closed.checkpointed) {
@@ -217,6 +219,7 @@ void GatewayCore::merge_closed() {
         }
         continue;
       }
+      target = wider(closed);
       merged.push_back(std::move(closed));
     }
     const bool smaller = merged.size() < closed_.size();

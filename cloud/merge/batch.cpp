@@ -175,6 +175,7 @@ void Batch::open_epoch(GatewayEntry& gateway, const MessageItem& item, const log
     return;
   }
   GatewayAlarm alarm{.kind = AlarmKind::kRestored, .epoch = epoch, .append_ns = record.append_ns};
+  uint8_t cause = kGapRestored;
   switch (result.alarm) {
     case ledger::Alarm::kNone:
       return;
@@ -182,12 +183,14 @@ void Batch::open_epoch(GatewayEntry& gateway, const MessageItem& item, const log
       break;
     case ledger::Alarm::kCloned:
       alarm.kind = AlarmKind::kCloned;
+      cause = kGapCloned;
       break;
     case ledger::Alarm::kWiped:
       alarm.kind = AlarmKind::kWiped;
-      gateway.record.add_gap({0, record.append_ns, kGapWiped});
+      cause = kGapWiped;
       break;
   }
+  gateway.record.add_gap({0, record.append_ns, cause});
   gateway.record.add_alarm(alarm);
 }
 

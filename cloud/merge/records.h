@@ -37,11 +37,11 @@ std::string_view read_text(ByteReader& in);
 
 struct GatewayGap {
   int64_t from_ns = 0, to_ns = 0;
-  uint8_t cause = 0;  // wire::GapCause, or kGapWiped
+  uint8_t cause = 0;  // wire::GapCause, or one of these
 };
-// Noticed here, not said by the gateway, which knows nothing of it: it began anew without its outbox, and what that had
-// accepted and not yet sent, of whatever time, is gone.
-inline constexpr uint8_t kGapWiped = 4;
+// Noticed here, not said by the gateway, which knows nothing of it: it began anew without its outbox, or another copy
+// of its outbox has been in use. What that had accepted and not sent, of whatever time, is gone or parked.
+inline constexpr uint8_t kGapWiped = 4, kGapRestored = 5, kGapCloned = 6;
 
 enum class AlarmKind : uint8_t { kRestored = 1, kCloned = 2, kWiped = 3 };
 

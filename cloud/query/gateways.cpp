@@ -36,7 +36,6 @@ void read_status(const merge::StatusRecord& status, GatewayView& view) {
 }
 
 std::string cause_text(uint8_t cause) {
-  if (cause == merge::kGapWiped) return "wiped";
   switch (static_cast<wire::GapCause>(cause)) {
     case wire::GapCause::kCrash:
       return "crash";
@@ -44,7 +43,12 @@ std::string cause_text(uint8_t cause) {
       return "stopped";
     case wire::GapCause::kOutboxReplaced:
       return "outbox_replaced";
+    default:
+      break;
   }
+  if (cause == merge::kGapWiped) return "wiped";
+  if (cause == merge::kGapRestored) return "restored";
+  if (cause == merge::kGapCloned) return "cloned";
   return "unknown";
 }
 
@@ -109,8 +113,7 @@ void append_gaps(const GatewayView& gateway, const Range& range, std::vector<Gap
   // Readings are dated at most an hour (the edge's greatest max_future) ahead of their acceptance.
   constexpr int64_t kAheadMaxNs = 3600 * kNanosPerSecond;
   for (const merge::GatewayGap& gap : gateway.record.gaps) {
-    const bool of_accepted =
-        gap.cause == merge::kGapWiped || gap.cause == static_cast<uint8_t>(wire::GapCause::kOutboxReplaced);
+    const bool of_accepted = gap.cause >= static_cast<uint8_t>(wire::GapCause::kOutboxReplaced);
     if (range.from_ns && gap.to_ns <= *range.from_ns - (of_accepted ? kAheadMaxNs : 0)) continue;
     if (range.to_ns && gap.from_ns >= *range.to_ns) continue;
     out.push_back({gateway.record.gateway, gap.from_ns, gap.to_ns, cause_text(gap.cause)});

@@ -43,8 +43,8 @@ class Client {
  public:
   // Handlers run on Paho's thread or the client's own: they must be short, must not wait, must not throw, and must not
   // call back into the Client except publish(). While on_message runs, no client of this process receives anything, and
-  // Paho 1.3.12 sometimes calls it with its one lock held: a publish anywhere in the process then waits for the handler.
-  // So nothing that a handler locks may be locked while publishing. None runs after stop().
+  // Paho 1.3.12 sometimes calls it with its one lock held: a publish anywhere in the process then waits for the
+  // handler. So nothing that a handler locks may be locked while publishing. None runs after stop().
   struct Handlers {
     std::function<void(const Message&)> on_message;
     std::function<void()> on_connected;  // after all subscriptions were confirmed

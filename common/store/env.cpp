@@ -214,6 +214,15 @@ Result<Table> Env::table(const std::string& name) {
   return table;
 }
 
+Result<uint64_t> Env::table_count() const {
+  auto txn = read();
+  if (!txn) return txn.error();
+  Table unnamed = 0;
+  const int code = mdb_dbi_open(txn->raw(), nullptr, 0, &unnamed);
+  if (code != MDB_SUCCESS) return describe("cannot list the tables of", config_.path, code);
+  return txn->count(unnamed);
+}
+
 Result<Txn> Env::read() const {
   std::shared_lock lock(resize_);
   MDB_txn* txn = nullptr;

@@ -99,6 +99,8 @@ class Env {
 
   // Opens or makes a named table. Call before the transactions that use it. kNotFound if read-only and missing.
   Result<Table> table(const std::string& name);
+  // How many named tables there are, whoever made them.
+  Result<uint64_t> table_count() const;
 
   Result<Txn> read() const;
 

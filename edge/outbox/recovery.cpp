@@ -108,6 +108,13 @@ Status Outbox::open_tables() {
     if (!opened) return opened.error();
     *table = *opened;
   }
+  // A table whose name is damaged would be taken for missing, and what was in it be lost without a word.
+  const auto count = env_->table_count();
+  if (!count) return count.error();
+  if (*count != std::size(tables)) {
+    return corrupt(config_.folder + ": " + std::to_string(*count) + " tables, expected " +
+                   std::to_string(std::size(tables)));
+  }
   return {};
 }
 

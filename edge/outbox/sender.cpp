@@ -67,6 +67,22 @@ int64_t Sender::frontier_ns(const FlightEpoch& epoch, uint64_t last_seq, const O
   return frontier;
 }
 
+int64_t Sender::untold_ns(const FlightEpoch& epoch, uint64_t last_seq) const {
+  // The gap of a run is its seq 2. This run's bounds are known; of other runs' nothing is claimed meanwhile.
+  int64_t least = std::numeric_limits<int64_t>::max();
+  const auto& gap = outbox_.recovery().gap;
+  for (const auto& other : outbox_.flight()) {
+    if (other->index < epoch.index || other->start_ns.count(2) == 0) continue;
+    if (other.get() == &epoch && last_seq >= 2) continue;
+    if (other.get() == &outbox_.current()) {
+      if (gap) least = std::min(least, gap->from_ns);
+    } else {
+      least = 0;
+    }
+  }
+  return least;
+}
+
 std::optional<Bytes> Sender::next(const OpenState& open, Instant now) {
   given_.reset();
   given_idle_ = false;
@@ -201,7 +217,7 @@ Bytes Sender::finish(wire::MessageBuilder& builder, const FlightEpoch& epoch, ui
   header.epoch = epoch.epoch;
   header.first_seq = first;
   header.frontier_ns = frontier_ns(epoch, last, open, now);
-  header.mark_ns = open.mark_ns;
+  header.mark_ns = std::min(open.mark_ns, untold_ns(epoch, last));
   if (given_idle_) {
     idle_due_mono_ns_ = now.mono_ns + config_.idle_message_interval_ns;
     claim_due_ = false;

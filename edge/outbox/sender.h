@@ -55,6 +55,10 @@ class Sender {
     int64_t backoff_ns = 0;
     bool sent = false;  // false: given out but not_sent
   };
+  // What was accepted from this time on may be gone, and the message that ends with last_seq of an epoch does not say
+  // so: the gap that does is not acknowledged yet. INT64_MAX if there is none. (An outbox that was restored has
+  // forgotten more than it knows.)
+  int64_t untold_ns(const FlightEpoch& epoch, uint64_t last_seq) const;
   const FlightEpoch* find_epoch(uint32_t index) const;
   bool opening_before(const FlightEpoch& epoch) const;
   uint64_t& unsent(const FlightEpoch& epoch);

@@ -8,18 +8,13 @@ from stack import Stack
 from supervise import Part
 
 
-def embedded_log(stack):
-    """The configuration of the embedded log; another log is another function like this one."""
-    return f'url = "lmdb://{stack.folder}/log"'
-
-
 class Cluster(Stack):
-    def __init__(self, folder, gateways=6, bridges=2, aggregators=3, partitions=16, log=embedded_log):
+    def __init__(self, folder, gateways=6, bridges=2, aggregators=3, partitions=16, log="lmdb"):
         names = [(demo.GATEWAY, "sensors")] + [(f"gateway-{n}", f"sensors-{n}") for n in range(1, gateways)]
-        super().__init__(folder, tuple(names))
+        super().__init__(folder, tuple(names), log)
         self.bridges = [f"bridge-{n}" for n in range(bridges)]
         self.aggregators = [f"aggregator-{n}" for n in range(aggregators)]
-        self.partitions, self.log = partitions, log
+        self.partitions = partitions
 
     def build_parts(self, options):
         self.ports = {name: demo.claim_port(0, name) for name in self.bridges + self.aggregators}
@@ -28,7 +23,8 @@ class Cluster(Stack):
         self.layout.ingest, self.layout.http = self.ports["bridge-0"], self.ports["aggregator-0"]
         self.bases = [f"http://127.0.0.1:{self.ports[name]}" for name in self.aggregators]
         demo.write_private(self.folder / "cluster.secret", secrets.token_hex(24) + "\n")
-        log = f"[log]\n{self.log(self)}\npartitions = {self.partitions}\n\n[keys]\nfile = \"{self.layout.keys}\"\n"
+        log = (f"[log]\nurl = \"{self.layout.log_url}\"\npartitions = {self.partitions}\n\n"
+               f"[keys]\nfile = \"{self.layout.keys}\"\n")
         for name in self.bridges:
             (self.folder / f"{name}.toml").write_text(f"""\
 [mqtt]

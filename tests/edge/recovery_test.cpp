@@ -203,6 +203,23 @@ TEST_F(RecoveryTest, ATruncatedOrUnreadableFileIsMovedAsideAndANewOneBeginsWithA
   EXPECT_GE(moved, 3);
 }
 
+TEST_F(RecoveryTest, ATableWhoseNameIsDamagedIsNotTakenForMissing) {
+  auto gateway = open();
+  accept(*gateway, 40);
+  checkpoint(*gateway);
+  gateway.reset();
+  std::string bytes = read_bytes(file());
+  int found = 0;
+  for (size_t at = bytes.find("checkpoint"); at != std::string::npos; at = bytes.find("checkpoint", at + 1), ++found) {
+    bytes[at + 1] ^= 1;
+  }
+  ASSERT_GT(found, 0);
+  write_bytes(file(), bytes);
+  gateway = open();
+  ASSERT_NE(gateway, nullptr);
+  EXPECT_TRUE(gateway->recovery().moved_aside);
+}
+
 TEST_F(RecoveryTest, ARunThatDiesRightAfterMovingTheFileAsideLeavesTheGapToTheNext) {
   auto gateway = open();
   accept(*gateway, 40);

@@ -124,6 +124,11 @@ void DiskFaults::record(const std::string& folder) {
   arm(faults());
 }
 
+size_t DiskFaults::recorded_count() {
+  std::lock_guard lock(faults().mutex);
+  return faults().writes.size();
+}
+
 std::vector<DiskFaults::Write> DiskFaults::recorded() {
   std::lock_guard lock(faults().mutex);
   faults().recording.clear();

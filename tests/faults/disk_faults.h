@@ -32,6 +32,7 @@ class DiskFaults {
     bool sync = false;
   };
   static void record(const std::string& folder);
+  static size_t recorded_count();
   static std::vector<Write> recorded();  // and stops
 
   static void clear();

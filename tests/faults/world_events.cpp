@@ -420,14 +420,18 @@ void World::corrupt(Edge& edge, uint32_t how) {
               "cannot write zeros");
       break;
     }
-    default: {
-      const auto at = static_cast<off_t>(random_.below(pages * 4096));
-      uint8_t byte = 0;
-      require(::pread(fd, &byte, 1, at) == 1, "cannot read");
-      byte ^= static_cast<uint8_t>(1U << random_.below(8));
-      require(::pwrite(fd, &byte, 1, at) == 1, "cannot flip");
+    default:
+      // Some flipped bits, where something is written.
+      for (uint64_t left = 1 + random_.below(4), tries = 400; left > 0 && tries > 0; --tries) {
+        const auto at = static_cast<off_t>(random_.below(pages * 4096));
+        uint8_t byte = 0;
+        require(::pread(fd, &byte, 1, at) == 1, "cannot read");
+        if (byte == 0) continue;
+        byte ^= static_cast<uint8_t>(1U << random_.below(8));
+        require(::pwrite(fd, &byte, 1, at) == 1, "cannot flip");
+        --left;
+      }
       break;
-    }
   }
   ::close(fd);
   if (full) DiskFaults::fill(edge.dir);

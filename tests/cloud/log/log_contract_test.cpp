@@ -80,6 +80,8 @@ std::unique_ptr<LogFixture> make_fixture() {
   return std::make_unique<Fixture>();
 }
 
+void PrintTo(const Implementation& implementation, std::ostream* out) { *out << implementation.name; }
+
 INSTANTIATE_TEST_SUITE_P(Logs, LogContract,
                          ::testing::Values(Implementation{"Embedded", &make_fixture<EmbeddedFixture>},
                                            Implementation{"Kafka", &make_fixture<KafkaFixture>}),

@@ -165,6 +165,8 @@ TEST(RecordsTest, ARestoredOutboxRaisesAnAlarmAndItsInheritedPartialsAreParkedNo
   ASSERT_EQ(info.alarms.size(), 1u);
   EXPECT_NE(info.alarms[0].find("restored"), std::string::npos);
   EXPECT_NE(info.alarms[0].find("attic"), std::string::npos);
+  ASSERT_EQ(info.gaps.size(), 1u);
+  EXPECT_EQ(info.gaps[0].cause, "restored");
   EXPECT_EQ(bench.state->counters().parked_total, 1u);
   // The dead letter keeps it.
   auto txn = bench.state->impl().env->read();
@@ -193,6 +195,8 @@ TEST(RecordsTest, AClonedOutboxRaisesAnAlarmAndNothingIsDoubled) {
   const query::GatewayInfo info = bench.gateway("attic");
   ASSERT_EQ(info.alarms.size(), 1u);
   EXPECT_NE(info.alarms[0].find("cloned"), std::string::npos);
+  ASSERT_EQ(info.gaps.size(), 1u);
+  EXPECT_EQ(info.gaps[0].cause, "cloned");
 }
 
 TEST(RecordsTest, AWipedGatewayIsNamedAndGoesOn) {
