@@ -11,6 +11,7 @@
 
 #include "cloud/api/api_aliases.h"
 #include "cloud/api/api_answers.h"
+#include "cloud/api/api_days.h"
 #include "cloud/api/api_hub.h"
 #include "cloud/api/api_lists.h"
 #include "cloud/api/api_openapi.h"
@@ -33,6 +34,7 @@ using http::Response;
 
 constexpr int64_t kDefaultRangeNs = 24LL * 3600 * kNanosPerSecond;
 constexpr int64_t kStepMaxS = 366 * 86400;
+constexpr WidthS kDayS = 86400;
 constexpr size_t kStatsMax = 32;
 constexpr int64_t kInfoFreshNs = 2 * kNanosPerSecond;
 constexpr size_t kInfosMax = 1'024;
@@ -132,6 +134,10 @@ class ApiImpl final : public Api {
   }
   Response system(const Asked& asked) { return system_.answer(asked.request, asked.tenant, asked.query, asked.now_ns); }
   Response ready() const;
+  Response local_series(const Asked& asked, const query::Selection& selection, const query::Range& range,
+                        const RowsHead& head);
+  Response finished(const Asked& asked, const query::Selection& selection, const query::Range& range,
+                    const RowsHead& head, RowsAnswer& rows);
   struct SeriesQuestion {
     const query::Selection& selection;
     const query::Range& range;
@@ -218,6 +224,9 @@ Response ApiImpl::series(const Asked& asked) {
   const auto step_s = parse_duration_s(step);
   const bool step_fits = step == "auto" || (step_s && *step_s <= kStepMaxS);
   if (!step_fits) params.fail("step", step, "auto, seconds, or a duration such as 10s, 5m, 1h or 1d");
+  head.tz = params.text("tz").value_or("");
+  if (!head.tz.empty() && step_s != kDayS) params.fail("tz", head.tz, "step=1d with it");
+  if (!head.tz.empty() && !is_zone(head.tz)) params.fail("tz", head.tz, "a name of the IANA time zone database");
   if (const auto wrong = params.finish()) return problem_response(*wrong);
   if (!asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
 
@@ -226,6 +235,7 @@ Response ApiImpl::series(const Asked& asked) {
   head.kind = info.kind;
   head.from_ns = *range.from_ns;
   head.to_ns = *range.to_ns;
+  if (!head.tz.empty()) return local_series(asked, selection, range, head);
   const std::vector<WidthS> steps =
       step == "auto" ? auto_steps(distance_ns(head.from_ns, head.to_ns)) : std::vector{static_cast<WidthS>(*step_s)};
   for (const WidthS width_s : steps) {
@@ -238,17 +248,51 @@ Response ApiImpl::series(const Asked& asked) {
       if (width_s != steps.back()) continue;  // auto: stored rows are wider than that, or there are many groups
       return problem_response(wrong_step(asked, {selection, range, head.by}, status.error(), width_s));
     }
-    rows.end_rows();
-    if (head.csv) {
-      Response response{.content_type = "text/csv; charset=utf-8", .body = rows.take_csv()};
-      response.headers.emplace_back("Cache-Control", http::kRevalidate);
-      return response;
-    }
-    if (const auto done = add_completeness(asked, rows.json(), selection, range); !done) return failure(done.error());
-    rows.json().end_object();
-    return json_answer(rows.json());
+    return finished(asked, selection, range, head, rows);
   }
   CHECK(false);
+}
+
+Response ApiImpl::finished(const Asked& asked, const query::Selection& selection, const query::Range& range,
+                           const RowsHead& head, RowsAnswer& rows) {
+  rows.end_rows();
+  if (head.csv) {
+    Response response{.content_type = "text/csv; charset=utf-8", .body = rows.take_csv()};
+    response.headers.emplace_back("Cache-Control", http::kRevalidate);
+    return response;
+  }
+  if (const auto done = add_completeness(asked, rows.json(), selection, range); !done) return failure(done.error());
+  rows.json().end_object();
+  return json_answer(rows.json());
+}
+
+// Rows of local days.
+Response ApiImpl::local_series(const Asked& asked, const query::Selection& selection, const query::Range& range,
+                               const RowsHead& head) {
+  const auto days = local_days(head.tz, head.from_ns, head.to_ns);
+  if (!days) {
+    return problem_response(
+        {.status = 400,
+         .detail = days.error().message,
+         .parameter = "tz",
+         .found = head.tz,
+         .expected = "at most " + std::to_string(kLocalDaysMax) + " days, each from a quarter of an hour of UTC on",
+         .limit = kLocalDaysMax});
+  }
+  RowsAnswer rows(head, kDayS);
+  const auto add = [&](const std::string& group, const query::Row& row, const stats::Summary& summary) {
+    rows.add(group, row, summary);
+  };
+  if (const auto status = day_rows(asked.query, selection, *days, head.by, config_.rows_max, add); !status) {
+    if (status.error().code != ErrorCode::kInvalid) return failure(status.error());
+    return problem_response({.status = 400,
+                             .detail = status.error().message,
+                             .parameter = "tz",
+                             .found = head.tz,
+                             .expected = "a shorter range, or fewer groups",
+                             .limit = config_.rows_max});
+  }
+  return finished(asked, selection, range, head, rows);
 }
 
 // What a Query refuses a step for: a width that does not divide it, or the number of rows, which it says ("found N

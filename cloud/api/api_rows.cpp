@@ -14,6 +14,7 @@ RowsAnswer::RowsAnswer(const RowsHead& head, WidthS step_s) : head_(head) {
       .field("to", time_text(head_.to_ns))
       .field("step", step_s)
       .field("by", head_.by);
+  if (!head_.tz.empty()) json_.field("tz", head_.tz);
   json_.key("series").begin_array();
 }
 

@@ -13,6 +13,7 @@ namespace tributary::api {
 
 struct RowsHead {
   std::string metric, unit, by;
+  std::string tz;  // empty: UTC
   int64_t from_ns = 0, to_ns = 0;
   MetricKind kind = MetricKind::kGauge;
   std::vector<Stat> stats;

@@ -78,7 +78,7 @@ struct HttpCodec::Impl final : public httplib::Server {
   }
 
   void respond(const httplib::Request& from, httplib::Response& to) {
-    request.method = from.method == "HEAD" ? "GET" : from.method;
+    request.method = method == "HEAD" ? "GET" : method;
     request.path = from.path;
     request.params.assign(from.params.begin(), from.params.end());
     try {
@@ -106,6 +106,7 @@ struct HttpCodec::Impl final : public httplib::Server {
   }
 
   const Fields& default_fields;
+  std::string method;
   Request request;
   Response response;
   const http::Handler* route = nullptr;
@@ -124,7 +125,10 @@ HttpCodec::Answer HttpCodec::answer(const Head& head, std::string body, std::str
   impl_->response.status = 0;
   impl_->route = &route;
   Answer answer;
-  impl_->run(head.method + " " + head.target + " HTTP/1.1\r\nHost: -\r\n\r\n", answer.bytes, keep_alive);
+  // The library knows fewer methods; all it has to know is whether there will be a body.
+  impl_->method = head.method;
+  impl_->run((head.method == "HEAD" ? "HEAD " : "GET ") + head.target + " HTTP/1.1\r\nHost: -\r\n\r\n", answer.bytes,
+             keep_alive);
   answer.status = impl_->response.status;
   if (answer.status == 0 || answer.bytes.empty()) {
     // The library refused the line without calling us (a target it cannot take apart).

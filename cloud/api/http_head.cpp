@@ -62,7 +62,8 @@ std::optional<Refusal> parse_request_line(std::string_view line, Head& head) {
   if (head.target.empty() || head.target.front() != '/' || !visible) {
     return bad("The request target is broken.", head.target, "a path that begins with '/', percent-encoded");
   }
-  constexpr std::array<std::string_view, 7> kMethods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+  constexpr std::array<std::string_view, 9> kMethods = {"GET",    "HEAD",    "POST",  "PUT",  "PATCH",
+                                                        "DELETE", "OPTIONS", "TRACE", "QUERY"};
   if (std::find(kMethods.begin(), kMethods.end(), head.method) == kMethods.end()) {
     return Refusal{501, "unknown_method", "The method is not known here.", head.method.substr(0, 80),
                    "GET, HEAD, POST or DELETE"};

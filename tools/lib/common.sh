@@ -10,8 +10,8 @@ fail() { printf 'tributary: %s\n' "$*" >&2; exit 1; }
 
 PACKAGES_BUILD=(g++ cmake ninja-build pkg-config ccache git ca-certificates libpaho-mqttpp-dev libpaho-mqtt-dev liblmdb-dev
   librdkafka-dev libnanopb-dev nanopb libcpp-httplib-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libsimdjson-dev nlohmann-json3-dev
-  libssl-dev zlib1g-dev libbrotli-dev libgtest-dev libbenchmark-dev)
-PACKAGES_RUN=(mosquitto python3 python3-paho-mqtt)
+  libhowardhinnant-date-dev libssl-dev zlib1g-dev libbrotli-dev libgtest-dev libbenchmark-dev)
+PACKAGES_RUN=(mosquitto tzdata python3 python3-paho-mqtt)
 PACKAGES_KAFKA=(maven openjdk-17-jre-headless)  # the broker itself: tools/lib/kafka.py
 PACKAGES_TEST=(kcat lmdb-utils mosquitto-clients python3-pytest python3-venv chromium fonts-liberation clang-14 libclang-rt-14-dev clang-format-14
   gcc-arm-none-eabi
@@ -68,6 +68,19 @@ install_kafka() {
   say "fetching Kafka with Maven"
   "$PYTHON" -B "$ROOT/tools/lib/kafka.py" fetch >/dev/null || exit 1
   say "fetched Kafka in $((SECONDS - begin)) s"
+}
+
+# The tester of the API's document: a Python environment of its own in the cache, once.
+SCHEMATHESIS=4.32.5
+SCHEMATHESIS_DIR=${TRIBUTARY_CACHE:-$HOME/.cache/tributary}/schemathesis-$SCHEMATHESIS
+install_schemathesis() {
+  [ -x "$SCHEMATHESIS_DIR/bin/schemathesis" ] && return 0
+  local begin=$SECONDS
+  rm -rf "$SCHEMATHESIS_DIR"
+  mkdir -p "$(dirname "$SCHEMATHESIS_DIR")"
+  "$PYTHON" -m venv "$SCHEMATHESIS_DIR" && "$SCHEMATHESIS_DIR/bin/pip" install -q --disable-pip-version-check "schemathesis==$SCHEMATHESIS" ||
+    { rm -rf "$SCHEMATHESIS_DIR"; fail "pip could not install schemathesis $SCHEMATHESIS"; }
+  say "installed schemathesis $SCHEMATHESIS in $((SECONDS - begin)) s"
 }
 
 # build PRESET TARGET...: configure and build with progress; nothing to do takes about a second.

@@ -191,6 +191,12 @@ TEST(HttpServer, BrokenRequestsAre400AndDisturbNothingElse) {
     ASSERT_EQ(status_of(well.read_response()), 200) << text;
   }
   EXPECT_EQ(status_of(ask(server.port(), "GET / HTTP/2.0\r\nHost: x\r\n\r\n")), 505);
+  for (const char* method : {"PUT", "TRACE", "QUERY", "OPTIONS"}) {
+    const std::string refused = ask(server.port(), std::string(method) + " /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(status_of(refused), 405) << method;
+    EXPECT_NE(refused.find("\r\nAllow: "), std::string::npos) << method;
+    EXPECT_NE(refused.find(std::string("\"found\":\"") + method), std::string::npos) << refused;
+  }
   EXPECT_EQ(status_of(ask(server.port(), "BREW / HTTP/1.1\r\nHost: x\r\n\r\n")), 501);
   EXPECT_EQ(status_of(ask(server.port(), "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n")), 501);
   EXPECT_EQ(status_of(ask(server.port(),

@@ -121,7 +121,7 @@ std::string random_target(Random& random, const Scenario& scenario) {
   if (bounds.from_ns) range += "&from=" + std::to_string(*bounds.from_ns);
   if (bounds.to_ns) range += "&to=" + std::to_string(*bounds.to_ns);
   if (chance(random, 30)) range = "&from=-" + std::to_string(1 + pick(random, 600)) + "h";
-  switch (pick(random, 11)) {
+  switch (pick(random, 12)) {
     case 0:
       return "/api/v1/metrics";
     case 1:
@@ -139,6 +139,10 @@ std::string random_target(Random& random, const Scenario& scenario) {
       return one_of({"/api/v1/metrics", "/api/v1/devices"}) + "?limit=" + std::to_string(1 + pick(random, 5));
     case 4:
       return "/api/v1/kpi" + selected + "&window=" + one_of({"7s", "10s", "1m", "90s", "15m", "1h", "1d", "30d"});
+    case 8:
+      return "/api/v1/series" + selected + range +
+             "&step=1d&tz=" + one_of({"UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"}) +
+             one_of({"", "&by=device"});
     default:
       return "/api/v1/series" + selected + range +
              "&step=" + one_of({"auto", "10s", "1m", "7s", "15m", "15m", "1h", "1h", "1d", "1d", "7d"}) +
