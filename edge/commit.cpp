@@ -3,7 +3,8 @@
 // checkpointed, and the counters say how many readings that makes, all in the same transactions. Many small
 // transactions are one bounded batch after the other, so that the map's free reserve always holds them.
 #include <algorithm>
-#include <tuple>
+#include <iterator>
+#include <map>
 
 #include "common/base/bugs.h"
 #include "edge/gateway_core.h"
@@ -15,6 +16,7 @@ constexpr int kRoomAttemptsMax = 16;
 constexpr int kCoarsenStepsMax = 256;
 constexpr size_t kBatchBytesMin = 1 << 10;
 constexpr size_t kClosedMax = 8192;
+constexpr size_t kClosedKept = kClosedMax / 8 * 7;
 
 }  // namespace
 
@@ -191,40 +193,62 @@ Status GatewayCore::make_room() {
   return {};
 }
 
-// While nothing can be written, closed windows must not fill the memory: they are merged as those on disk would be.
+// While nothing can be written, closed windows must not fill the memory: beyond kClosedMax they are merged as waiting
+// ones are (outbox/coarsen.cpp), the oldest of the width with the most of them first, until kClosedKept are left.
 void GatewayCore::merge_closed() {
-  while (closed_.size() > kClosedMax) {
-    const auto wider = [](const ClosedWindow& closed) {
-      const WidthS width_s = next_width(closed.width_s);
-      return std::pair(width_s, window_start_s(closed.start_s, width_s));
+  if (closed_.size() <= kClosedMax) return;
+  while (closed_.size() > kClosedKept) {
+    std::map<WidthS, size_t> counts;
+    for (const ClosedWindow& closed : closed_) counts[closed.width_s] += 2;
+    WidthS width_s = kAllTime;
+    size_t most = 0;
+    for (const auto& [width, count] : counts) {
+      const size_t weight = width == 86400 ? count / 2 : count;
+      if (width == kAllTime || weight < most) continue;
+      width_s = width;
+      most = weight;
+    }
+    if (width_s == kAllTime) break;
+    const WidthS wider_s = next_width(width_s);
+    // Those of the wider width take part, so that there is one window for one time.
+    const auto in_target = [&](const ClosedWindow& closed) {
+      return closed.width_s == width_s || closed.width_s == wider_s;
     };
+    const auto sources_end = std::partition(closed_.begin(), closed_.end(), in_target);
+    const auto target = [&](const ClosedWindow& closed) {
+      return std::pair(window_start_s(closed.start_s, wider_s), closed.series);
+    };
+    std::stable_sort(closed_.begin(), sources_end,
+                     [&](const ClosedWindow& a, const ClosedWindow& b) { return target(a) < target(b); });
     std::vector<ClosedWindow> merged;
-    std::stable_sort(closed_.begin(), closed_.end(), [&](const ClosedWindow& a, const ClosedWindow& b) {
-      return std::tuple(a.series, wider(a)) < std::tuple(b.series, wider(b));
-    });
-    std::pair<WidthS, int64_t> target;  // of merged.back()
-    for (ClosedWindow& closed : closed_) {
+    size_t left = closed_.size();
+    auto next = closed_.begin();
+    for (; next != sources_end; ++next) {
+      ClosedWindow& closed = *next;
+      const auto [start_s, series] = target(closed);
+      const bool begins = merged.empty() || merged.back().start_s != start_s || merged.back().series != series;
+      if (begins && left <= kClosedKept) break;
+      if (closed.width_s == width_s) ++coarsened_total_;
+      closed.width_s = wider_s;
+      closed.start_s = start_s;
       // Checkpointed ones keep their own entry to erase; one entry can stand for one window only.
-      if (!merged.empty() && merged.back().series == closed.series && target == wider(closed) &&
-          !(merged.back().checkpointed && closed.checkpointed) && scratch_->decode(as_bytes(merged.back().summary)) &&
-          scratch_->merge_encoded(as_bytes(closed.summary))) {
-        ClosedWindow& into = merged.back();
-        std::tie(into.width_s, into.start_s) = target;
-        into.summary = as_text(Bytes(encoded_).first(scratch_->encode(encoded_)));
-        into.uncommitted += closed.uncommitted;
-        if (closed.checkpointed) {
-          into.checkpointed = true;
-          into.checkpoint_width_s = closed.checkpoint_width_s;
-          into.checkpoint_start_s = closed.checkpoint_start_s;
-        }
+      if (begins || (merged.back().checkpointed && closed.checkpointed) ||
+          !scratch_->decode(as_bytes(merged.back().summary)) || !scratch_->merge_encoded(as_bytes(closed.summary))) {
+        merged.push_back(std::move(closed));
         continue;
       }
-      target = wider(closed);
-      merged.push_back(std::move(closed));
+      ClosedWindow& into = merged.back();
+      into.summary = as_text(Bytes(encoded_).first(scratch_->encode(encoded_)));
+      into.uncommitted += closed.uncommitted;
+      if (closed.checkpointed) {
+        into.checkpointed = true;
+        into.checkpoint_width_s = closed.checkpoint_width_s;
+        into.checkpoint_start_s = closed.checkpoint_start_s;
+      }
+      --left;
     }
-    const bool smaller = merged.size() < closed_.size();
+    merged.insert(merged.end(), std::make_move_iterator(next), std::make_move_iterator(closed_.end()));
     closed_ = std::move(merged);
-    if (!smaller) break;
   }
   find_open_min();
 }

@@ -86,6 +86,7 @@ class GatewayCore final : public Gateway {
   int64_t retry_mono_ns_ = std::numeric_limits<int64_t>::min();
   bool disk_full_ = false, coarsening_ = false;
   size_t batch_bytes_ = 0, batch_bytes_max_ = 0;
+  uint64_t coarsened_total_ = 0;  // in memory; the outbox counts its own
   uint64_t acked_total_ = 0, acks_ignored_total_ = 0, checkpoints_total_ = 0;
   std::unique_ptr<stats::Summary> scratch_ = std::make_unique<stats::Summary>();
   std::vector<uint8_t> encoded_ = std::vector<uint8_t>(stats::kSummaryBytesMax);

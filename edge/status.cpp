@@ -72,7 +72,7 @@ GatewayStats GatewayCore::stats() const {
   stats.flight_bytes = outbox_->flight_bytes();
   stats.used_bytes = outbox_->used_bytes();
   stats.budget_bytes = config_.budget_bytes;
-  stats.coarsened_total = outbox_->coarsened_total();
+  stats.coarsened_total = outbox_->coarsened_total() + coarsened_total_;
   stats.acked_total = acked_total_;
   stats.resent_total = sender_->resent_total();
   stats.checkpoints_total = checkpoints_total_;

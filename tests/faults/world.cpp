@@ -19,6 +19,7 @@ namespace {
 constexpr int64_t kMilli = 1'000'000;
 constexpr size_t kMessagesAStep = 40;
 constexpr uint64_t kFlightBytesMax = 1 << 20;
+constexpr size_t kClosedMax = 8192;  // closed windows in the memory of an edge
 
 std::string make_root() {
   static std::atomic<int> counter{0};
@@ -171,7 +172,7 @@ void World::start_edge(Edge& edge) {
        std::to_string(recovery.inherited_partials) + ", flight " + std::to_string(recovery.flight_items));
   require(!recovery.moved_aside || edge.may_be_moved_aside, "a sound outbox was moved aside");
   if (recovery.moved_aside) edge.may_be_moved_aside = false;
-  edge.checkpoints = 0;
+  edge.checkpoints = edge.coarsened = 0;
   edge.status_due_ns = mono_ns_;
   edge.offline = edge.core->status_json(false, edge_now(site));
   edge.core->on_connected(edge_now(site));
@@ -193,7 +194,7 @@ void World::step_edge(Edge& edge) {
     require(stats.flight_bytes <= kFlightBytesMax, "more than 1 MiB in flight");
     require(stats.open_windows <= 8 * std::max<uint64_t>(stats.series, 1), "more than 8 open windows a series");
     require(stats.used_bytes <= stats.budget_bytes, "the budget is exceeded");
-    if (stats.coarsened_total > 0) site.coarse = true;
+    watch_coarsening(edge, stats);
     if (mono_ns_ >= edge.status_due_ns) {
       edge.status_due_ns = mono_ns_ + 15 * kNanosPerSecond;
       publish(edge.site, "status", edge.core->status_json(true, edge_now(site)), true);
@@ -202,6 +203,24 @@ void World::step_edge(Edge& edge) {
   } catch (const Killed&) {
     note(sites_[edge.site].name + " dies at a commit");
     drop_edge(edge, static_cast<int64_t>(random_.below(4000)));
+  }
+}
+
+// An edge may merge windows into wider ones when its budget runs short, or when its disk is full and more windows than
+// it may hold in memory have closed, and must say that it did.
+void World::watch_coarsening(Edge& edge, const edge::GatewayStats& stats) {
+  const uint64_t used_bytes = std::max(edge.used_bytes, stats.used_bytes);
+  edge.used_bytes = stats.used_bytes;
+  if (stats.coarsened_total == edge.coarsened) return;
+  edge.coarsened = stats.coarsened_total;
+  sites_[edge.site].coarse = true;
+  const bool budget = used_bytes >= stats.budget_bytes / 10 * 7;
+  // Each closed window holds a reading that is not durable, but for those of the checkpoint, 8 a series at most.
+  const bool memory = stats.disk_full && edge.undurable.size() + 8 * stats.series > kClosedMax;
+  if (!budget && !memory) {
+    fail(sites_[edge.site].name + " merges windows with " + std::to_string(used_bytes) + " of " +
+         std::to_string(stats.budget_bytes) + " bytes in use and " + std::to_string(edge.undurable.size()) +
+         " readings in memory");
   }
 }
 

@@ -74,7 +74,7 @@ class World {
     std::unique_ptr<edge::GatewayCore> core;
     int64_t start_at_ns = 0;
     std::vector<uint32_t> undurable;  // readings accepted, not yet in a committed transaction
-    uint64_t checkpoints = 0;
+    uint64_t checkpoints = 0, coarsened = 0, used_bytes = 0;
     int kill_countdown = 0;  // commits until it dies
     edge::CommitPoint kill_point = edge::CommitPoint::kBefore;
     bool may_be_moved_aside = false;
@@ -113,6 +113,7 @@ class World {
   void step();
   void start_edge(Edge& edge);
   void step_edge(Edge& edge);
+  void watch_coarsening(Edge& edge, const edge::GatewayStats& stats);
   void send_messages(Edge& edge);
   void drop_edge(Edge& edge, int64_t away_ms);  // killed
   bool stop_edge(Edge& edge, int64_t away_ms);  // cleanly; false: it died on the way
