@@ -112,6 +112,7 @@ class Walk {
     }
     const Word between = txn[0] > txn[1] ? txn[0] - txn[1] : txn[1] - txn[0];
     if (between > 1) return fail("meta pages are " + std::to_string(between) + " transactions apart");
+    last_txn_ = std::max(txn[0], txn[1]);
     const uint8_t* meta = file_ + (txn[1] > txn[0] ? page_bytes_ : 0) + meta_at + 8 + 2 * kWord;
     free_ = load_tree(meta);
     main_ = load_tree(meta + kTreeBytes);
@@ -123,14 +124,20 @@ class Walk {
     return true;
   }
 
+  // What the next key must lie above. A branch's key may be that of the first leaf below it.
+  struct Bound {
+    std::string key;
+    bool none = true, or_equal = false;
+  };
+
   bool walk_tree(const Tree& tree, bool is_free_list, std::vector<Word>* free_pages) {
     Word entries = 0;
     if (tree.flags != (is_free_list ? kIntegerKey : 0)) return fail("a table with unknown flags");
     if (tree.depth > kDepthMax || (tree.root == kNoRoot) != (tree.depth == 0))
       return fail("a table of impossible depth");
     if (tree.root != kNoRoot) {
-      std::string before;
-      if (!walk_page(tree.root, tree.depth - 1, is_free_list, free_pages, entries, before)) return false;
+      Bound bound;
+      if (!walk_page(tree.root, tree.depth - 1, is_free_list, free_pages, entries, bound)) return false;
     }
     if (entries != tree.entries) {
       return fail(std::to_string(entries) + " entries found, " + std::to_string(tree.entries) + " expected");
@@ -147,7 +154,7 @@ class Walk {
 
   // height: how many pages lie between this one and the leaves.
   bool walk_page(Word number, int height, bool is_free_list, std::vector<Word>* free_pages, Word& entries,
-                 std::string& before) {
+                 Bound& bound) {
     if (!take(number)) return false;
     const uint8_t* page = file_ + number * page_bytes_;
     const auto bad = [&](const char* what) { return fail("page " + std::to_string(number) + ": " + what); };
@@ -168,18 +175,15 @@ class Walk {
       if (kind == kBranch) {
         Word child = low | high << 16;
         if constexpr (kWord > 4) child |= static_cast<Word>(flags) << 32;
-        // The first key of a branch is not used; the others must not lie below what came before them.
-        if (i > 0 && !is_free_list && !ascends(before, node + kNodeBytes, key_bytes, true))
-          return bad("keys out of order");
-        if (!walk_page(child, height - 1, is_free_list, free_pages, entries, before)) return false;
+        // The first key of a branch is not used; LMDB looks for a key by the others.
+        if (i > 0 && !follows(bound, node + kNodeBytes, key_bytes, is_free_list)) return bad("keys out of order");
+        if (i > 0) bound.or_equal = true;
+        if (!walk_page(child, height - 1, is_free_list, free_pages, entries, bound)) return false;
         continue;
       }
-      const std::string_view key(reinterpret_cast<const char*>(node + kNodeBytes), key_bytes);
       if (key_bytes == 0) return bad("an empty key");
-      if (!is_free_list) {
-        if (entries > 0 && !ascends(before, node + kNodeBytes, key_bytes, false)) return bad("keys out of order");
-        before = key;
-      }
+      if (!follows(bound, node + kNodeBytes, key_bytes, is_free_list)) return bad("keys out of order");
+      bound.or_equal = false;
       ++entries;
       const size_t value_bytes = low | high << 16;
       const uint8_t* value = node + kNodeBytes + key_bytes;
@@ -222,10 +226,22 @@ class Walk {
     return next == page_bytes_;
   }
 
-  // Not below before, or above it.
-  static bool ascends(std::string_view before, const uint8_t* key, size_t bytes, bool or_equal) {
-    const int order = std::string_view(reinterpret_cast<const char*>(key), bytes).compare(before);
-    return order > 0 || (or_equal && order == 0);
+  // True if the key lies above the bound; it is then the next one. Keys of the list of free pages are numbers, those of
+  // the transactions that freed them: LMDB ends the program where one is not in order.
+  bool follows(Bound& bound, const uint8_t* key, size_t bytes, bool is_free_list) const {
+    if (is_free_list && (bytes != kWord || load<Word>(key) == 0 || load<Word>(key) > last_txn_)) return false;
+    const std::string_view here(reinterpret_cast<const char*>(key), bytes);
+    if (!bound.none) {
+      int order = here.compare(bound.key);
+      if (is_free_list) {
+        const Word before = load<Word>(reinterpret_cast<const uint8_t*>(bound.key.data()));
+        order = load<Word>(key) > before ? 1 : load<Word>(key) == before ? 0 : -1;
+      }
+      if (order < 0 || (order == 0 && !bound.or_equal)) return false;
+    }
+    bound.key = here;
+    bound.none = false;
+    return true;
   }
 
   const uint8_t* overflow(Word number, size_t value_bytes) {
@@ -265,7 +281,7 @@ class Walk {
   size_t size_;
   size_t page_bytes_ = 0;
   Tree free_, main_;
-  Word last_page_ = 0;
+  Word last_page_ = 0, last_txn_ = 0;
   int depth_of_tables_ = 0;
   std::vector<bool> seen_;
   std::vector<std::pair<size_t, size_t>> spans_;

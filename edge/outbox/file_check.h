@@ -14,7 +14,8 @@ namespace tributary::edge {
 // process has it open (folder/owner.lock, as in store::Env). Cost: one read of all pages in use.
 //
 // What is checked (file format of LMDB 0.9, mdb.c): both meta pages; every page of every tree is of its kind, inside
-// the file, reached once, and not free; nodes lie inside their page, keys ascend, entries are as many as stated.
+// the file, reached once, and not free; nodes lie inside their page, keys ascend, those of branches too,
+// and no page was freed after the last transaction; entries are as many as stated.
 Status check_lmdb_file(const std::string& folder);
 
 }  // namespace tributary::edge
