@@ -34,6 +34,14 @@ HEAP = "512m"
 STARTED_WITHIN_S = 90
 
 
+def cluster_id():
+    """16 random bytes in base64url. Kafka's tools take one that begins with a dash for an option: a 64th of them."""
+    while True:
+        made = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        if not made.startswith("-"):
+            return made
+
+
 class KafkaError(Exception):
     """One sentence for a person."""
 
@@ -132,7 +140,7 @@ class Kafka:
         kept = json.loads(self.kept.read_text()) if self.kept.exists() else {}
         self.port = port or kept.get("port") or free_port()
         self.controller = kept.get("controller") or free_port({self.port})
-        self.cluster = kept.get("cluster") or base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+        self.cluster = kept.get("cluster") or cluster_id()
         self.data = Path(data or kept.get("data") or self.folder / "data").resolve()
         self.settings = dict(kept.get("settings") or {}, **dict(settings))
         self.address = f"127.0.0.1:{self.port}"
