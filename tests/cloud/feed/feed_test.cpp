@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "tests/cloud/merge/support/support.h"
@@ -49,16 +50,22 @@ class FakeSink final : public Sink {
 
 class FakeLog final : public log::Reader {
  public:
-  explicit FakeLog(const Records& records, log::Offset begin) : records_(records), begin_(begin) {}
+  FakeLog(const Records& records, std::mutex& mutex, log::Offset begin)
+      : records_(records), mutex_(mutex), begin_(begin) {}
   const log::LogSettings& settings() const override { return settings_; }
-  Result<log::Bounds> bounds(uint32_t) override { return log::Bounds{begin_, records_.size()}; }
+  Result<log::Bounds> bounds(uint32_t) override {
+    std::lock_guard lock(mutex_);
+    return log::Bounds{begin_, records_.size()};
+  }
   Result<std::vector<log::StoredRecord>> read(uint32_t, log::Offset offset, size_t max, size_t, int) override {
     if (offset < begin_) return Error{ErrorCode::kNotFound, "trimmed"};
+    std::lock_guard lock(mutex_);
     return records_.slice(offset, max);
   }
 
  private:
   const Records& records_;
+  std::mutex& mutex_;  // of records
   const log::Offset begin_;
   const log::LogSettings settings_{.log_id = 7, .partitions = 1, .durability = "power"};
 };
@@ -72,7 +79,7 @@ class FeedTest : public ::testing::Test {
     parts.sink = &sink_;
     parts.open_log = [this]() -> Result<std::unique_ptr<log::Reader>> {
       ++log_opened_;
-      return std::unique_ptr<log::Reader>(std::make_unique<FakeLog>(records_, log_begin_));
+      return std::unique_ptr<log::Reader>(std::make_unique<FakeLog>(records_, records_mutex_, log_begin_));
     };
     parts.say = [this](const std::string& line) { said_.push_back(line); };
     FeedConfig config{.windows = true, .dead_letters = true, .places_file = folder_.path("places")};
@@ -140,6 +147,7 @@ class FeedTest : public ::testing::Test {
   std::unique_ptr<merge::State> state_;
   FakeSink sink_;
   Records records_;
+  std::mutex records_mutex_;  // while a feed has a thread of its own
   log::Offset log_begin_ = 0;
   size_t rows_max_ = 50;
   int log_opened_ = 0;
@@ -304,7 +312,10 @@ TEST_F(FeedTest, OnItsOwnThreadItFollowsTheMergerAndStopsAtOnce) {
   auto feed = open();
   feed->start();
   for (int step = 0; step < 100; ++step) {
-    records_.add(attic_.send({part("d1", kNow + step / 10 * 10, 10)}, kNow + step));
+    {
+      std::lock_guard lock(records_mutex_);
+      records_.add(attic_.send({part("d1", kNow + step / 10 * 10, 10)}, kNow + step));
+    }
     merge_all();
     feed->wake();
     feed->lag();
