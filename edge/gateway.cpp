@@ -82,9 +82,17 @@ Result<std::unique_ptr<GatewayCore>> GatewayCore::open(const GatewayConfig& conf
   const Meta& meta = core->outbox_->meta();
   core->rejected_total_.insert(meta.rejected_total.begin(), meta.rejected_total.end());
   const OutboxRecovery& recovery = core->outbox_->recovery();
-  core->recovery_ = {recovery.fresh, recovery.moved_aside, recovery.moved_to,           recovery.clean_stop,
-                     meta.epoch,     meta.predecessor,     recovery.inherited_partials, recovery.flight_items,
-                     recovery.gap};
+  core->recovery_.fresh = recovery.fresh;
+  core->recovery_.moved_aside = recovery.moved_aside;
+  core->recovery_.moved_to = recovery.moved_to;
+  core->recovery_.moved_why = recovery.moved_why;
+  core->recovery_.clean_stop = recovery.clean_stop;
+  core->recovery_.epoch = meta.epoch;
+  core->recovery_.predecessor = meta.predecessor;
+  core->recovery_.inherited_partials = recovery.inherited_partials;
+  core->recovery_.checkpoint_windows = recovery.checkpoint_windows;
+  core->recovery_.flight_items = recovery.flight_items;
+  core->recovery_.gap = recovery.gap;
   core->sender_ = std::make_unique<Sender>(
       SenderConfig{config.idle_message_interval_ms * kNanosPerMilli, config.resend_min_ms * kNanosPerMilli,
                    config.resend_max_ms * kNanosPerMilli},

@@ -48,13 +48,23 @@ struct GatewayConfig {
 // What came back from opening the outbox; one line for the log and /metrics.
 struct RecoveryReport {
   bool fresh = false;        // no outbox was there
-  bool moved_aside = false;  // one was, and did not open; moved_to says where it went
-  std::string moved_to;
+  bool moved_aside = false;  // one was, and did not open; moved_to says where it went, moved_why what was wrong (empty:
+                             // an earlier start moved it)
+  std::string moved_to, moved_why;
   bool clean_stop = false;
   uint64_t epoch = 0, predecessor = 0;
   uint64_t inherited_partials = 0;  // waiting, from checkpoint and outbox
+  uint64_t checkpoint_windows = 0;  // of them: open when the run before ended
   uint64_t flight_items = 0;
   std::optional<wire::Gap> gap;
+};
+
+// What may be asked for at every turn.
+struct GatewayProgress {
+  uint64_t waiting_partials = 0, flight_items = 0;
+  uint64_t acked_total = 0, resent_total = 0, coarsened_total = 0;  // as in GatewayStats
+  uint64_t uncommitted_readings = 0;                                // in memory only
+  bool write_failing = false;                                       // the last write failed and is tried again
 };
 
 struct GatewayStats {
@@ -105,6 +115,7 @@ class Gateway {
   virtual void on_ack(Bytes payload, Instant now) = 0;
 
   virtual GatewayStats stats() const = 0;
+  virtual GatewayProgress progress() const = 0;
   // For the status topic: {"state","version","epoch","outbox":{…},"counters":{…},…}; documented in edge/STATUS.md.
   virtual std::string status_json(bool online, Instant now) const = 0;
 

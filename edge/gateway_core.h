@@ -28,6 +28,7 @@ class GatewayCore final : public Gateway {
   void on_connected(Instant now) override { sender_->on_connected(now); }
   void on_ack(Bytes payload, Instant now) override;
   GatewayStats stats() const override;
+  GatewayProgress progress() const override;
   std::string status_json(bool online, Instant now) const override;
   Status close(Instant now) override;
 

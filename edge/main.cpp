@@ -13,11 +13,12 @@
 #include <thread>
 #include <vector>
 
-#include "common/reading/payload.h"
 #include "common/runtime/program.h"
 #include "edge/config/config.h"
 #include "edge/gateway.h"
+#include "edge/run/edge_http.h"
 #include "edge/run/loop.h"
+#include "edge/run/recovery_watch.h"
 #include "edge/source/file_source.h"
 #include "edge/source/mqtt_source.h"
 #include "edge/uplink/uplink.h"
@@ -71,23 +72,6 @@ std::array<uint8_t, 16> read_machine_id() {
   return id;
 }
 
-std::string describe(const RecoveryReport& report, const std::string& state_dir) {
-  std::string line = "outbox " + state_dir + ": ";
-  if (report.moved_aside) line += "the old one did not open and was moved to " + report.moved_to + "; ";
-  if (report.fresh || report.moved_aside) {
-    line += "a new one begins";
-  } else {
-    line += report.clean_stop ? "taken up after a clean stop" : "taken up after a crash";
-    line += ", " + std::to_string(report.inherited_partials) + " partials waiting, " +
-            std::to_string(report.flight_items) + " on their way";
-  }
-  if (report.gap) {
-    line += "; readings may be missing from " + reading::format_timestamp(report.gap->from_ns) + " to " +
-            reading::format_timestamp(report.gap->to_ns);
-  }
-  return line;
-}
-
 int fail(const Error& error) {
   runtime::log_error(error.message);
   return 1;
@@ -114,9 +98,16 @@ int main(int argc, char** argv) {
   runtime::block_stop_signals();
   runtime::start_logging("tributary-edge");
   config->gateway.machine_id = read_machine_id();
-  Result<std::unique_ptr<Gateway>> gateway = Gateway::open(config->gateway, runtime::random_bits, runtime::now());
+  runtime::Recoveries recoveries(recovery_kinds());
+  const Instant begin = runtime::now();
+  Result<std::unique_ptr<Gateway>> gateway = Gateway::open(config->gateway, runtime::random_bits, begin);
   if (!gateway.ok()) return fail(gateway.error());
-  runtime::log_info(describe((*gateway)->recovery(), config->gateway.state_dir));
+  const double seconds = static_cast<double>(runtime::now().mono_ns - begin.mono_ns) / 1e9;
+  if (auto found = recovery_of_start((*gateway)->recovery(), config->gateway.state_dir, seconds)) {
+    recoveries.note(*found);
+  } else {
+    runtime::log_info("outbox " + config->gateway.state_dir + ": a new one begins");
+  }
 
   Waker waker;
   Result<std::unique_ptr<Uplink>> uplink =
@@ -130,13 +121,23 @@ int main(int argc, char** argv) {
   }
   for (const FileSourceConfig& one : config->file_sources) sources.push_back(std::make_unique<FileSource>(one));
 
+  std::unique_ptr<HttpPort> http;
+  if (config->http.on) {
+    auto opened = HttpPort::open(config->http, [&](std::string_view path) {
+      return edge_answer(path, **gateway, (*uplink)->ready(), recoveries);
+    });
+    if (!opened.ok()) return fail(opened.error());
+    http = std::move(opened.value());
+    runtime::log_info("http://" + config->http.host + ":" + std::to_string(http->port()));
+  }
+
   std::atomic<bool> stop{false};
   std::thread signals([&] {
     runtime::wait_for_stop();
     stop = true;
     waker.wake();
   });
-  Loop loop(**gateway, **uplink, sources, waker);
+  Loop loop(**gateway, **uplink, sources, waker, recoveries, http.get());
   loop.run(stop);
   signals.join();
   runtime::log_info("stopping");

@@ -88,6 +88,18 @@ GatewayStats GatewayCore::stats() const {
   return stats;
 }
 
+GatewayProgress GatewayCore::progress() const {
+  GatewayProgress progress;
+  progress.waiting_partials = outbox_->waiting_partials();
+  progress.flight_items = outbox_->flight_items();
+  progress.acked_total = acked_total_;
+  progress.resent_total = sender_->resent_total();
+  progress.coarsened_total = outbox_->coarsened_total() + coarsened_total_;
+  progress.uncommitted_readings = pending_accepted_;
+  progress.write_failing = retry_mono_ns_ != std::numeric_limits<int64_t>::min();
+  return progress;
+}
+
 std::string GatewayCore::status_json(bool online, Instant now) const {
   const GatewayStats stats = this->stats();
   std::string out;

@@ -187,6 +187,11 @@ Result<EdgeConfig> read(runtime::Config& file) {
   read_labels(root.table("labels"), config.gateway);
   read_metrics(root.table("metrics"), config.gateway);
 
+  config.http.on = root.has("http");
+  ConfigTable http = root.table("http");
+  config.http.host = http.text("host", config.http.host);
+  config.http.port = static_cast<uint16_t>(http.integer("port", config.http.port, 0, 65535));
+
   ConfigTable source = root.table("source");
   for (const ConfigTable& table : source.tables("mqtt")) {
     config.mqtt_sources.push_back(read_mqtt_source(table, config.mqtt_sources.size(), config));

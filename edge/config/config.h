@@ -8,6 +8,7 @@
 
 #include "common/runtime/result.h"
 #include "edge/gateway.h"
+#include "edge/run/http_port.h"
 #include "edge/source/file_source.h"
 #include "edge/source/mqtt_source.h"
 #include "edge/uplink/uplink.h"
@@ -19,6 +20,7 @@ struct EdgeConfig {
   UplinkConfig uplink;
   std::vector<MqttSourceConfig> mqtt_sources;
   std::vector<FileSourceConfig> file_sources;
+  HttpPortConfig http;  // off without a table [http]
 };
 
 // Reads and checks the whole file. kInvalid and kNotFound: every complaint on a line of its own, as

@@ -65,8 +65,8 @@ struct WaitingCount {
 
 struct OutboxRecovery {
   bool fresh = false, moved_aside = false, clean_stop = false;
-  std::string moved_to;
-  uint64_t inherited_partials = 0, flight_items = 0;
+  std::string moved_to, moved_why;
+  uint64_t inherited_partials = 0, checkpoint_windows = 0, flight_items = 0;
   std::optional<wire::Gap> gap;
 };
 

@@ -60,7 +60,7 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config, const s
                                           " bytes is too small: at least " + std::to_string(kBudgetBytesMin) +
                                           " are needed"};
   }
-  std::string moved_to;
+  std::string moved_to, moved_why;
   for (;;) {
     auto outbox = std::unique_ptr<Outbox>(new Outbox(config));
     bool fresh = false, empty = false;
@@ -74,6 +74,7 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config, const s
       auto moved = move_aside(config.folder);
       if (!moved) return moved.error();
       moved_to = *moved;
+      moved_why = status.error().message;
       continue;
     }
     // Moved aside by a run that died, or found the disk full, before the new outbox could say so.
@@ -81,6 +82,7 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config, const s
     outbox->recovery_.fresh = fresh && moved_to.empty();
     outbox->recovery_.moved_aside = !moved_to.empty();
     outbox->recovery_.moved_to = moved_to;
+    outbox->recovery_.moved_why = moved_why;
     if (Status adopted = outbox->adopt_checkpoint(); !adopted) return adopted.error();
     if (Status forgotten = outbox->forget_unused_series(); !forgotten) return forgotten.error();
     if (Status begun = outbox->begin_epoch(random, now); !begun) return begun.error();
@@ -282,7 +284,8 @@ Status Outbox::forget_unused_series() {
 // Windows that were open become waiting partials of the epoch that opened them, a bounded number a transaction.
 Status Outbox::adopt_checkpoint() {
   bool more = false;
-  if (auto txn = env_->read()) more = txn->count(checkpoint_table_) > 0;
+  if (auto txn = env_->read()) recovery_.checkpoint_windows = txn->count(checkpoint_table_);
+  more = recovery_.checkpoint_windows > 0;
   // Keys of windows far apart touch a page each: the number of entries is what the free reserve must hold.
   size_t entries_max = std::min(kRecoveryBatchEntriesMax, static_cast<size_t>(config_.budget_bytes >> 16));
   int attempts = 0;

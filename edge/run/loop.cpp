@@ -17,6 +17,18 @@ constexpr int64_t kRecentNs = 1000 * kMilli;
 
 }  // namespace
 
+Loop::Loop(Gateway& gateway, Uplink& uplink, std::vector<std::unique_ptr<Source>>& sources, Waker& waker,
+           runtime::Recoveries& recoveries, HttpPort* http)
+    : gateway_(gateway),
+      uplink_(uplink),
+      sources_(sources),
+      waker_(waker),
+      recoveries_(recoveries),
+      http_(http),
+      uplink_watch_(runtime::now()) {
+  if (http_ != nullptr) waker_.watch(http_->descriptor());
+}
+
 void Loop::run(const std::atomic<bool>& stop) {
   uplink_.start();
   for (const auto& source : sources_) source->start();
@@ -28,6 +40,8 @@ void Loop::run(const std::atomic<bool>& stop) {
     }
     if (now.mono_ns >= tick_due_ns_) tick(now);
     uplink_.pump(gateway_, now);
+    watch(now);
+    if (http_ != nullptr) http_->serve(now);
     const int64_t rest_ns = next_due_ns() - runtime::now().mono_ns;
     if (rest_ns > 0) waker_.sleep(rest_ns);
   }
@@ -41,30 +55,34 @@ size_t Loop::drain(Instant now) {
 
 void Loop::tick(Instant now) {
   const Status status = gateway_.tick(now);
-  const std::string failure = status.ok() ? "" : status.error().message;
-  if (failure != last_failure_) {
-    if (failure.empty()) {
-      runtime::log_info("outbox: writing works again");
-    } else {
-      runtime::log_error("outbox: " + failure +
-                         "; trying again, readings since the last checkpoint are in memory only");
-    }
-    last_failure_ = failure;
+  if (!status.ok() && status.error().message != last_failure_) {
+    if (last_failure_.empty()) uplink_.status_changed();
+    last_failure_ = status.error().message;
+    runtime::log_error("outbox: " + last_failure_ +
+                       "; trying again, readings since the last checkpoint are in memory only");
   }
   tick_due_ns_ = now.mono_ns + kBusyTickNs;
   if (now.mono_ns - last_message_ns_ < kRecentNs) return;
-  const GatewayStats stats = gateway_.stats();
-  if (stats.disk_full != disk_full_) {
-    disk_full_ = stats.disk_full;
+  const GatewayProgress progress = gateway_.progress();
+  if (progress.waiting_partials == 0 && progress.flight_items == 0 && !progress.write_failing &&
+      gateway_.stats().open_windows == 0)
+    tick_due_ns_ = now.mono_ns + kIdleTickNs;
+}
+
+void Loop::watch(Instant now) {
+  const GatewayProgress progress = gateway_.progress();
+  if (const auto back = uplink_watch_.look(uplink_.ready(), progress, now)) recoveries_.note(*back);
+  if (const auto written = disk_watch_.look(progress, last_failure_, now)) {
+    recoveries_.note(*written);
+    last_failure_.clear();
     uplink_.status_changed();
   }
-  if (stats.open_windows == 0 && stats.waiting_partials == 0 && stats.flight_items == 0)
-    tick_due_ns_ = now.mono_ns + kIdleTickNs;
 }
 
 int64_t Loop::next_due_ns() const {
   int64_t due_ns = std::min(tick_due_ns_, uplink_.due_ns());
   for (const auto& source : sources_) due_ns = std::min(due_ns, source->due_ns());
+  if (http_ != nullptr) due_ns = std::min(due_ns, http_->due_ns());
   return due_ns;
 }
 

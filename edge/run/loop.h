@@ -8,7 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "common/runtime/recoveries.h"
 #include "edge/gateway.h"
+#include "edge/run/http_port.h"
+#include "edge/run/recovery_watch.h"
 #include "edge/source/source.h"
 #include "edge/source/waker.h"
 #include "edge/uplink/uplink.h"
@@ -17,9 +20,9 @@ namespace tributary::edge {
 
 class Loop {
  public:
-  // All must outlive the loop.
-  Loop(Gateway& gateway, Uplink& uplink, std::vector<std::unique_ptr<Source>>& sources, Waker& waker)
-      : gateway_(gateway), uplink_(uplink), sources_(sources), waker_(waker) {}
+  // All must outlive the loop. http: served between the rest; may be nothing.
+  Loop(Gateway& gateway, Uplink& uplink, std::vector<std::unique_ptr<Source>>& sources, Waker& waker,
+       runtime::Recoveries& recoveries, HttpPort* http = nullptr);
 
   // Starts inputs and uplink and works until stop is true and the waker woken.
   void run(const std::atomic<bool>& stop);
@@ -29,16 +32,20 @@ class Loop {
  private:
   size_t drain(Instant now);
   void tick(Instant now);
+  void watch(Instant now);
   int64_t next_due_ns() const;
 
   Gateway& gateway_;
   Uplink& uplink_;
   std::vector<std::unique_ptr<Source>>& sources_;
   Waker& waker_;
+  runtime::Recoveries& recoveries_;
+  HttpPort* const http_;
+  UplinkWatch uplink_watch_;
+  DiskWatch disk_watch_;
   int64_t tick_due_ns_ = 0;
   int64_t last_message_ns_ = 0;
-  std::string last_failure_;
-  bool disk_full_ = false;
+  std::string last_failure_;  // of writing; empty when it works
 };
 
 }  // namespace tributary::edge

@@ -98,6 +98,7 @@ class CountingGateway final : public edge::Gateway {
   }
   void on_ack(Bytes payload, Instant now) override { inner_.on_ack(payload, now); }
   edge::GatewayStats stats() const override { return inner_.stats(); }
+  edge::GatewayProgress progress() const override { return inner_.progress(); }
   std::string status_json(bool online, Instant now) const override { return inner_.status_json(online, now); }
   Status close(Instant now) override { return inner_.close(now); }
 
@@ -125,7 +126,8 @@ int run_edge(const std::string& url, int64_t messages, int qos) {
   auto uplink = std::move(edge::Uplink::make(config->uplink, "{}", waker).value());
   std::vector<std::unique_ptr<edge::Source>> sources;
   sources.push_back(std::move(edge::MqttSource::make(config->mqtt_sources.front(), waker).value()));
-  edge::Loop loop(counting, *uplink, sources, waker);
+  runtime::Recoveries recoveries(edge::recovery_kinds());
+  edge::Loop loop(counting, *uplink, sources, waker, recoveries);
   loop.run(stop);
   CHECK(loop.finish(0).ok());
   return 0;

@@ -26,6 +26,7 @@ class FakeGateway final : public edge::Gateway {
   std::deque<std::string> outgoing;  // what next_message gives, one after another
   int connects = 0, ticks = 0;
   bool closed = false;
+  edge::GatewayProgress now;  // what progress() tells
 
   const edge::RecoveryReport& recovery() const override { return recovery_; }
   bool accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
@@ -48,6 +49,7 @@ class FakeGateway final : public edge::Gateway {
   void on_connected(Instant) override { ++connects; }
   void on_ack(Bytes payload, Instant) override { acks.emplace_back(as_text(payload)); }
   edge::GatewayStats stats() const override { return {}; }
+  edge::GatewayProgress progress() const override { return now; }
   std::string status_json(bool online, Instant) const override {
     return online ? R"({"state":"online"})" : R"({"state":"offline"})";
   }

@@ -46,7 +46,8 @@ TEST(Loop, DrainsTicksAndEndsInputsFirstAndOutboxLast) {
   std::vector<std::unique_ptr<Source>> sources;
   sources.push_back(std::make_unique<CountingSource>());
   auto* source = static_cast<CountingSource*>(sources.front().get());
-  Loop loop(gateway, *uplink, sources, waker);
+  runtime::Recoveries recoveries(recovery_kinds());
+  Loop loop(gateway, *uplink, sources, waker, recoveries);
   std::atomic<bool> stop{false};
   std::thread runner([&] { loop.run(stop); });
   EXPECT_TRUE(eventually([&] { return source->drained > 300; }));
@@ -72,7 +73,8 @@ TEST(Loop, WorksWithoutABroker) {
   std::vector<std::unique_ptr<Source>> sources;
   sources.push_back(std::make_unique<CountingSource>());
   auto* source = static_cast<CountingSource*>(sources.front().get());
-  Loop loop(gateway, *uplink, sources, waker);
+  runtime::Recoveries recoveries(recovery_kinds());
+  Loop loop(gateway, *uplink, sources, waker, recoveries);
   std::atomic<bool> stop{false};
   std::thread runner([&] { loop.run(stop); });
   EXPECT_TRUE(eventually([&] { return source->drained > 50; }));

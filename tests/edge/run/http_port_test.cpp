@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Claims about the edge's HTTP port: what it answers, and that nobody can hold it up.
+#include "edge/run/http_port.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/runtime/program.h"
+#include "edge/run/edge_http.h"
+#include "edge/run/recovery_watch.h"
+#include "tests/support/fake_gateway.h"
+
+namespace tributary::edge {
+namespace {
+
+HttpAnswer echo(std::string_view path) { return {200, "text/plain", std::string(path)}; }
+
+std::string status_of(const std::optional<std::string>& answer) {
+  return answer ? answer->substr(0, answer->find('\r')) : "nothing yet";
+}
+
+TEST(Respond, AnswersGetAndHeadWithoutTheQuery) {
+  const auto got = respond("GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\n\r\n", echo);
+  ASSERT_TRUE(got);
+  EXPECT_TRUE(got->starts_with("HTTP/1.1 200 OK\r\n")) << *got;
+  EXPECT_TRUE(got->ends_with("\r\n\r\n/metrics")) << *got;
+  EXPECT_NE(got->find("Content-Length: 8\r\n"), std::string::npos);
+  const auto head = respond("HEAD /metrics HTTP/1.0\r\n\r\n", echo);
+  ASSERT_TRUE(head);
+  EXPECT_TRUE(head->ends_with("\r\n\r\n")) << *head;
+  EXPECT_NE(head->find("Content-Length: 8\r\n"), std::string::npos);
+}
+
+TEST(Respond, WaitsForTheWholeHeadAndRefusesWhatIsNoRequest) {
+  const std::string whole = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (size_t size = 0; size < whole.size(); ++size) EXPECT_FALSE(respond(whole.substr(0, size), echo)) << size;
+  EXPECT_EQ(status_of(respond("POST / HTTP/1.1\r\n\r\n", echo)), "HTTP/1.1 405 Method Not Allowed");
+  EXPECT_EQ(status_of(respond("GET / HTTP/2.0\r\n\r\n", echo)), "HTTP/1.1 505 HTTP Version Not Supported");
+  for (const char* bad : {"\r\n\r\n", "GET /\r\n\r\n", "GET  HTTP/1.1\r\n\r\n", "GET x HTTP/1.1\r\n\r\n",
+                          " / HTTP/1.1\r\n\r\n", "GET /\x01 HTTP/1.1\r\n\r\n", "GET / XTTP/1.1\r\n\r\n"}) {
+    EXPECT_EQ(status_of(respond(bad, echo)), "HTTP/1.1 400 Bad Request") << bad;
+  }
+  EXPECT_EQ(status_of(respond(std::string(kHttpRequestBytesMax, 'a'), echo)),
+            "HTTP/1.1 431 Request Header Fields Too Large");
+}
+
+TEST(EdgeAnswer, ReadinessFollowsTheDiskAndNotTheUplink) {
+  test::FakeGateway gateway;
+  runtime::Recoveries recoveries(recovery_kinds());
+  EXPECT_EQ(edge_answer("/health", gateway, false, recoveries).status, 200);
+  EXPECT_EQ(edge_answer("/ready", gateway, false, recoveries).status, 200);
+  gateway.now.write_failing = true;
+  const HttpAnswer ready = edge_answer("/ready", gateway, true, recoveries);
+  EXPECT_EQ(ready.status, 503);
+  EXPECT_NE(ready.body.find("cannot be written"), std::string::npos) << ready.body;
+  const std::string metrics = edge_answer("/metrics", gateway, true, recoveries).body;
+  EXPECT_NE(metrics.find("tributary_edge_write_failing 1\n"), std::string::npos) << metrics;
+  for (const std::string& kind : recovery_kinds()) {
+    EXPECT_NE(metrics.find("tributary_recoveries_total{kind=\"" + kind + "\"} 0\n"), std::string::npos) << metrics;
+  }
+  EXPECT_EQ(edge_answer("/", gateway, true, recoveries).status, 404);
+}
+
+class Client {
+ public:
+  explicit Client(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  }
+  ~Client() { ::close(fd_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  void send(std::string_view text) const {
+    EXPECT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+  }
+  // Reads until the port closes; serves it meanwhile.
+  std::string receive(HttpPort& port) const {
+    std::string all;
+    char buffer[4096];
+    for (int round = 0; round < 10'000; ++round) {
+      port.serve(runtime::now());
+      const ssize_t got = ::recv(fd_, buffer, sizeof buffer, MSG_DONTWAIT);
+      if (got > 0) all.append(buffer, static_cast<size_t>(got));
+      if (got == 0) return all;
+      if (got < 0 && errno == ECONNRESET) return all + "(reset)";
+      if (got < 0) ::usleep(100);
+    }
+    return all + "(still open)";
+  }
+
+ private:
+  int fd_;
+};
+
+std::unique_ptr<HttpPort> open_port(HttpPort::Answer answer) {
+  auto port = HttpPort::open({.on = true, .port = 0}, std::move(answer));
+  EXPECT_TRUE(port.ok()) << port.error().message;
+  return std::move(port.value());
+}
+
+TEST(HttpPort, AnswersInPiecesAndAnswersLargerThanASocketsBuffer) {
+  const std::string large(8 << 20, 'x');
+  auto port = open_port([&](std::string_view) { return HttpAnswer{200, "text/plain", large}; });
+  const Client client(port->port());
+  for (const char c : std::string_view("GET / HTTP/1.1\r\n\r\n")) {
+    client.send(std::string_view(&c, 1));
+    port->serve(runtime::now());
+  }
+  const std::string got = client.receive(*port);
+  EXPECT_EQ(got.size() - got.find("\r\n\r\n") - 4, large.size());
+  // What a client sends besides does not cost it the answer.
+  const Client chatty(port->port());
+  chatty.send("POST / HTTP/1.1\r\nContent-Length: 50000\r\n\r\n" + std::string(50'000, 'b'));
+  EXPECT_EQ(chatty.receive(*port).substr(0, 12), "HTTP/1.1 405");
+}
+
+TEST(HttpPort, SilentClientsAreClosedAndOthersWaitNoLonger) {
+  auto port = open_port(echo);
+  std::vector<std::unique_ptr<Client>> silent;
+  for (int i = 0; i < 8; ++i) silent.push_back(std::make_unique<Client>(port->port()));
+  const Instant now = runtime::now();
+  for (int i = 0; i < 3; ++i) port->serve(now);
+  const Client ninth(port->port());
+  ninth.send("GET /ninth HTTP/1.1\r\n\r\n");
+  EXPECT_LE(port->due_ns(), now.mono_ns + 5 * kNanosPerSecond);
+  port->serve({now.wall_ns, port->due_ns()});
+  EXPECT_NE(ninth.receive(*port).find("/ninth"), std::string::npos);
+  EXPECT_EQ(silent.front()->receive(*port), "");
+  EXPECT_EQ(port->due_ns(), std::numeric_limits<int64_t>::max()) << "nothing is open";
+}
+
+TEST(HttpPort, SaysWhatIsWrongWithItsAddress) {
+  const auto wrong = HttpPort::open({.on = true, .host = "localhost.invalid", .port = 0}, echo);
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.error().code, ErrorCode::kInvalid);
+  auto port = open_port(echo);
+  const auto taken = HttpPort::open({.on = true, .port = port->port()}, echo);
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(taken.error().code, ErrorCode::kBusy) << taken.error().message;
+}
+
+}  // namespace
+}  // namespace tributary::edge
