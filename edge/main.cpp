@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/runtime/faults.h"
 #include "common/runtime/program.h"
 #include "edge/config/config.h"
 #include "edge/gateway.h"
@@ -97,6 +98,7 @@ int main(int argc, char** argv) {
 
   runtime::block_stop_signals();
   runtime::start_logging("tributary-edge");
+  runtime::explain_file_faults("tributary-edge");
   config->gateway.machine_id = read_machine_id();
   runtime::Recoveries recoveries(recovery_kinds());
   const Instant begin = runtime::now();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <utility>
 
@@ -58,7 +59,7 @@ Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& con
   return aggregator;
 }
 
-Aggregator::Aggregator(const AggregatorConfig& config) : config_(config), started_ns_(runtime::now().wall_ns) {}
+Aggregator::Aggregator(const AggregatorConfig& config) : config_(config), started_(runtime::now()) {}
 
 Aggregator::~Aggregator() { stop(); }
 
@@ -66,7 +67,8 @@ Status Aggregator::open_states() {
   uint32_t partitions = config_.log.partitions.value_or(default_partitions(config_.log.url));
   if (const auto log = reader()) {
     partitions = log.value()->settings().partitions;
-  } else if (log.error().code == ErrorCode::kMismatch || log.error().code == ErrorCode::kInvalid) {
+  } else if (log.error().code == ErrorCode::kMismatch || log.error().code == ErrorCode::kInvalid ||
+             log.error().code == ErrorCode::kCorrupt) {
     return log.error();
   }
   partitions_ = partitions;
@@ -77,14 +79,25 @@ Status Aggregator::open_states() {
                                           "a log gets when it is made"};
   }
   std::vector<const merge::State*> views;
+  std::vector<TakenUp> taken_up;
+  std::string damage;
   for (uint32_t partition = config_.ordinal; partition < partitions; partition += config_.replicas) {
     merge::StateConfig one = config_.state;
     one.partition = partition;
     one.path = config_.state_dir + "/partition-" + std::to_string(partition);
     auto state = merge::State::open(one);
+    if (!state && state.error().code == ErrorCode::kCorrupt) {
+      const auto aside = set_aside(one.path, partition, state.error().message);
+      if (!aside) return aside.error();
+      runtime::log_warn("state: " + *aside);
+      damage += (damage.empty() ? "" : "; ") + *aside;
+      state = merge::State::open(one);
+    }
     if (!state) return state.error();
     states_.push_back(std::move(state).value());
     views.push_back(states_.back().get());
+    const size_t index = taken_up.size();
+    taken_up.push_back({states_.back()->position(), states_.back()->log_id() == 0});
     mergers_.push_back(
         std::make_unique<Merger>(MergerConfig{.partition = partition, .partitions = partitions},
                                  MergerParts{.state = states_.back().get(),
@@ -101,10 +114,47 @@ Status Aggregator::open_states() {
                                                    const int64_t now_ns = runtime::now().wall_ns;
                                                    for (const auto& one : batch) traffic_.add(one.record, now_ns);
                                                  },
-                                             .say = [](const std::string& line) { runtime::log_info(line); }}));
+                                             .say = [](const std::string& line) { runtime::log_info(line); },
+                                             .looked =
+                                                 [this, index](MergeLook look) {
+                                                   look.index = index;
+                                                   watch_->look(look, runtime::now());
+                                                 }}));
   }
+  watch_ = std::make_unique<MergeWatch>(std::move(taken_up), std::move(damage), started_, recoveries_);
   query_ = query::LocalQuery::make(std::move(views));
   return {};
+}
+
+// A state is a function of the log: where the log still has everything, the state made again from it is the same, byte
+// for byte. Where it has not, a person decides: a copy put back catches up; the folder moved away begins with a gap.
+Result<std::string> Aggregator::set_aside(const std::string& path, uint32_t partition, const std::string& damage) {
+  const auto refuse = [&](const std::string& why) {
+    return Error{ErrorCode::kCorrupt,
+                 damage + ". Nothing was changed, since it cannot be made again from the log: " + why +
+                     ". Put a copy of " + path +
+                     " back (it catches up), or move it away to begin from what the log has, which every answer will "
+                     "name as a gap"};
+  };
+  const auto log = reader();
+  if (!log) return refuse(log.error().message);
+  const uint64_t log_id = log.value()->settings().log_id, noted = merge::State::noted_log_id(path);
+  if (noted == 0) return refuse("which log it was merged from is not noted in " + path + "/log_id");
+  if (noted != log_id) return refuse(config_.log.url + " is another log than the one it was merged from");
+  const auto bounds = log.value()->bounds(partition);
+  if (!bounds) return refuse(bounds.error().message);
+  if (bounds->begin != 0) {
+    return refuse("its partition begins at record " + std::to_string(bounds->begin) + ", the older ones are trimmed");
+  }
+  for (int n = 1; n < 100'000; ++n) {
+    const std::string target = path + ".damaged-" + std::to_string(n);
+    std::error_code error;
+    if (std::filesystem::exists(target, error)) continue;
+    std::filesystem::rename(path, target, error);
+    if (error) return Error{ErrorCode::kIo, "cannot move " + path + " to " + target + ": " + error.message()};
+    return damage + ", and was moved to " + target;
+  }
+  return Error{ErrorCode::kIo, "too many folders " + path + ".damaged-…; remove those no longer needed"};
 }
 
 Status Aggregator::open_feed() {
@@ -201,7 +251,7 @@ ServiceInfo Aggregator::service() {
   ServiceInfo info{.service = "aggregator " + std::to_string(config_.ordinal),
                    .version = runtime::kVersion,
                    .trouble = trouble(),
-                   .started_ns = started_ns_,
+                   .started_ns = started_.wall_ns,
                    .memory_bytes = resident_bytes()};
   const auto log = reader();
   if (log) info.durability = log.value()->settings().durability;
@@ -219,6 +269,7 @@ ServiceInfo Aggregator::service() {
 
 void Aggregator::families(Exposition& text) const {
   if (cluster_) cluster_->families(text);
+  recoveries_.families(text);
   auto family = [&](const char* name, const char* help, std::atomic<uint64_t> merge::MergeCounters::*counter) {
     text.counter(name, help);
     for (const auto& merger : mergers_) {

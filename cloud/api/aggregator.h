@@ -12,6 +12,7 @@
 #include "cloud/api/aggregator_cluster.h"
 #include "cloud/api/aggregator_config.h"
 #include "cloud/api/aggregator_merger.h"
+#include "cloud/api/aggregator_watch.h"
 #include "cloud/api/api.h"
 #include "cloud/feed/feed.h"
 
@@ -33,6 +34,8 @@ class Aggregator {
  private:
   explicit Aggregator(const AggregatorConfig& config);
   Status open_states();
+  // A state that is damaged: moved aside if the log can make it again, else why not. The sentence says what was done.
+  Result<std::string> set_aside(const std::string& path, uint32_t partition, const std::string& damage);
   Status open_feed();
   Status open_cluster();
   uint64_t log_id() const;
@@ -44,13 +47,15 @@ class Aggregator {
   ServiceInfo service();
 
   const AggregatorConfig config_;
-  const int64_t started_ns_;
+  const Instant started_;
+  runtime::Recoveries recoveries_{recovery_kinds()};
   Traffic traffic_;
   mutable std::mutex reader_mutex_;
   std::unique_ptr<log::Reader> reader_;
   Error reader_failure_;  // of the last attempt to open it, and when it may be tried again
   std::chrono::steady_clock::time_point reader_retry_{};
   std::vector<std::unique_ptr<merge::State>> states_;
+  std::unique_ptr<MergeWatch> watch_;
   uint32_t partitions_ = 1;  // of the log, all aggregators together
   std::unique_ptr<query::LocalQuery> query_;
   std::unique_ptr<AggregatorCluster> cluster_;  // nothing if there is one aggregator

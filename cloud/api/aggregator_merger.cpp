@@ -60,15 +60,20 @@ void Merger::run() {
 }
 
 // Says a sentence when it is new, keeps it for /ready.
-Merger::Round Merger::fail(Round round, const std::string& text) {
+Merger::Round Merger::fail(Round round, const std::string& text, bool full) {
   const std::string sentence = text.empty() ? "" : "partition " + std::to_string(config_.partition) + ": " + text;
   {
     std::lock_guard lock(mutex_);
+    full_ = full;
     if (trouble_ == sentence) return round;
     trouble_ = sentence;
   }
   if (parts_.say && !sentence.empty()) parts_.say(sentence);
   return round;
+}
+
+Merger::Round Merger::fail_to_write(const Error& error) {
+  return fail(Round::kTrouble, waiting_text(error), error.code == ErrorCode::kFull);
 }
 
 Merger::Round Merger::tie() {
@@ -97,21 +102,14 @@ Merger::Round Merger::tie() {
                                      ". Give it the old log back, or begin with an empty state folder");
   }
   if (state.log_id() == 0) {
-    if (Status adopted = state.adopt_log(settings.log_id); !adopted)
-      return fail(Round::kTrouble, waiting_text(adopted.error()));
+    if (Status adopted = state.adopt_log(settings.log_id); !adopted) return fail_to_write(adopted.error());
   }
   if (const Round placed = place(); placed == Round::kTrouble || placed == Round::kRefused) return placed;
   const auto begin = reader_->bounds(config_.partition);
   if (!begin) return fail(Round::kTrouble, begin.error().message);
   if (const Round checked = check_past(begin.value().begin); checked != Round::kIdle) return checked;
   tied_ = true;
-  if (parts_.say) {
-    const auto bounds = reader_->bounds(config_.partition);
-    const uint64_t left =
-        bounds.ok() && bounds.value().end > state.position() ? bounds.value().end - state.position() : 0;
-    parts_.say("partition " + std::to_string(config_.partition) + ": " + std::to_string(state.position()) +
-               " records of log " + hex(settings.log_id) + " are merged, " + std::to_string(left) + " are waiting");
-  }
+  ask_end_at_ = {};
   return Round::kIdle;
 }
 
@@ -128,8 +126,9 @@ Merger::Round Merger::place() {
   if (at < bounds.value().begin) {
     const std::string hole = "records " + std::to_string(at) + " to " + std::to_string(bounds.value().begin - 1);
     if (Status skipped = state.skip_to(bounds.value().begin, "trimmed", parts_.now_ns()); !skipped) {
-      return fail(Round::kTrouble, waiting_text(skipped.error()));
+      return fail_to_write(skipped.error());
     }
+    gap_offsets_ += bounds.value().begin - at;
     if (parts_.say)
       parts_.say("partition " + std::to_string(config_.partition) + ": log gap: " + hole +
                  " were trimmed before they were merged");
@@ -171,6 +170,7 @@ Status Merger::merge(const std::vector<log::StoredRecord>& batch) {
                                                                       std::to_string(hole->hole_end - 1) + " hold";
     if (Status skipped = state.skip_to(hole->hole_end, hole->hole, parts_.now_ns()); !skipped) return skipped;
     holes_total_ += hole->hole_end - hole->offset;
+    gap_offsets_ += hole->hole_end - hole->offset;
     if (parts_.say) {
       parts_.say("partition " + std::to_string(config_.partition) + ": log gap: " + what + " no record of this log (" +
                  hole->hole + ")");
@@ -192,6 +192,20 @@ void Merger::note_log_end(log::Offset at_least) {
 }
 
 Merger::Round Merger::round() {
+  const Round result = work();
+  if (parts_.looked) {
+    MergeLook look{.position = parts_.state->position(), .end = log_end_, .gap_offsets = gap_offsets_};
+    {
+      std::lock_guard lock(mutex_);
+      look.full = full_;
+      look.trouble = trouble_;
+    }
+    parts_.looked(std::move(look));
+  }
+  return result;
+}
+
+Merger::Round Merger::work() {
   if (!tied_) {
     if (const Round tied = tie(); tied != Round::kIdle) return tied;
   }
@@ -208,7 +222,12 @@ Merger::Round Merger::round() {
     return fail(Round::kIdle, "");
   }
   note_log_end(batch.value().back().offset + 1);
-  if (Status merged = merge(batch.value()); !merged) return fail(Round::kTrouble, waiting_text(merged.error()));
+  const log::Offset before = state.position();
+  if (Status merged = merge(batch.value()); !merged) {
+    // What lies before a hole is committed by itself.
+    if (state.position() != before) parts_.committed();
+    return fail_to_write(merged.error());
+  }
   if (parts_.merged) parts_.merged(batch.value());
   parts_.committed();
   return fail(Round::kMerged, "");

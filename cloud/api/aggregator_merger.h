@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "cloud/api/aggregator_watch.h"
 #include "cloud/log/log.h"
 #include "cloud/merge/state.h"
 
@@ -37,6 +38,7 @@ struct MergerParts {
   // After a batch was merged, before committed; may be null.
   std::function<void(const std::vector<log::StoredRecord>&)> merged;
   std::function<void(const std::string&)> say;  // one line for the log, when something changes
+  std::function<void(MergeLook)> looked;        // after every round; without the index; may be null
 };
 
 class Merger {
@@ -66,12 +68,14 @@ class Merger {
   uint64_t holes_total() const { return holes_total_; }
 
  private:
+  Round work();
   Round tie();                          // the state to the log, at first and after trouble
   Round place();                        // the state's position to the log's bounds
   Round check_past(log::Offset begin);  // that the log before the position is the one that was merged
   Status merge(const std::vector<log::StoredRecord>& batch);
   void note_log_end(log::Offset at_least);
-  Round fail(Round round, const std::string& text);
+  Round fail(Round round, const std::string& text, bool full = false);
+  Round fail_to_write(const Error& error);
   void run();
 
   const MergerConfig config_;
@@ -81,10 +85,12 @@ class Merger {
   std::atomic<log::Offset> log_end_{0};
   std::chrono::steady_clock::time_point ask_end_at_{};
   std::atomic<uint64_t> holes_total_{0};
+  uint64_t gap_offsets_ = 0;  // passed over since the start, for whatever reason
 
   mutable std::mutex mutex_;
   std::condition_variable woken_;
   std::string trouble_;
+  bool full_ = false;  // trouble_ is a full disk
   bool stopping_ = false;
   std::thread thread_;
 };

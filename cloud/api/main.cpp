@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cloud/api/aggregator.h"
+#include "common/runtime/faults.h"
 #include "common/runtime/program.h"
 
 namespace {
@@ -63,5 +64,6 @@ int main(int argc, char** argv) {
     return 0;
   }
   runtime::start_logging("tributary-aggregator");
+  runtime::explain_file_faults("tributary-aggregator");
   return run(*config);
 }

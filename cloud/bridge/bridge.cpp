@@ -14,8 +14,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kIdleWait = 1000ms;
-constexpr auto kBusyWait = 5ms;     // the log's queue was full, or the publish window
-constexpr auto kFarewell = 1500ms;  // for the last acks at a stop
+constexpr auto kUnsettledWait = 100ms;  // so that a log's short trouble is seen
+constexpr auto kBusyWait = 5ms;         // the log's queue was full, or the publish window
+constexpr auto kFarewell = 1500ms;      // for the last acks at a stop
 constexpr int64_t kOutageLineIntervalNs = 60 * kNanosPerSecond;
 // So many messages are taken between looks at what the log has settled: acks must not wait for the input to pause.
 constexpr int kMessagesATurn = 64;
@@ -28,6 +29,7 @@ Bridge::Bridge(const BridgeConfig& config, log::Writer& writer, Clock clock)
       writer_(writer),
       clock_(std::move(clock)),
       core_(config.core),
+      watch_(clock_()),
       // One byte beyond what a message may have shows that it was oversized.
       inbox_(std::make_shared<Inbox>(config.queue_messages_max, config.queue_bytes_max, wire::kMessageBytesMax + 1)) {}
 
@@ -93,7 +95,8 @@ BridgeStats Bridge::stats() const {
 void Bridge::run() {
   while (!stopping_) {
     const bool acks_wait = core_.counters().acks_waiting > 0 && publisher_->connected();
-    inbox_->wait(acks_wait || stalled_ ? kBusyWait : kIdleWait, !stalled_);
+    const auto idle_wait = core_.counters().unsettled_appends > 0 ? kUnsettledWait : kIdleWait;
+    inbox_->wait(acks_wait || stalled_ ? kBusyWait : idle_wait, !stalled_);
     turn();
   }
   finish();
@@ -104,9 +107,24 @@ void Bridge::turn() {
   }
   // What the log settles together comes a moment apart: taking messages first lets more of it share an ack.
   for (const SettledAppend& settled : inbox_->take_settled()) core_.on_appended(settled.token, settled.durable);
+  watch();
   publish_acks();
   std::lock_guard lock(counters_mutex_);
   counters_ = core_.counters();
+}
+
+void Bridge::watch() {
+  const InboxStats inbox = inbox_->stats();
+  const CoreCounters& core = core_.counters();
+  for (const runtime::Recovery& one :
+       watch_.look({.broker_connected = subscriber_->connected() && publisher_->connected(),
+       .log_trouble = writer_.trouble(),
+       .dropped_total = inbox.dropped_total,
+       .waiting_messages = inbox.messages + core.unsettled_appends + (stalled_ ? 1 : 0),
+       .acks_waiting = core.acks_waiting},
+                   clock_())) {
+    recoveries_.note(one);
+  }
 }
 
 // False: nothing was there, or the log takes no more at present.

@@ -15,6 +15,7 @@
 
 #include "cloud/bridge/core.h"
 #include "cloud/bridge/inbox.h"
+#include "cloud/bridge/recovery_watch.h"
 #include "cloud/log/log.h"
 #include "common/mqtt/client.h"
 #include "common/runtime/result.h"
@@ -54,11 +55,13 @@ class Bridge {
   void stop();
 
   BridgeStats stats() const;  // from any thread
+  const runtime::Recoveries& recoveries() const { return recoveries_; }
 
  private:
   Bridge(const BridgeConfig& config, log::Writer& writer, Clock clock);
   void run();
   void turn();
+  void watch();
   bool append_next();
   bool publish_acks();
   void finish();
@@ -67,7 +70,9 @@ class Bridge {
   const BridgeConfig config_;
   log::Writer& writer_;
   const Clock clock_;
-  Core core_;                            // of the thread
+  Core core_;            // of the thread
+  RecoveryWatch watch_;  // of the thread
+  runtime::Recoveries recoveries_{recovery_kinds()};
   std::optional<Core::Append> stalled_;  // of the thread: what the log had no room for
   std::shared_ptr<Inbox> inbox_;
   std::unique_ptr<mqtt::Client> subscriber_, publisher_;

@@ -131,6 +131,7 @@ http::Response HttpPort::metrics(const http::HttpServer& server) const {
     out.counter("tributary_bridge_ingest_rejected_total", "Rejections over HTTP, by reason.");
     for (const auto& [reason, count] : rejected_total_) out.sample(count, {{"reason", reason}});
   }
+  bridge_.recoveries().families(out);
   const http::HttpStats http = server.stats();
   out.counter("tributary_http_responses_total", "HTTP answers by status.");
   for (const auto& [status, count] : http.responses_total) out.sample(count, {{"status", std::to_string(status)}});

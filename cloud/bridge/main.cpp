@@ -7,6 +7,7 @@
 
 #include "cloud/bridge/config.h"
 #include "cloud/bridge/http_port.h"
+#include "common/runtime/faults.h"
 #include "common/runtime/program.h"
 
 namespace {
@@ -72,5 +73,6 @@ int main(int argc, char** argv) {
     return 0;
   }
   runtime::start_logging("tributary-bridge");
+  runtime::explain_file_faults("tributary-bridge");
   return run(*config);
 }

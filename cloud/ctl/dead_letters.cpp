@@ -36,8 +36,10 @@ class StateView {
  public:
   static Result<std::unique_ptr<StateView>> open(const std::string& dir, uint32_t partition) {
     auto view = std::make_unique<StateView>();
-    auto env = store::Env::open(
-        {.path = dir + "/partition-" + std::to_string(partition), .tables_max = kTablesMax, .read_only = true});
+    auto env = store::Env::open({.path = dir + "/partition-" + std::to_string(partition),
+                                 .tables_max = kTablesMax,
+                                 .read_only = true,
+                                 .sealed = true});
     if (!env) return env.error();
     view->env_ = std::move(env).value();
     auto tables = merge::open_tables(*view->env_);

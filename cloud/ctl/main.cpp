@@ -21,6 +21,7 @@
 #include "cloud/log/log.h"
 #include "cloud/merge/state.h"
 #include "common/reading/payload.h"
+#include "common/runtime/faults.h"
 #include "common/runtime/program.h"
 
 namespace {
@@ -239,6 +240,7 @@ int log_dump(const log::LogConfig& config, uint32_t partition, uint64_t from, ui
 }  // namespace
 
 int main(int argc, char** argv) {
+  runtime::explain_file_faults("tributaryctl");
   CLI::App app("Keys of tenants, a look into the log, dead letters, the digest of a state.", "tributaryctl");
   app.set_version_flag("--version", std::string("tributaryctl ") + runtime::kVersion);
   app.require_subcommand(1);

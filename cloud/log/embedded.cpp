@@ -70,6 +70,29 @@ Stored read_meta(const store::Txn& txn, store::Table meta) {
           from_little_endian<uint32_t>(txn.get(meta, "partitions"))};
 }
 
+// Offsets have no holes: a key that is not what was written shows in their number.
+Status check_offsets(const Embedded::Shared& log, const std::string& path) {
+  auto txn = log.env->read();
+  if (!txn) return txn.error();
+  for (size_t partition = 0; partition < log.tables.size(); ++partition) {
+    store::Cursor cursor(*txn, log.tables[partition]);
+    if (!cursor.first()) continue;
+    const std::string first(cursor.key());
+    cursor.last();
+    const bool keys = first.size() == sizeof(Offset) && cursor.key().size() == sizeof(Offset);
+    const uint64_t stored = txn->count(log.tables[partition]);
+    if (keys && offset_of(cursor.key()) - offset_of(first) + 1 == stored) continue;
+    return Error{ErrorCode::kCorrupt, "lmdb://" + path + ": " + path + "/data.mdb is damaged: partition " +
+                                          std::to_string(partition) + " holds " + std::to_string(stored) +
+                                          " records, " +
+                                          (keys ? "expected those from " + std::to_string(offset_of(first)) + " to " +
+                                                      std::to_string(offset_of(cursor.key()))
+                                                : "and their offsets are none") +
+                                          ". Nothing was changed: put a copy of the file back, or begin a new log"};
+  }
+  return {};
+}
+
 Result<std::shared_ptr<Embedded::Shared>> open_environment(const std::string& path, const LogConfig& config,
                                                            Embedded::Missing missing) {
   const std::string url = "lmdb://" + path;
@@ -90,6 +113,18 @@ Result<std::shared_ptr<Embedded::Shared>> open_environment(const std::string& pa
   env_config.sync = config.sync;
   auto env = store::Env::open(env_config);
   if (!env) return Error{env.error().code, url + ": " + env.error().message};
+
+  const auto checked = (*env)->check(config.check_ms_max);
+  if (!checked) {
+    const bool damaged = checked.error().code == ErrorCode::kCorrupt;
+    return Error{checked.error().code,
+                 url + ": " + checked.error().message +
+                     (damaged ? ". Nothing was changed: put a copy of the file back, or begin a new log" : "")};
+  }
+  if (!checked->complete) {
+    runtime::log_warn(url + ": " + std::to_string(checked->bytes >> 20) + " MiB of the file were checked in " +
+                      std::to_string(config.check_ms_max / 1000) + " s and are sound; the rest was not looked at");
+  }
 
   auto shared = std::make_shared<Embedded::Shared>();
   shared->path = path;
@@ -131,6 +166,7 @@ Result<std::shared_ptr<Embedded::Shared>> open_environment(const std::string& pa
     if (!table) return Error{table.error().code, url + ": " + table.error().message};
     shared->tables.push_back(*table);
   }
+  if (Status whole = check_offsets(*shared, path); !whole) return whole.error();
   shared->settings.log_id = *stored.log_id;
   shared->settings.partitions = *stored.partitions;
   shared->settings.durability = config.sync ? "power" : "process";

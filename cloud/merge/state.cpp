@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <iomanip>
 #include <mutex>
 #include <random>
 
@@ -13,12 +16,17 @@
 #include "cloud/merge/impl.h"
 #include "cloud/merge/records.h"
 #include "common/base/bugs.h"
+#include "common/runtime/program.h"
+#include "common/store/file_check.h"
 
 namespace tributary::merge {
 namespace {
 
 // Address space, not disk; more is taken when it is used up.
 constexpr uint64_t kMapBytesAtFirst = 16ULL << 30;
+
+constexpr int64_t kForEverMs = 365LL * 86400 * 1000;
+constexpr const char* kNoteName = "log_id";
 
 std::string encode_u64(uint64_t value) { return std::string(Key().u64(value).view()); }
 
@@ -41,9 +49,24 @@ class StateImpl final : public State {
     env.map_bytes_max = config_.map_bytes;
     env.sync = config_.sync;
     env.exclusive = true;
+    env.sealed = true;
+    // A run that ended since it met damage wants everything looked at.
+    const std::string check_all = config_.path + "/" + store::kCheckAllName;
+    std::error_code ignored;
+    const int64_t ms_max = std::filesystem::exists(check_all, ignored) ? kForEverMs : config_.check_ms_max;
+    auto checked = store::check_file_within(config_.path, ms_max);
+    if (!checked) return checked.error();
     Result<std::unique_ptr<store::Env>> opened = store::Env::open(env);
     if (!opened) return opened.error();
     impl_.env = std::move(*opened);
+    const auto values = impl_.env->check_values(ms_max);
+    if (!values) return values.error();
+    if (!checked->complete || !values->complete) {
+      runtime::log_warn(config_.path + ": checked for " + std::to_string(ms_max / 1000) + " s; " +
+                        std::to_string(checked->bytes >> 20) + " MiB of pages and " +
+                        std::to_string(values->bytes >> 20) + " MiB of values are sound, the rest was not looked at");
+    }
+    std::filesystem::remove(check_all, ignored);
     impl_.partition = config_.partition;
     Result<Tables> tables = open_tables(*impl_.env);
     if (!tables) return tables.error();
@@ -70,8 +93,10 @@ class StateImpl final : public State {
       txn.put(impl_.tables.meta, "log_id", encode_u64(log_id));
       return true;
     });
-    if (done.ok()) log_id_.store(log_id, std::memory_order_release);
-    return done;
+    if (!done.ok()) return done;
+    log_id_.store(log_id, std::memory_order_release);
+    note_log_id();
+    return {};
   }
 
   Status merge(const std::vector<log::StoredRecord>& batch) override {
@@ -204,6 +229,7 @@ class StateImpl final : public State {
     Result<uint64_t> log_id = read_u64(*txn, tables, "log_id");
     if (!log_id) return log_id.error();
     log_id_ = *log_id;
+    if (noted_log_id(config_.path) != *log_id) note_log_id();
     Result<Head> head = read_head(*txn, tables);
     if (!head) return head.error();
     revision_ = head->position;
@@ -249,6 +275,17 @@ class StateImpl final : public State {
     counters_.batches_total += 1;
   }
 
+  // Where it can be read though the state itself cannot; without it a damaged state is not rebuilt.
+  void note_log_id() const {
+    const std::string file = config_.path + "/" + kNoteName, fresh = file + ".new";
+    {
+      std::ofstream out(fresh, std::ios::trunc);
+      out << std::hex << std::setw(16) << std::setfill('0') << log_id_.load() << "\n";
+    }
+    std::error_code ignored;
+    std::filesystem::rename(fresh, file, ignored);
+  }
+
   void publish(uint64_t revision) {
     {
       std::lock_guard lock(wait_);
@@ -270,6 +307,12 @@ class StateImpl final : public State {
 };
 
 }  // namespace
+
+uint64_t State::noted_log_id(const std::string& path) {
+  std::ifstream in(path + "/" + kNoteName);
+  uint64_t id = 0;
+  return in >> std::hex >> id ? id : 0;
+}
 
 Result<std::unique_ptr<State>> State::open(const StateConfig& config) {
   auto state = std::make_unique<StateImpl>(config);

@@ -25,6 +25,7 @@ struct StateConfig {
   int64_t max_future_s = 600;  // windows starting further ahead of the record's append time are rejected, replayable
   uint64_t map_bytes = 1ULL << 40;  // the file grows as it is used, up to here
   bool sync = true;                 // false only in tests
+  int64_t check_ms_max = 60'000;    // the file is walked when it is opened, for so long at most
 };
 
 struct MergeCounters {
@@ -37,9 +38,13 @@ struct MergeCounters {
 
 class State {
  public:
-  // Errors: kBusy (another aggregator owns it), kMismatch (another partition), kCorrupt, kIo.
+  // Errors: kBusy (another aggregator owns it), kMismatch (another partition), kCorrupt (damaged: the file is named and
+  // left as it is), kIo.
   static Result<std::unique_ptr<State>> open(const StateConfig& config);
   virtual ~State() = default;
+  // The log that the state in a folder was merged from, as noted beside its file; 0: none is noted. For a state that
+  // does not open.
+  static uint64_t noted_log_id(const std::string& path);
 
   // The next log offset to merge, and the log it belongs to (0: none yet).
   virtual log::Offset position() const = 0;

@@ -9,9 +9,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
+#include <utility>
+
+#include "common/base/bytes.h"
+#include "common/base/crc32c.h"
+#include "common/runtime/program.h"
 
 namespace tributary::store {
 namespace {
@@ -36,6 +44,63 @@ Error describe(const std::string& what, const std::string& path, int code) {
   return {kind, what + " " + path + ": " + mdb_strerror(code)};
 }
 
+constexpr const char* kSealedTable = "sealed";  // empty; that it is there says that values are sealed
+constexpr size_t kSealBytes = 4;
+constexpr Table kFreePages = 0;  // LMDB's own
+
+uint32_t seal_of(std::string_view key, std::string_view value) {
+  return crc32c(as_bytes(value), crc32c(as_bytes(key)));
+}
+
+// The value with its checksum behind it; lives until the thread's next call.
+MDB_val seal(std::string_view key, std::string_view value) {
+  thread_local std::string sealed;
+  const uint32_t checksum = seal_of(key, value);
+  sealed.assign(value);
+  for (size_t i = 0; i < kSealBytes; ++i) sealed.push_back(static_cast<char>(checksum >> (8 * i)));
+  return {sealed.size(), sealed.data()};
+}
+
+// Nothing: not what was written.
+std::optional<std::string_view> unseal(std::string_view key, std::string_view value) {
+  if (value.size() < kSealBytes) return std::nullopt;
+  const std::string_view content = value.substr(0, value.size() - kSealBytes);
+  uint32_t checksum = 0;
+  for (size_t i = 0; i < kSealBytes; ++i) {
+    checksum |= static_cast<uint32_t>(static_cast<uint8_t>(value[content.size() + i])) << (8 * i);
+  }
+  if (checksum != seal_of(key, content)) return std::nullopt;
+  return content;
+}
+
+[[noreturn]] void stop_for_damage(MDB_env* env, const char* what) {
+  const char* found = nullptr;
+  mdb_env_get_path(env, &found);
+  const std::string folder = found == nullptr ? "." : found;
+  std::ofstream(folder + "/" + kCheckAllName) << what << '\n';
+  runtime::log_error(folder + "/data.mdb is damaged: " + what +
+                     "; the program stops, and checks the file when it starts again");
+  std::_Exit(kExitDamaged);
+}
+
+void on_assertion(MDB_env* env, const char* text) { stop_for_damage(env, text); }
+
+// Damage must not look like an entry that is not there.
+bool found(int code, MDB_txn* txn) {
+  if (code == MDB_SUCCESS) return true;
+  if (code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_CURSOR_FULL) {
+    stop_for_damage(mdb_txn_env(txn), mdb_strerror(code));
+  }
+  return false;
+}
+
+std::string_view open_value(bool sealed, MDB_txn* txn, MDB_val key, MDB_val value) {
+  if (!sealed) return to_view(value);
+  const auto content = unseal(to_view(key), to_view(value));
+  if (!content) stop_for_damage(mdb_txn_env(txn), "a value is not what was written");
+  return *content;
+}
+
 void check_write(int code) {
   if (code == MDB_SUCCESS) return;
   if (code == MDB_MAP_FULL || code == MDB_TXN_FULL) throw StoreFull{};
@@ -44,7 +109,8 @@ void check_write(int code) {
 
 }  // namespace
 
-Txn::Txn(Txn&& other) noexcept : txn_(std::exchange(other.txn_, nullptr)), map_lock_(std::move(other.map_lock_)) {}
+Txn::Txn(Txn&& other) noexcept
+    : txn_(std::exchange(other.txn_, nullptr)), sealed_(other.sealed_), map_lock_(std::move(other.map_lock_)) {}
 
 Txn::~Txn() {
   if (txn_ != nullptr) mdb_txn_abort(txn_);
@@ -53,24 +119,24 @@ Txn::~Txn() {
 std::optional<std::string_view> Txn::get(Table table, std::string_view key) const {
   if (key.empty() || key.size() > 511) return std::nullopt;
   MDB_val k = to_val(key), v{};
-  if (mdb_get(txn_, table, &k, &v) != MDB_SUCCESS) return std::nullopt;
-  return to_view(v);
+  if (!found(mdb_get(txn_, table, &k, &v), txn_)) return std::nullopt;
+  return open_value(sealed_, txn_, k, v);
 }
 
 void Txn::put(Table table, std::string_view key, std::string_view value) {
-  MDB_val k = to_val(key), v = to_val(value);
+  MDB_val k = to_val(key), v = sealed_ ? seal(key, value) : to_val(value);
   check_write(mdb_put(txn_, table, &k, &v, 0));
 }
 
 void Txn::append(Table table, std::string_view key, std::string_view value) {
-  MDB_val k = to_val(key), v = to_val(value);
+  MDB_val k = to_val(key), v = sealed_ ? seal(key, value) : to_val(value);
   check_write(mdb_put(txn_, table, &k, &v, MDB_APPEND));
 }
 
 std::optional<std::string_view> Txn::insert(Table table, std::string_view key, std::string_view value) {
-  MDB_val k = to_val(key), v = to_val(value);
+  MDB_val k = to_val(key), v = sealed_ ? seal(key, value) : to_val(value);
   int code = mdb_put(txn_, table, &k, &v, MDB_NOOVERWRITE);
-  if (code == MDB_KEYEXIST) return to_view(v);
+  if (code == MDB_KEYEXIST) return open_value(sealed_, txn_, to_val(key), v);
   check_write(code);
   return std::nullopt;
 }
@@ -91,7 +157,7 @@ uint64_t Txn::count(Table table) const {
   return mdb_stat(txn_, table, &stat) == MDB_SUCCESS ? stat.ms_entries : 0;
 }
 
-Cursor::Cursor(const Txn& txn, Table table) {
+Cursor::Cursor(const Txn& txn, Table table) : sealed_(txn.sealed_ && table != kFreePages) {
   if (mdb_cursor_open(txn.raw(), table, &cursor_) != MDB_SUCCESS) cursor_ = nullptr;
 }
 
@@ -101,9 +167,9 @@ Cursor::~Cursor() {
 
 bool Cursor::move(MDB_cursor_op op) {
   MDB_val k{}, v{};
-  valid_ = cursor_ != nullptr && mdb_cursor_get(cursor_, &k, &v, op) == MDB_SUCCESS;
+  valid_ = cursor_ != nullptr && found(mdb_cursor_get(cursor_, &k, &v, op), mdb_cursor_txn(cursor_));
   key_ = valid_ ? to_view(k) : std::string_view{};
-  value_ = valid_ ? to_view(v) : std::string_view{};
+  value_ = !valid_ ? std::string_view{} : open_value(sealed_, mdb_cursor_txn(cursor_), k, v);
   return valid_;
 }
 
@@ -115,17 +181,17 @@ bool Cursor::prev() { return move(MDB_PREV); }
 bool Cursor::seek(std::string_view key) {
   if (key.empty()) return first();
   MDB_val k = to_val(key), v{};
-  valid_ = cursor_ != nullptr && mdb_cursor_get(cursor_, &k, &v, MDB_SET_RANGE) == MDB_SUCCESS;
+  valid_ = cursor_ != nullptr && found(mdb_cursor_get(cursor_, &k, &v, MDB_SET_RANGE), mdb_cursor_txn(cursor_));
   key_ = valid_ ? to_view(k) : std::string_view{};
-  value_ = valid_ ? to_view(v) : std::string_view{};
+  value_ = !valid_ ? std::string_view{} : open_value(sealed_, mdb_cursor_txn(cursor_), k, v);
   return valid_;
 }
 
 std::optional<std::string_view> Cursor::insert(std::string_view key, std::string_view value) {
   CHECK(cursor_ != nullptr);
-  MDB_val k = to_val(key), v = to_val(value);
+  MDB_val k = to_val(key), v = sealed_ ? seal(key, value) : to_val(value);
   int code = mdb_cursor_put(cursor_, &k, &v, MDB_NOOVERWRITE);
-  if (code == MDB_KEYEXIST) return to_view(v);
+  if (code == MDB_KEYEXIST) return open_value(sealed_, mdb_cursor_txn(cursor_), to_val(key), v);
   check_write(code);
   return std::nullopt;
 }
@@ -157,9 +223,13 @@ Result<std::unique_ptr<Env>> Env::open(const EnvConfig& config) {
   struct stat info {};
   const bool existed = ::stat(file.c_str(), &info) == 0 && info.st_size > 0;
   if (config.read_only && !existed) return Error{ErrorCode::kNotFound, file + " does not exist"};
+  if (existed) {
+    if (Status header = check_header(config.path); !header) return header.error();
+  }
 
   int code = mdb_env_create(&env->env_);
   if (code != MDB_SUCCESS) return describe("cannot open", file, code);
+  mdb_env_set_assert(env->env_, &on_assertion);
   mdb_env_set_maxdbs(env->env_, config.tables_max);
   mdb_env_set_maxreaders(env->env_, config.readers_max);
   // A file that has grown in an earlier run opens at its own size: LMDB takes the larger of the two.
@@ -185,7 +255,26 @@ Result<std::unique_ptr<Env>> Env::open(const EnvConfig& config) {
     return Error{ErrorCode::kCorrupt, file + " is cut: " + std::to_string(info.st_size) + " bytes found, " +
                                           std::to_string((used.me_last_pgno + 1) * pages.ms_psize) + " expected"};
   }
+  if (config.sealed) {
+    if (Status known = env->find_seal(); !known) return known.error();
+  }
   return env;
+}
+
+// A new file is sealed from its first table on.
+Status Env::find_seal() {
+  auto tables = table_count();
+  if (!tables) return tables.error();
+  if (*tables == 0 && !config_.read_only) {
+    if (auto made = table(kSealedTable); !made) return made.error();
+    sealed_ = true;
+    return {};
+  }
+  auto txn = read();
+  if (!txn) return txn.error();
+  Table seal = 0;
+  sealed_ = mdb_dbi_open(txn->raw(), kSealedTable, 0, &seal) == MDB_SUCCESS;
+  return {};
 }
 
 Env::~Env() {
@@ -242,7 +331,7 @@ Result<Txn> Env::read() const {
     code = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
   }
   if (code != MDB_SUCCESS) return describe("cannot read", config_.path, code);
-  Txn out(txn);
+  Txn out(txn, sealed_);
   out.map_lock_ = std::move(lock);
   return out;
 }
@@ -259,7 +348,7 @@ Status Env::write(const std::function<bool(Txn&)>& body) {
     if (code != MDB_SUCCESS) return describe("cannot begin a write in", config_.path, code);
     bool full = false;
     {
-      Txn txn(raw);
+      Txn txn(raw, sealed_);
       try {
         if (!body(txn)) return {};
         code = mdb_txn_commit(std::exchange(txn.txn_, nullptr));
@@ -280,6 +369,58 @@ Status Env::write(const std::function<bool(Txn&)>& body) {
     code = mdb_env_set_mapsize(env_, std::min<uint64_t>(info.me_mapsize * 2, config_.map_bytes_max));
     if (code != MDB_SUCCESS) return describe("cannot grow", config_.path, code);
   }
+}
+
+Result<FileCheck> Env::check(int64_t ms_max) const {
+  constexpr int kAttemptsMax = 100;
+  for (int attempt = 0;; ++attempt) {
+    // The read transaction keeps the snapshot's pages from being used again.
+    auto txn = read();
+    if (!txn) return txn.error();
+    auto checked = check_snapshot(config_.path, mdb_txn_id(txn->raw()), ms_max);
+    if (checked || checked.error().code != ErrorCode::kBusy || attempt >= kAttemptsMax) return checked;
+  }
+}
+
+Result<FileCheck> Env::check_values(int64_t ms_max) const {
+  FileCheck out;
+  if (!sealed_) return out;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(ms_max);
+  auto txn = read();
+  if (!txn) return txn.error();
+  MDB_dbi unnamed = 0;
+  int code = mdb_dbi_open(txn->raw(), nullptr, 0, &unnamed);
+  MDB_cursor* names = nullptr;
+  if (code == MDB_SUCCESS) code = mdb_cursor_open(txn->raw(), unnamed, &names);
+  if (code != MDB_SUCCESS) return describe("cannot read", config_.path, code);
+  const std::unique_ptr<MDB_cursor, void (*)(MDB_cursor*)> close_names(names, &mdb_cursor_close);
+  MDB_val name{}, ignored{};
+  for (code = mdb_cursor_get(names, &name, &ignored, MDB_FIRST); code == MDB_SUCCESS;
+       code = mdb_cursor_get(names, &name, &ignored, MDB_NEXT)) {
+    const std::string table_name(to_view(name));
+    MDB_dbi table = 0;
+    code = mdb_dbi_open(txn->raw(), table_name.c_str(), 0, &table);
+    MDB_cursor* values = nullptr;
+    if (code == MDB_SUCCESS) code = mdb_cursor_open(txn->raw(), table, &values);
+    if (code != MDB_SUCCESS) return describe("cannot read table " + table_name + " of", config_.path, code);
+    const std::unique_ptr<MDB_cursor, void (*)(MDB_cursor*)> close_values(values, &mdb_cursor_close);
+    MDB_val key{}, value{};
+    for (code = mdb_cursor_get(values, &key, &value, MDB_FIRST); code == MDB_SUCCESS;
+         code = mdb_cursor_get(values, &key, &value, MDB_NEXT)) {
+      if (!unseal(to_view(key), to_view(value))) {
+        return Error{ErrorCode::kCorrupt, config_.path + "/data.mdb is damaged: a value of table " + table_name +
+                                              " is not what was written"};
+      }
+      out.bytes += key.mv_size + value.mv_size;
+      if (std::chrono::steady_clock::now() > deadline) {
+        out.complete = false;
+        return out;
+      }
+    }
+    if (code != MDB_NOTFOUND) return describe("cannot read table " + table_name + " of", config_.path, code);
+  }
+  if (code != MDB_NOTFOUND) return describe("cannot read", config_.path, code);
+  return out;
 }
 
 uint64_t Env::last_txn_id() const {

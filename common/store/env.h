@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "common/runtime/result.h"
+#include "common/store/file_check.h"
 
 namespace tributary::store {
 
@@ -28,11 +29,20 @@ struct EnvConfig {
   bool read_only = false;
   bool sync = true;  // false only in tests: a power cut may lose the last transactions
   unsigned readers_max = 510;
-  bool exclusive = false;    // a second process that opens it so is refused with kBusy
+  bool exclusive = false;  // a second process that opens it so is refused with kBusy
+  // A new file's values carry a checksum of key and value (CRC-32C), looked at whenever one is read; neither shows in
+  // what is written and read. A file made without stays without.
+  bool sealed = false;
   bool preallocate = false;  // the file takes its whole size on disk when made (a budget that cannot fail later)
 };
 
 using Table = MDB_dbi;
+
+// The program ends so when a file turns out to be damaged while it is used: there is nobody left who could be told.
+// What is damaged is said in one line first; the next start checks the file before anything else.
+inline constexpr int kExitDamaged = 3;
+// Left in the folder by such an end: the next check must look at everything, however long it takes.
+inline constexpr const char* kCheckAllName = "check_all";
 
 class Env;
 
@@ -56,8 +66,10 @@ class Txn {
 
  private:
   friend class Env;
-  explicit Txn(MDB_txn* txn) : txn_(txn) {}
+  friend class Cursor;
+  Txn(MDB_txn* txn, bool sealed) : txn_(txn), sealed_(sealed) {}
   MDB_txn* txn_ = nullptr;
+  bool sealed_ = false;
   std::shared_lock<std::shared_mutex> map_lock_;  // held by readers: the map does not move under them
 };
 
@@ -84,14 +96,15 @@ class Cursor {
  private:
   bool move(MDB_cursor_op op);
   MDB_cursor* cursor_ = nullptr;
+  bool sealed_ = false;
   std::string_view key_, value_;
   bool valid_ = false;
 };
 
 class Env {
  public:
-  // Errors: kIo, kCorrupt (not an LMDB file, or cut), kBusy (exclusive and held by another process), kFull
-  // (preallocation).
+  // Errors: kIo, kCorrupt (not an LMDB file, its meta pages damaged, or cut), kBusy (exclusive and held by another
+  // process), kFull (preallocation).
   static Result<std::unique_ptr<Env>> open(const EnvConfig& config);
   ~Env();
   Env(const Env&) = delete;
@@ -111,6 +124,11 @@ class Env {
   // abort.
   Status write(const std::function<bool(Txn&)>& body);
 
+  // Walks the file as it is now, while others may write it (file_check.h). kCorrupt: it is damaged.
+  Result<FileCheck> check(int64_t ms_max) const;
+  // Looks at the checksum of every value of every table. Complete at once where there are none.
+  Result<FileCheck> check_values(int64_t ms_max) const;
+
   // Number of the last committed transaction, of any process. Cheap: no system call.
   uint64_t last_txn_id() const;
   // Bytes in use: pages reachable or pinned, times the page size. For budgets.
@@ -123,9 +141,11 @@ class Env {
 
  private:
   Env() = default;
+  Status find_seal();
   MDB_env* env_ = nullptr;
   EnvConfig config_;
   int lock_fd_ = -1;
+  bool sealed_ = false;
   mutable std::shared_mutex resize_;
 };
 

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "common/base/bugs.h"
-#include "edge/outbox/file_check.h"
+#include "common/store/file_check.h"
 #include "edge/outbox/outbox.h"
 
 namespace tributary::edge {
@@ -64,7 +64,7 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config, const s
   for (;;) {
     auto outbox = std::unique_ptr<Outbox>(new Outbox(config));
     bool fresh = false, empty = false;
-    Status status = check_lmdb_file(config.folder);
+    Status status = store::check_file(config.folder);
     if (status) status = outbox->open_tables();
     if (status) status = outbox->check_identity(fresh, empty);
     if (status) status = outbox->load();

@@ -112,10 +112,14 @@ std::optional<Recovery> UplinkWatch::finish(const GatewayProgress& progress, Ins
   const uint64_t merged = progress.coarsened_total - coarsened_before_;
   out.amounts = {{"waited_partials", waited_}, {"resent_items", resent}, {"coarsened_windows", merged}};
   out.line = std::string("uplink: back after ") + format_duration(out.seconds) +
-             (silent_ ? " without acknowledgements" : " without the broker") + "; " +
-             format_amount(waited_, "partial") + " had waited, as many acknowledged within " +
-             format_duration(seconds_between(returned_ns_, now.mono_ns)) + ", " + format_amount(resent, "item") +
-             " sent more than once";
+             (silent_ ? " without acknowledgements; " : " without the broker; ");
+  if (waited_ > 0) {
+    out.line += format_amount(waited_, "partial") + " had waited, as many acknowledged within " +
+                format_duration(seconds_between(returned_ns_, now.mono_ns));
+  } else {
+    out.line += "nothing waits";
+  }
+  out.line += ", " + format_amount(resent, "item") + " sent more than once";
   if (merged > 0) out.line += ", " + format_amount(merged, "window") + " merged into wider ones to save room";
   const bool told = !starting_ || returned_ns_ - since_ns_ >= kStartNs;
   starting_ = false;

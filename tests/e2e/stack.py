@@ -58,6 +58,7 @@ class Stack:
         self.thread.start()
         self.http = f"http://127.0.0.1:{self.layout.http}"
         self.ingest = f"http://127.0.0.1:{self.layout.ingest}"
+        self.edges = {name: f"http://127.0.0.1:{port}" for name, port in self.layout.edges.items()}
         self.key = self.layout.api_key
         try:
             self.wait_ready()

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same records through both logs give the same state, byte for byte: the bundled day is merged from the embedded log,
-the log is copied into Kafka, merged there by another aggregator, and the digests of the two states are equal."""
+the log is copied into Kafka, merged there by another aggregator, and the digests of the two states are equal.
+Both logs refuse a partition count other than theirs."""
 import subprocess
 
 import demo
 from kafka import Kafka
+from refusals import expect_refusals
 from stack import Stack, wait_for
 from telemetry import load, payload
 
@@ -32,6 +34,7 @@ def test_the_bundled_data_through_both_logs_gives_equal_states(tmp_path):
         stack.hold("second-gateway")
         embedded = stack.layout.log_url
         wait_for(lambda: f'position{{partition="0"}} {records(embedded)}\n' in stack.metrics_text(), 60)
+    expect_refusals(tmp_path, embedded, 1)
     first = ctl("state", "digest", "--dir", tmp_path / "stack/state")
     kafka = Kafka(tmp_path / "kafka")
     kafka.start()
@@ -51,6 +54,8 @@ def test_the_bundled_data_through_both_logs_gives_equal_states(tmp_path):
         finally:
             other.terminate()
             other.wait(30)
+        # Copied, so of one partition too.
+        expect_refusals(tmp_path, url, 1)
         second = ctl("state", "digest", "--dir", tmp_path / "copy")
     finally:
         kafka.stop()

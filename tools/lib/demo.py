@@ -90,6 +90,7 @@ class Layout:
         self.mqtt = claim_port(options.mqtt_port, "Mosquitto (--mqtt-port)")
         self.http = claim_port(options.http_port, "the dashboard (--http-port)")
         self.ingest = claim_port(options.http_port + 1 if options.http_port else 0, "the bridge (one above --http-port)")
+        self.edges = {name: claim_port(0, f"the figures of {name}") for name, _ in gateways}
         self.keys = folder / "keys.json"
         self.log = getattr(options, "log", "lmdb")
         if kept.get("log", self.log) != self.log:
@@ -170,6 +171,9 @@ state_dir = "{self.folder}/{name}"
 [uplink]
 url = "{url}"
 password_file = "{self.folder}/{name}.password"
+
+[http]
+port = {self.edges[name]}
 
 [[source.mqtt]]
 url = "{url}"
@@ -300,6 +304,7 @@ def write_ready(layout, options, parts):
         return
     ready = {
         "http": f"http://127.0.0.1:{layout.http}", "ingest": f"http://127.0.0.1:{layout.ingest}",
+        "edge": f"http://127.0.0.1:{layout.edges[GATEWAY]}",
         "mqtt": {"host": "127.0.0.1", "port": layout.mqtt, "username": "sensor", "password": layout.passwords["sensor"]},
         "tenant": TENANT, "api_key": layout.api_key, "pids": {name: part.pid for name, part in parts.items()},
     }

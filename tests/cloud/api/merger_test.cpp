@@ -15,13 +15,17 @@ using testing::Folder;
 class FakeLog final : public log::Reader {
  public:
   const log::LogSettings& settings() const override { return settings_; }
-  Result<log::Bounds> bounds(uint32_t) override { return log::Bounds{begin, begin + records.size()}; }
+  Result<log::Bounds> bounds(uint32_t) override {
+    if (away) return Error{ErrorCode::kIo, "away"};
+    return log::Bounds{begin, begin + records.size()};
+  }
   Result<std::vector<log::StoredRecord>> read(uint32_t, log::Offset offset, size_t max, size_t, int) override {
+    if (away) return Error{ErrorCode::kIo, "away"};
     if (offset < begin || offset > begin + records.size()) return Error{ErrorCode::kNotFound, "outside"};
     std::vector<log::StoredRecord> out;
     for (size_t i = offset - begin; i < records.size() && out.size() < max; ++i) {
       out.push_back({begin + i, records[i]});
-      out.back().record.log_id = settings_.log_id;
+      out.back().record.log_id = other_log.contains(begin + i) ? 1 : settings_.log_id;
       if (foreign.contains(begin + i)) {
         out.back().hole = "foreign";
         out.back().hole_end = begin + i + 1;
@@ -42,8 +46,10 @@ class FakeLog final : public log::Reader {
 
   log::LogSettings settings_{.log_id = 0xabc, .partitions = 1, .durability = "power"};
   log::Offset begin = 0;
+  bool away = false;
   std::vector<log::Record> records;
-  std::set<log::Offset> foreign;  // offsets that hold something else
+  std::set<log::Offset> foreign;    // offsets that hold something else
+  std::set<log::Offset> other_log;  // records that a state refuses
 };
 
 class MergerTest : public ::testing::Test {
@@ -62,6 +68,10 @@ class MergerTest : public ::testing::Test {
     parts.now_ns = [] { return int64_t{1'700'000'000} * kNanosPerSecond; };
     parts.committed = [this] { ++commits_; };
     parts.say = [this](const std::string& line) { said_.push_back(line); };
+    recoveries_ = std::make_unique<runtime::Recoveries>(recovery_kinds());
+    watch_ = std::make_unique<MergeWatch>(std::vector<TakenUp>{{state_->position(), state_->log_id() == 0}}, "",
+                                          Instant{0, now_s_ * kNanosPerSecond}, *recoveries_);
+    parts.looked = [this](const MergeLook& look) { watch_->look(look, {0, now_s_ * kNanosPerSecond}); };
     merger_ = std::make_unique<Merger>(MergerConfig{.records_max = 10}, std::move(parts));
   }
   void merge_until_idle() {
@@ -74,6 +84,28 @@ class MergerTest : public ::testing::Test {
   bool there_ = true;
   int commits_ = 0;
   std::vector<std::string> said_;
+  // What the metrics say of the last recovery of a kind.
+  std::string told(const std::string& kind) const {
+    runtime::Exposition text;
+    recoveries_->families(text);
+    std::string out;
+    for (const char* name : {"total", "seconds"}) {
+      const std::string family =
+          (name[0] == 't' ? "tributary_recoveries_total{kind=\"" : "tributary_last_recovery_seconds{kind=\"") + kind;
+      const size_t at = text.text().find(family);
+      if (at == std::string::npos) continue;
+      const size_t value = text.text().find(' ', at) + 1;
+      out += text.text().substr(value, text.text().find('\n', at) - value) + " ";
+    }
+    const std::string records = "amount{kind=\"" + kind + "\",of=\"records\"} ";
+    if (const size_t at = text.text().find(records); at != std::string::npos) {
+      out += text.text().substr(at + records.size(), text.text().find('\n', at) - at - records.size());
+    }
+    return out;  // "count seconds records"
+  }
+  int64_t now_s_ = 0;
+  std::unique_ptr<runtime::Recoveries> recoveries_;
+  std::unique_ptr<MergeWatch> watch_;
   std::unique_ptr<merge::State> state_;
   std::unique_ptr<Merger> merger_;
 };
@@ -101,7 +133,29 @@ TEST_F(MergerTest, GoesOnWhereItWas) {
   merge_until_idle();
   EXPECT_EQ(state_->position(), 30u);
   EXPECT_EQ(state_->counters().records_total.load(), 5u);
-  EXPECT_NE(said_.back().find("25 records"), std::string::npos);
+  EXPECT_EQ(told("restart"), "1 0 5");
+  EXPECT_EQ(told("new_state"), "0 ");
+}
+
+TEST_F(MergerTest, TellsOnceThatItCaughtUpAfterTheLogWasAway) {
+  log_.append(5);
+  merge_until_idle();
+  EXPECT_EQ(told("new_state"), "1 0 5");
+  log_.away = true;
+  now_s_ = 100;
+  EXPECT_EQ(merger_->round(), Merger::Round::kTrouble);
+  now_s_ = 140;
+  EXPECT_EQ(merger_->round(), Merger::Round::kTrouble);
+  log_.append(25);
+  log_.away = false;
+  now_s_ = 160;
+  EXPECT_EQ(merger_->round(), Merger::Round::kMerged);
+  EXPECT_EQ(told("log_outage"), "0 ") << "15 are missing";
+  merge_until_idle();
+  EXPECT_EQ(told("log_outage"), "1 60 25");
+  log_.append(5);
+  merge_until_idle();
+  EXPECT_EQ(told("log_outage"), "1 60 25");
 }
 
 TEST_F(MergerTest, NamesWhatWasTrimmedBeforeItWasMerged) {
@@ -138,6 +192,19 @@ TEST_F(MergerTest, NamesWhatIsNoRecordOfTheLogAndMergesTheRest) {
   log_.append(5);
   merge_until_idle();
   EXPECT_EQ(state_->position(), 30u);
+}
+
+TEST_F(MergerTest, TellsOfWhatLiesBeforeAHoleThoughTheRestFails) {
+  log_.append(9);
+  log_.foreign = {5};
+  log_.other_log = {7};
+  EXPECT_EQ(merger_->round(), Merger::Round::kTrouble);
+  EXPECT_EQ(state_->position(), 6u);
+  EXPECT_EQ(commits_, 1);
+  log_.other_log.clear();
+  merge_until_idle();
+  EXPECT_EQ(state_->position(), 9u);
+  EXPECT_EQ(commits_, 2);
 }
 
 TEST_F(MergerTest, RefusesALogThatWasMadeAgainUnderTheSameId) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A walk over an LMDB file that believes nothing: see file_check.h. Numbers are the machine's own, as LMDB writes them.
-#include "edge/outbox/file_check.h"
+#include "common/store/file_check.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -9,14 +9,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-namespace tributary::edge {
+namespace tributary::store {
 namespace {
 
 using Word = size_t;  // LMDB's page numbers and counts
@@ -31,6 +34,8 @@ constexpr size_t kKeyBytesMax = 511;
 constexpr int kDepthMax = 32;
 constexpr Word kNoRoot = ~Word{0};
 constexpr size_t kTreeBytes = 8 + 5 * kWord;
+constexpr Word kMapBytesMax = kWord > 4 ? static_cast<Word>(1ULL << 46) : ~Word{0};
+constexpr size_t kTreesAt = 8 + 2 * kWord;  // in a meta page: free tree, main tree, last page, transaction
 
 template <class T>
 T load(const uint8_t* at) {
@@ -44,12 +49,13 @@ constexpr uint16_t kIntegerKey = 0x08;  // the one flag the list of free pages h
 struct Tree {
   uint32_t pad = 0;
   uint16_t flags = 0, depth = 0;
-  Word entries = 0, root = 0;
+  Word branches = 0, leaves = 0, overflows = 0, entries = 0, root = 0;
 };
 
 Tree load_tree(const uint8_t* at) {
-  return {load<uint32_t>(at), load<uint16_t>(at + 4), load<uint16_t>(at + 6), load<Word>(at + 8 + 3 * kWord),
-          load<Word>(at + 8 + 4 * kWord)};
+  const auto word = [at](size_t i) { return load<Word>(at + 8 + i * kWord); };
+  return {
+      load<uint32_t>(at), load<uint16_t>(at + 4), load<uint16_t>(at + 6), word(0), word(1), word(2), word(3), word(4)};
 }
 
 class FileDescriptor {
@@ -68,11 +74,59 @@ class FileDescriptor {
 
 class Walk {
  public:
-  Walk(const uint8_t* file, size_t size) : file_(file), size_(size) {}
+  Walk(const uint8_t* file, size_t size, int64_t ms_max)
+      : file_(file), size_(size), deadline_(std::chrono::steady_clock::now() + std::chrono::milliseconds(ms_max)) {}
 
-  // Empty if all is well, else what is not.
+  // Of a file that nobody writes. Empty if all is well, else what is not.
   std::string run() {
-    if (!read_meta()) return error_;
+    if (!check_header()) return error_;
+    const Word txn[2] = {txn_of(0), txn_of(1)};
+    if (const std::string wrong = check_turns(txn[0], txn[1]); !wrong.empty()) return wrong;
+    return run_snapshot(std::max(txn[0], txn[1]), trees_of(txn[1] > txn[0] ? 1 : 0));
+  }
+
+  Word txn_of(size_t meta_page) const { return load<Word>(trees_of(meta_page) + 2 * kTreeBytes + kWord); }
+
+  // Transactions use the two meta pages in turn. A page that fell behind would make the last commit unseen.
+  static std::string check_turns(Word even, Word odd) {
+    if ((even & 1) != 0) return "meta page 0 has a wrong transaction";
+    if (odd != 0 && (odd & 1) != 1) return "meta page 1 has a wrong transaction";
+    const Word between = even > odd ? even - odd : odd - even;
+    return between > 1 ? "meta pages are " + std::to_string(between) + " transactions apart" : "";
+  }
+
+  // What every meta page says the same, whoever writes.
+  bool check_header() {
+    if (size_ < 2 * 4096) return fail("cut to " + std::to_string(size_) + " bytes");
+    page_bytes_ = load<uint32_t>(file_ + kHeaderBytes + kTreesAt);  // the pad of the free tree of meta 0
+    if (page_bytes_ < 256 || page_bytes_ > 65536 || (page_bytes_ & (page_bytes_ - 1)) != 0) {
+      return fail("page size " + std::to_string(page_bytes_));
+    }
+    if (size_ < 2 * page_bytes_) return fail("cut to " + std::to_string(size_) + " bytes");
+    for (size_t i = 0; i < 2; ++i) {
+      const uint8_t* page = file_ + i * page_bytes_;
+      const uint8_t* meta = page + kHeaderBytes;
+      if (load<Word>(page) != i || (load<uint16_t>(page + kWord + 2)) != kMeta || load<uint32_t>(meta) != kMagic ||
+          load<uint32_t>(meta + 4) != kVersion || load_tree(trees_of(i)).pad != page_bytes_) {
+        return fail("meta page " + std::to_string(i) + " is not one");
+      }
+      if (load_tree(trees_of(i)).flags != kIntegerKey || load<Word>(meta + 8 + kWord) > kMapBytesMax) {
+        return fail("meta page " + std::to_string(i) + " has settings that nobody made");
+      }
+    }
+    return true;
+  }
+
+  // Of what transaction txn left, whose trees stand at the pointer. REQUIRES: check_header().
+  std::string run_snapshot(Word txn, const uint8_t* trees) {
+    last_txn_ = txn;
+    free_ = load_tree(trees);
+    main_ = load_tree(trees + kTreeBytes);
+    last_page_ = load<Word>(trees + 2 * kTreeBytes);
+    if (last_page_ < 1 || last_page_ >= size_ / page_bytes_) {
+      return "cut: " + std::to_string(size_ / page_bytes_) + " pages found, " + std::to_string(last_page_) +
+             " and more expected";
+    }
     seen_.assign(last_page_ + 1, false);
     seen_[0] = seen_[1] = true;
     std::vector<Word> free_pages;
@@ -84,44 +138,16 @@ class Walk {
     return {};
   }
 
+  const std::string& error() const { return error_; }
+  size_t page_bytes() const { return page_bytes_; }
+  bool timed_out() const { return timed_out_; }
+  uint64_t pages() const { return pages_; }
+  const uint8_t* trees_of(size_t meta_page) const { return file_ + meta_page * page_bytes_ + kHeaderBytes + kTreesAt; }
+
  private:
   bool fail(const std::string& what) {
     error_ = what;
     return false;
-  }
-
-  bool read_meta() {
-    if (size_ < 2 * 4096) return fail("cut to " + std::to_string(size_) + " bytes");
-    const size_t meta_at = kHeaderBytes;
-    page_bytes_ = load<uint32_t>(file_ + meta_at + 8 + 2 * kWord);  // the pad of the free tree of meta 0
-    if (page_bytes_ < 256 || page_bytes_ > 65536 || (page_bytes_ & (page_bytes_ - 1)) != 0) {
-      return fail("page size " + std::to_string(page_bytes_));
-    }
-    if (size_ < 2 * page_bytes_) return fail("cut to " + std::to_string(size_) + " bytes");
-    Word txn[2] = {};
-    for (size_t i = 0; i < 2; ++i) {
-      const uint8_t* page = file_ + i * page_bytes_;
-      const uint8_t* meta = page + meta_at;
-      if (load<Word>(page) != i || (load<uint16_t>(page + kWord + 2)) != kMeta || load<uint32_t>(meta) != kMagic ||
-          load<uint32_t>(meta + 4) != kVersion || load_tree(meta + 8 + 2 * kWord).pad != page_bytes_) {
-        return fail("meta page " + std::to_string(i) + " is not one");
-      }
-      txn[i] = load<Word>(meta + 8 + 2 * kWord + 2 * kTreeBytes + kWord);
-      // Transactions use the two pages in turn.
-      if (txn[i] != 0 && (txn[i] & 1) != i) return fail("meta page " + std::to_string(i) + " has a wrong transaction");
-    }
-    const Word between = txn[0] > txn[1] ? txn[0] - txn[1] : txn[1] - txn[0];
-    if (between > 1) return fail("meta pages are " + std::to_string(between) + " transactions apart");
-    last_txn_ = std::max(txn[0], txn[1]);
-    const uint8_t* meta = file_ + (txn[1] > txn[0] ? page_bytes_ : 0) + meta_at + 8 + 2 * kWord;
-    free_ = load_tree(meta);
-    main_ = load_tree(meta + kTreeBytes);
-    last_page_ = load<Word>(meta + 2 * kTreeBytes);
-    if (last_page_ < 1 || last_page_ >= size_ / page_bytes_) {
-      return fail("cut: " + std::to_string(size_ / page_bytes_) + " pages found, " + std::to_string(last_page_) +
-                  " and more expected");
-    }
-    return true;
   }
 
   // What the next key must lie above. A branch's key may be that of the first leaf below it.
@@ -142,12 +168,21 @@ class Walk {
     if (entries != tree.entries) {
       return fail(std::to_string(entries) + " entries found, " + std::to_string(tree.entries) + " expected");
     }
+    // Whoever asks LMDB for the size of a table gets these.
+    for (const Word pages : {tree.branches, tree.leaves, tree.overflows}) {
+      if (pages > last_page_) return fail("a table of more pages than there are");
+    }
     return true;
   }
 
   bool take(Word page) {
     if (page < 2 || page > last_page_ || seen_[page]) return fail("page " + std::to_string(page) + " is misplaced");
     seen_[page] = true;
+    // Time is up: what was found so far is sound.
+    if ((++pages_ & 255) == 0 && std::chrono::steady_clock::now() > deadline_) {
+      timed_out_ = true;
+      return fail("");
+    }
     if (load<Word>(file_ + page * page_bytes_) != page) return fail("page " + std::to_string(page) + " is not itself");
     return true;
   }
@@ -279,6 +314,9 @@ class Walk {
 
   const uint8_t* file_;
   size_t size_;
+  const std::chrono::steady_clock::time_point deadline_;
+  bool timed_out_ = false;
+  uint64_t pages_ = 0;
   size_t page_bytes_ = 0;
   Tree free_, main_;
   Word last_page_ = 0, last_txn_ = 0;
@@ -288,15 +326,52 @@ class Walk {
   std::string error_;
 };
 
+// The file as it is now. Reading beyond its end would end the program: nobody may cut it meanwhile.
+class Mapping {
+ public:
+  // Nothing and no error: no file, or an empty one.
+  Status open(const std::string& path) {
+    FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file.get() < 0) {
+      if (errno == ENOENT) return {};
+      return Error{ErrorCode::kIo, "cannot open " + path + ": " + std::strerror(errno)};
+    }
+    struct stat info {};
+    if (::fstat(file.get(), &info) != 0) {
+      return Error{ErrorCode::kIo, "cannot read " + path + ": " + std::strerror(errno)};
+    }
+    if (info.st_size == 0) return {};
+    size_ = static_cast<size_t>(info.st_size);
+    map_ = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, file.get(), 0);
+    if (map_ == MAP_FAILED) return Error{ErrorCode::kIo, "cannot map " + path + ": " + std::strerror(errno)};
+    return {};
+  }
+  Mapping() = default;
+  ~Mapping() {
+    if (map_ != MAP_FAILED) ::munmap(map_, size_);
+  }
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  const uint8_t* data() const { return map_ == MAP_FAILED ? nullptr : static_cast<const uint8_t*>(map_); }
+  size_t size() const { return size_; }
+
+ private:
+  void* map_ = MAP_FAILED;
+  size_t size_ = 0;
+};
+
+Result<FileCheck> conclude(const std::string& path, const Walk& walk, const std::string& found) {
+  if (walk.timed_out()) return FileCheck{false, walk.pages() * walk.page_bytes()};
+  if (!found.empty()) return Error{ErrorCode::kCorrupt, path + " is damaged: " + found};
+  return FileCheck{true, walk.pages() * walk.page_bytes()};
+}
+
 }  // namespace
 
-Status check_lmdb_file(const std::string& folder) {
+Result<FileCheck> check_file_within(const std::string& folder, int64_t ms_max) {
   const std::string path = folder + "/data.mdb";
-  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) {
-    if (errno == ENOENT) return {};
-    return Error{ErrorCode::kIo, "cannot open " + path + ": " + std::strerror(errno)};
-  }
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return FileCheck{};
   // What another process is writing would look damaged.
   const std::string lock_path = folder + "/owner.lock";
   FileDescriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
@@ -304,17 +379,61 @@ Status check_lmdb_file(const std::string& folder) {
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return Error{ErrorCode::kBusy, folder + " is held by another process"};
   }
-  struct stat info {};
-  if (::fstat(file.get(), &info) != 0)
-    return Error{ErrorCode::kIo, "cannot read " + path + ": " + std::strerror(errno)};
-  if (info.st_size == 0) return {};
-  const auto size = static_cast<size_t>(info.st_size);
-  void* map = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
-  if (map == MAP_FAILED) return Error{ErrorCode::kIo, "cannot map " + path + ": " + std::strerror(errno)};
-  const std::string found = Walk(static_cast<const uint8_t*>(map), size).run();
-  ::munmap(map, size);
-  if (!found.empty()) return Error{ErrorCode::kCorrupt, path + ": " + found};
+  Mapping file;
+  if (Status opened = file.open(path); !opened) return opened.error();
+  if (file.data() == nullptr) return FileCheck{};
+  Walk walk(file.data(), file.size(), ms_max);
+  const std::string found = walk.run();
+  return conclude(path, walk, found);
+}
+
+Status check_file(const std::string& folder) {
+  auto checked = check_file_within(folder, 365LL * 86400 * 1000);
+  return checked ? Status() : Status(checked.error());
+}
+
+Status check_header(const std::string& folder) {
+  const std::string path = folder + "/data.mdb";
+  Mapping file;
+  if (Status opened = file.open(path); !opened) return opened.error();
+  if (file.data() == nullptr) return {};
+  Walk walk(file.data(), file.size(), 0);
+  if (!walk.check_header()) return Error{ErrorCode::kCorrupt, path + " is damaged: " + walk.error()};
   return {};
 }
 
-}  // namespace tributary::edge
+Result<FileCheck> check_snapshot(const std::string& folder, uint64_t txn, int64_t ms_max) {
+  const std::string path = folder + "/data.mdb";
+  Mapping file;
+  if (Status opened = file.open(path); !opened) return opened.error();
+  if (file.data() == nullptr || txn == 0) return FileCheck{};
+  Walk walk(file.data(), file.size(), ms_max);
+  if (!walk.check_header()) return Error{ErrorCode::kCorrupt, path + " is damaged: " + walk.error()};
+  // Another process may commit between the two looks; a sound file shows two that follow each other soon.
+  std::string turns;
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    const Word even = walk.txn_of(0), odd = walk.txn_of(1);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (even != walk.txn_of(0)) continue;
+    turns = Walk::check_turns(even, odd);
+    if (turns.empty()) break;
+  }
+  if (!turns.empty()) return Error{ErrorCode::kCorrupt, path + " is damaged: " + turns};
+  // The page is written again two transactions later, perhaps right now: it is copied until it holds still.
+  const uint8_t* trees = walk.trees_of(txn & 1);
+  uint8_t copy[2 * kTreeBytes + 2 * kWord], again[sizeof copy];
+  for (int attempt = 0;; ++attempt) {
+    std::memcpy(copy, trees, sizeof copy);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    std::memcpy(again, trees, sizeof again);
+    if (std::memcmp(copy, again, sizeof copy) == 0) break;
+    if (attempt > 1000) return Error{ErrorCode::kBusy, path + " changes too fast to be checked"};
+  }
+  if (load<Word>(copy + 2 * kTreeBytes + kWord) != txn) {
+    return Error{ErrorCode::kBusy, path + " has gone on to another transaction"};
+  }
+  const std::string found = walk.run_snapshot(txn, copy);
+  return conclude(path, walk, found);
+}
+
+}  // namespace tributary::store

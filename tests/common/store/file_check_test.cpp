@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Damage that LMDB itself would not survive, or would answer wrongly, is found before it opens the file.
-#include "edge/outbox/file_check.h"
+#include "common/store/file_check.h"
+
+#include <gtest/gtest.h>
 
 #include <cstring>
 #include <fstream>
 
 #include "common/store/env.h"
-#include "tests/edge/fake_cloud.h"
+#include "tests/support/temp_dir.h"
 
-namespace tributary::edge {
+namespace tributary::store {
 namespace {
 
 constexpr size_t kPage = 4096, kHeader = 16, kNode = 8;
@@ -54,7 +56,7 @@ class FileCheck : public ::testing::Test {
     env->reset();
     std::ifstream in(path(), std::ios::binary);
     whole_.assign(std::istreambuf_iterator<char>(in), {});
-    const Status sound = check_lmdb_file(folder_.path() + "/outbox");
+    const Status sound = check_file(folder_.path() + "/outbox");
     ASSERT_TRUE(sound.ok()) << sound.error().message;
   }
   std::string path() const { return folder_.path() + "/outbox/data.mdb"; }
@@ -63,12 +65,12 @@ class FileCheck : public ::testing::Test {
     std::string damaged = whole_;
     damaged.replace(at, bytes.size(), bytes);
     std::ofstream(path(), std::ios::binary).write(damaged.data(), static_cast<std::streamsize>(damaged.size()));
-    const Status status = check_lmdb_file(folder_.path() + "/outbox");
+    const Status status = check_file(folder_.path() + "/outbox");
     ASSERT_FALSE(status.ok());
     EXPECT_EQ(status.error().code, ErrorCode::kCorrupt);
   }
 
-  TempFolder folder_;
+  test::TempDir folder_;
   std::string whole_;
 };
 
@@ -113,4 +115,4 @@ TEST_F(FileCheck, ABranchLeadsToEveryKeyBelowIt) {
 }
 
 }  // namespace
-}  // namespace tributary::edge
+}  // namespace tributary::store
