@@ -165,8 +165,9 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
   return status;
 }
 
-// A flipped bit in a key would settle the wrong seq as lost, and the right one never. The checksum of an item covers its
-// key, so it tells which of the keys one bit away is the true one; an item that fits none of them is damaged itself.
+// A flipped bit in a key would settle the wrong seq as lost, and the right one never. The checksum of an item covers
+// its key, so it tells which of the keys one bit away is the true one; an item that fits none of them is damaged
+// itself.
 Status Outbox::mend_flight_keys() {
   std::vector<std::pair<std::string, std::string>> mended;  // key found → key meant
   if (auto txn = env_->read()) {
