@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """FAULTS 10: a partition count that differs from the one stored with the log: every program that has one refuses to
 start, and names both. (The edge knows of no partitions.)"""
+import re
 import subprocess
 
 import demo
@@ -28,7 +29,8 @@ def expect_refusals(folder, url, stored):
         "tributaryctl": refusal([demo.BIN / "tributaryctl", "log", "copy", other, url]),
     }
     for program, text in said.items():
-        assert f" {stored} " in text and f" {wrong} " in text and "partitions" in text, (program, text)
+        numbers = re.findall(r"(?<![\w.:/-])\d+(?![\w.:/-])", text)
+        assert {str(stored), str(wrong)} <= set(numbers) and "partitions" in text, (program, text)
         print(f"{program}: {text.strip()}")
     assert not (folder / "wrong-state").exists()
 
