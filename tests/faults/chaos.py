@@ -51,7 +51,8 @@ class Driver:
             self.stack = stack
             (self.folder / "state").symlink_to(self.folder / "disk-aggregator/state")
             self.start_load()
-            self.oracle = Oracle(stack, self.sensors, self.clients, self.history, options.hide)
+            self.clients[0].double = options.tooth == "doubled"
+            self.oracle = Oracle(stack, self.sensors, self.clients, self.history, options.tooth == "missing")
             watching = threading.Thread(target=self.watch, daemon=True)
             watching.start()
             self.begin = int(time.time() - 60) // WIDTH * WIDTH
@@ -247,7 +248,8 @@ def main():
     parser.add_argument("--only", nargs="+", metavar="KIND", help="of the faults only these")
     parser.add_argument("--settle", type=float, help=f"seconds after which all must have settled (default {SETTLE_S})")
     parser.add_argument("--bin", help="the folder of the programs (default build/release/bin)")
-    parser.add_argument("--hide", action="store_true", help="the oracle expects a reading that was never sent: the run must fail")
+    parser.add_argument("--tooth", choices=["missing", "doubled"], help="the run must fail: the oracle is told of a reading that was "
+                        "never sent, or a client sends some again under another Idempotency-Key")
     options = parser.parse_args()
     options.settle = options.settle or SETTLE_S[options.log]
     if options.bin:

@@ -121,6 +121,7 @@ class Client(threading.Thread):
         self.chance = random.Random(f"{seed} {device}")
         self.sent = {}       # tick → when it was first asked for
         self.tries = self.repeats = 0
+        self.double = False  # True: sends some under another key, and so twice
         self.old = []        # bodies that were answered 202
         self.stopping = threading.Event()
 
@@ -141,6 +142,8 @@ class Client(threading.Thread):
             while not self.post(key, body):
                 time.sleep(0.5)
             self.old.append((key, body))
+            if self.double and self.post(key + "-again", body):
+                self.double = False
             if self.chance.random() < 0.4:
                 self.repeats += 1
                 self.post(*self.chance.choice(self.old))
