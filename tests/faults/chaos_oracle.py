@@ -237,7 +237,8 @@ class Oracle:
             if gateway and any(one["gateway"] != gateway for one in complete.get("behind", ())):
                 raise Wrong(f"{device} is measured by {gateway} alone, but others are said to be behind: {complete}")
             return
-        if gateway is None or self.unclear(gateway, begin):
+        # Nothing merged for the selection yet: the answer expects nobody, for nobody can know that somebody will.
+        if gateway is None or complete["expected"] == 0 or self.unclear(gateway, begin):
             return
         gaps = {(instant(g["from"]), instant(g["to"]), g["cause"]) for g in complete.get("gaps", ())}
         deaf = self.deaf(gateway)
