@@ -2,6 +2,7 @@
 // Endpoints of the bridge: see http_port.h.
 #include "cloud/bridge/http_port.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -164,7 +165,9 @@ http::Response HttpPort::take_readings(const http::Request& request) {
     problem.expected = "1 to " + std::to_string(kIdempotencyKeyBytesMax) + " visible ASCII characters";
     return http::problem_response(problem);
   }
-  IngestResult result = make_records(ingest_, ingest, writer_.settings().partitions, clock_());
+  // 0 while the log has not been found: then nobody can tell which records the request makes.
+  const uint32_t partitions = writer_.settings().partitions;
+  IngestResult result = make_records(ingest_, ingest, std::max(partitions, 1U), clock_());
   if (result.accepted == 0) {
     count(result, false);
     http::Problem problem;
@@ -176,7 +179,8 @@ http::Response HttpPort::take_readings(const http::Request& request) {
                            : result.expected;
     return http::problem_response(problem);
   }
-  Status stored = append_all(std::move(result.records));
+  const Status stored = partitions == 0 ? Status(Error{ErrorCode::kBusy, "the log has not been found yet"})
+                                        : append_all(std::move(result.records));
   count(result, stored.ok());
   if (!stored) {
     http::Problem problem;

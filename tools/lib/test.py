@@ -207,7 +207,7 @@ def main():
     with ThreadPoolExecutor(1) as pool:
         built = {preset: pool.submit(build, report, preset, targets, True) for preset, targets in sanitized.items()}
         if "e2e" in wanted and released:
-            pytest(report, ["tests/e2e", "tests/tools"])
+            pytest(report, ["tests/e2e", "tests/tools", "tests/faults"])
     if "bench" in wanted and released:
         for name in BENCHES:
             bench(report, name)

@@ -294,6 +294,27 @@ TEST_F(RealHttp, ReadingsPostedAreInTheLogWhenTheyAreAccepted) {
   EXPECT_TRUE(has(post(R"({"device_id":"b","x":1})", "", "/api/data"), " 202 "));
 }
 
+// A bridge that is started while Kafka is away does not know the partitions yet.
+TEST_F(RealHttp, AReadingPostedBeforeTheLogWasFoundIsAskedForAgain) {
+  log::LogConfig config;
+  config.url = "kafka://127.0.0.1:1";
+  auto nowhere = log::open_writer(config);
+  ASSERT_TRUE(nowhere.ok()) << nowhere.error().message;
+  ASSERT_EQ((*nowhere)->settings().partitions, 0U);
+  HttpPort port(*bridge_, **nowhere, auth_.get(), IngestConfig{}, [] {
+    return Instant{kNowS * kNanosPerSecond, runtime::now().mono_ns};
+  });
+  auto server = http::HttpServer::open({});
+  ASSERT_TRUE(server.ok());
+  port.install(**server);
+  ASSERT_TRUE((*server)->start().ok());
+  const std::string head = "POST /api/v1/data HTTP/1.1\r\nX-API-Key: " + key_;
+  const std::string answer = bridge::http((*server)->port(), head, R"({"device_id":"a","x":1})");
+  EXPECT_TRUE(has(answer, " 503 ") && has(answer, "has not been found yet")) << answer;
+  EXPECT_TRUE(has(bridge::http((*server)->port(), head, "{broken"), " 400 "));
+  (*server)->stop();
+}
+
 TEST_F(RealHttp, ARequestWithoutAKeyThatCountsTellsNothing) {
   key_ = "trib_wrong";
   const std::string answer = post(R"({"device_id":"a","x":1})");
