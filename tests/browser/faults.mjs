@@ -142,7 +142,10 @@ export async function layFaults(page, devices, now) {
     });
   await change('**/api/v1/devices', (json) => {
     json.devices = json.devices.filter((d) => gatewayOf[d.device]);
-    for (const d of json.devices) d.gateways = [gatewayOf[d.device]];
+    for (const d of json.devices) {
+      d.gateways = [gatewayOf[d.device]];
+      d.labels = {...d.labels, site: 'home'};
+    }
     const one = json.gateways[0];
     json.gateways = Object.values(gatewayOf).map((gateway) =>
       gateway === 'attic'

@@ -8,6 +8,7 @@ import {
   alsoOurs,
   api,
   base,
+  begin,
   check,
   context,
   dark,
@@ -19,15 +20,14 @@ import {
   page,
   pause,
   shot,
-  signIn,
   until,
 } from './lib.mjs';
+import {layFaults} from './faults.mjs';
 
 const live = (where = page) => where.locator('[data-live="live"]');
 const tile = (device, name = metric, where = page) => where.locator(`[data-tile="${name} ${device}"]`);
 
-await signIn();
-const devices = (await api('devices')).devices.filter((d) => d.metrics.includes(metric)).map((d) => d.device);
+const devices = await begin();
 // What the page shows of a device in the last half hour is what the API has, window by window.
 async function sameAsApi(where, device) {
   return until(`the windows of ${device} as the API has them`, async () => {
@@ -96,12 +96,34 @@ await check('Now: windows reach the screen by the stream, within 300 ms of their
 
 await check('Now: no accessibility violation, light and dark', async () => {
   await accessible('light');
-  await shot('now-light.png');
   await dark(true);
   await pause(300);
   await accessible('dark');
-  await shot('now-dark.png');
   await dark(false);
+});
+
+await check('Now: as in its picture, with a silent gateway, light, dark and phone', async () => {
+  const undo = await layFaults(page, devices, Date.now());
+  try {
+    await page.goto(`${base}/now`);
+    await page.getByText('attic is silent for 13 min').first().waitFor({timeout: kWaitMs});
+    await tile(devices[0]).getByText('silent for 13 min').waitFor({timeout: kWaitMs});
+    await until('drawn tiles', async () => (await number(tile(devices[2]), 'data-rows')) > 0);
+    await pause(500);
+    await shot('now-light.png');
+    await dark(true);
+    await pause(300);
+    await accessible('silent, dark');
+    await shot('now-dark.png');
+    await page.setViewportSize({width: 390, height: 844});
+    await pause(500);
+    await shot('now-phone.png');
+  } finally {
+    await undo();
+    await page.setViewportSize({width: 1440, height: 900});
+    await dark(false);
+    await page.goto(`${base}/now`);
+  }
 });
 
 await check('Now: a metric alone, kept in the address', async () => {

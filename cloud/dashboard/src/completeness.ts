@@ -11,6 +11,7 @@ export interface Lack {
   text: string;
   from: number | null; // where to zoom to
   to: number | null;
+  go?: {word: string; to: string}; // a link to where it is shown or decided
 }
 
 export interface GatewayLane {
@@ -55,6 +56,7 @@ export interface CompletenessWords {
 // A live gateway is always some seconds behind the newest one: windows close at their own instants. That is not lateness.
 const kToleranceMs = 60_000;
 const kLanesMax = 4;
+const kBehindMax = 5; // listed by name; of more the page of gateways tells
 
 function sentence(code: string): string {
   const words = reason(code);
@@ -76,7 +78,19 @@ export function describe(input: CompletenessInput): CompletenessWords {
   const isSilent = (state: string): boolean => state === 'silent' || state === 'offline';
 
   const lacks: (Lack & {at: number})[] = [];
-  for (const b of behind) {
+  const furthest = [...behind].sort((a, b) => Date.parse(a.frontier) - Date.parse(b.frontier));
+  const rest = behind.length > kBehindMax + 1 ? furthest.slice(kBehindMax) : [];
+  if (rest.length)
+    lacks.push({
+      mark: 'late',
+      title: `${count(rest.length)} more gateways behind`,
+      text: `By ${duration((Math.min(nowMs, toMs) - Date.parse(rest[0]!.frontier)) / 1000)} or less. What they hold will appear here by itself.`,
+      from: null,
+      to: null,
+      go: {word: 'Which', to: '/fleet?show=behind'},
+      at: Infinity,
+    });
+  for (const b of rest.length ? furthest.slice(0, kBehindMax).reverse() : behind) {
     const frontier = Math.max(fromMs, Date.parse(b.frontier));
     const lag = duration((Math.min(nowMs, toMs) - frontier) / 1000);
     lacks.push({
@@ -124,6 +138,7 @@ export function describe(input: CompletenessInput): CompletenessWords {
       text: `Lost at gateway, ${counted((last ?? first) - first + 1, 'partial')}. ${capital(reason(lost.cause))}.`,
       from: null,
       to: null,
+      go: {word: 'Show', to: `/fleet?g=${encodeURIComponent(lost.gateway)}`},
       at: 0,
     });
   }
@@ -134,6 +149,7 @@ export function describe(input: CompletenessInput): CompletenessWords {
       text: `${counted(gap.to - gap.from, 'record')} missing. ${capital(reason(gap.cause))}.`,
       from: null,
       to: null,
+      go: {word: 'Show', to: '/system#troubles'},
       at: 0,
     });
   }
@@ -144,6 +160,7 @@ export function describe(input: CompletenessInput): CompletenessWords {
       text: `${counted(c.parked, 'partial')} wait for a decision.`,
       from: null,
       to: null,
+      go: {word: 'Decide', to: '/fleet?show=parked'},
       at: 0,
     });
   for (const gateway of c.overflow ?? []) {
@@ -171,6 +188,7 @@ export function describe(input: CompletenessInput): CompletenessWords {
       text: `${why}. Counted, not merged.`,
       from: null,
       to: null,
+      go: {word: 'Show', to: '/system#rejected'},
       at: -1,
     });
   }
@@ -182,6 +200,7 @@ export function describe(input: CompletenessInput): CompletenessWords {
       text: 'Gateways are missing from this picture.',
       from: null,
       to: null,
+      go: {word: 'Which', to: '/system#log'},
       at: Infinity,
     });
   }

@@ -104,11 +104,13 @@ export function fleetRows(gateways: Gateway[], devices: Device[], nowMs: number)
   return rows;
 }
 
+// All but the last two are states; 'behind' is two of them together and has no chip of its own.
 export const kFilters: {key: string; name: string; fits: (row: FleetRow) => boolean}[] = [
   {key: 'complete', name: 'Up to date', fits: (row) => row.state === 'complete'},
   {key: 'late', name: 'Late', fits: (row) => row.state === 'late'},
   {key: 'silent', name: 'Silent', fits: (row) => row.state === 'silent'},
   {key: 'parked', name: 'Needs a decision', fits: (row) => row.state === 'parked'},
+  {key: 'behind', name: 'Behind', fits: (row) => row.state === 'late' || row.state === 'silent'},
   {key: 'coarse', name: 'Coarse', fits: (row) => row.widest === 0 || row.widest > 10},
   {key: 'gaps', name: 'Gaps', fits: (row) => row.gaps.length > 0},
 ];

@@ -49,6 +49,16 @@ function ThisAnswer({app}: {app: App}) {
               ) : (
                 <div class="lack">{inner}</div>
               )}
+              {lack.go && (
+                <a
+                  class="lack-go"
+                  href={lack.go.to}
+                  aria-label={`${lack.go.word}: ${lack.title}`}
+                  onClick={(event) => app.follow(event)}
+                >
+                  {lack.go.word}
+                </a>
+              )}
             </li>
           );
         })}

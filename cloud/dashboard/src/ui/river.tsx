@@ -95,7 +95,7 @@ export function River({app, amounts}: {app: App; amounts: Amounts}) {
   const left = 270;
   const right = width - 40;
   const pitch = (right - left - 60) / all.length;
-  const at = (i: number): number => left + 60 + i * pitch;
+  const at = (i: number): number => Math.round(left + 60 + i * pitch) + 0.5; // a line of one pixel
   const tall = kBottomMax;
   const middle = kTop + tall / 2;
   const merged = at(all.length - 1);

@@ -127,7 +127,7 @@ export function Fleet({app}: {app: App}) {
   };
   const chips = [
     {key: '', name: 'All', n: all.length, glyph: null as FleetState | null},
-    ...kFilters.map((one) => ({
+    ...kFilters.filter((one) => one.key !== 'behind').map((one) => ({
       key: one.key,
       name: one.name,
       n: whole.counts.get(one.key) ?? 0,
@@ -151,7 +151,7 @@ export function Fleet({app}: {app: App}) {
                 type="button"
                 key={chip.key}
                 class="chip"
-                aria-pressed={filter === chip.key}
+                aria-pressed={filter === chip.key || (filter === 'behind' && (chip.key === 'late' || chip.key === 'silent'))}
                 disabled={chip.key !== '' && chip.n === 0 && filter !== chip.key}
                 onClick={() => {
                   app.go({filter: chip.key}, true);

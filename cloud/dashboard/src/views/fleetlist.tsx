@@ -77,6 +77,13 @@ class RowNode {
     (part ? this.parts.get(part)! : this.element).setAttribute(name, value);
   }
 
+  private wide(part: string, px: number): void {
+    const text = `${px.toFixed(1)}px`;
+    if (this.written.get(`${part} wide`) === text) return;
+    this.written.set(`${part} wide`, text);
+    (this.parts.get(part) as HTMLElement).style.width = text; // not as an attribute: the page's policy forbids those
+  }
+
   fill(row: FleetRow, index: number, now: number, selected: boolean): void {
     const off = row.state === 'silent' || row.state === 'late';
     const behind = (now - row.frontier) / 1000;
@@ -99,7 +106,7 @@ class RowNode {
     this.text('seen', Number.isFinite(row.seen) ? duration(Math.max(0, now - row.seen) / 1000) : kNone);
     this.set('behind', 'class', off ? 'behind warn' : 'behind');
     this.set('track', 'class', off ? 'late' : '');
-    this.set('track', 'style', `width:${Math.max(kMarkMin, shareOf(known ? behind : 0) * kTrackPx).toFixed(1)}px`);
+    this.wide('track', Math.max(kMarkMin, shareOf(known ? behind : 0) * kTrackPx));
     this.text('for', known ? duration(behind) : kNone);
     this.lane(row, off, now);
     const over = row.used > kOutboxTick;
