@@ -57,27 +57,40 @@ const positive = (text: string | undefined | null): number => {
   return ms > 0 ? ms : NaN;
 };
 
-export function fleetRows(gateways: Gateway[], devices: Device[], nowMs: number): FleetRow[] {
-  const labels = new Map<string, Map<string, Set<string>>>();
+// The labels of each gateway's devices: key, its values, key, its values. Most have few, so a search beats a map of maps.
+type Labels = (string | string[])[];
+function labelsByGateway(devices: Device[]): Map<string, Labels> {
+  const all = new Map<string, Labels>();
   for (const device of devices) {
+    const keys = Object.keys(device.labels);
+    if (keys.length === 0) continue;
     for (const name of device.gateways) {
-      let own = labels.get(name);
-      if (!own) labels.set(name, (own = new Map()));
-      for (const [key, value] of Object.entries(device.labels)) {
+      let own = all.get(name);
+      if (!own) all.set(name, (own = []));
+      for (const key of keys) {
         if (key === 'unit') continue;
-        const values = own.get(key);
-        if (values) values.add(value);
-        else own.set(key, new Set([value]));
+        const value = device.labels[key]!;
+        const at = own.indexOf(key);
+        if (at < 0) own.push(key, [value]);
+        else if (!(own[at + 1] as string[]).includes(value)) (own[at + 1] as string[]).push(value);
       }
     }
   }
+  return all;
+}
+
+export function fleetRows(gateways: Gateway[], devices: Device[], nowMs: number): FleetRow[] {
+  const labels = labelsByGateway(devices);
   const rows = gateways.map((g): FleetRow => {
     const own = labels.get(g.gateway);
-    const sites = [...(own?.get('site') ?? [])];
+    const at = own ? own.indexOf('site') : -1;
+    const sites = at < 0 ? [] : (own![at + 1] as string[]);
     const outbox = g.status?.outbox ?? {};
     const widths = Object.keys(outbox.waiting_by_width ?? {}).map(Number);
     const alarm = g.alarms?.[0] ?? (g.parked ? 'restored' : '');
-    const text = own ? [...own].map(([key, values]) => `${key}=${[...values].join('+')}`).join('  ') : '';
+    let text = '';
+    for (let i = 0; own && i < own.length; i += 2)
+      text += `${i ? '  ' : ''}${own[i] as string}=${(own[i + 1] as string[]).join('+')}`;
     const site = sites.length === 1 ? sites[0]! : sites.length ? `${sites.length} sites` : '';
     return {
       gateway: g,
