@@ -234,6 +234,7 @@ export interface FleetView {
 }
 
 const kAgeMs = 15_000;
+const kStillMs = 1000;
 
 export class FleetModel extends Watch {
   constructor(private readonly catalogue: ExploreModel) {
@@ -244,6 +245,23 @@ export class FleetModel extends Watch {
   }
   protected async ask(): Promise<void> {
     await this.catalogue.loadCatalogue();
+  }
+
+  // While somebody scrolls nothing shifts, and no answer of some megabytes is read in between.
+  private scrolledAt = 0;
+  private deferred = 0;
+  scrolled(): void {
+    this.scrolledAt = Date.now();
+  }
+  private scrolling(): boolean {
+    return this.loaded && Date.now() - this.scrolledAt < kStillMs;
+  }
+  override async load(): Promise<void> {
+    if (!this.scrolling()) return super.load();
+    this.deferred ||= window.setTimeout(() => {
+      this.deferred = 0;
+      void this.load();
+    }, kStillMs);
   }
   private made: {
     from: Gateway[] | null;
@@ -257,7 +275,8 @@ export class FleetModel extends Watch {
   // Made anew when the answer is new, and now and then as gateways age: scrolling and the seconds cost nothing.
   view(nowMs: number): FleetView {
     const {made} = this;
-    if (!made.view || made.from !== this.catalogue.gateways || Math.abs(nowMs - made.time) > kAgeMs) {
+    const old = made.from !== this.catalogue.gateways || Math.abs(nowMs - made.time) > kAgeMs;
+    if (!made.view || (old && !this.scrolling())) {
       const rows = fleetRows(this.catalogue.gateways, this.catalogue.devices, nowMs);
       made.view = {
         rows,

@@ -185,6 +185,7 @@ export function Fleet({app}: {app: App}) {
           tabIndex={0}
           role="region"
           aria-label="Gateways"
+          onScroll={() => model.scrolled()}
           onKeyDown={keys}
         >
           <table data-gateways={shown.length} aria-rowcount={shown.length + 1}>

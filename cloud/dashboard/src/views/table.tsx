@@ -3,7 +3,7 @@
 import {useState} from 'preact/hooks';
 import type {App} from '../app';
 import {type Quantile, serverNow, type Summary} from '../api';
-import {count, kNone, moment, number, quantileDecimals, width} from '../format';
+import {capital, count, kNone, moment, number, quantileDecimals, width} from '../format';
 import type {SeriesData} from '../model/types';
 import {colors, seriesColor} from '../theme';
 
@@ -79,7 +79,7 @@ export function DeviceTable({app}: {app: App}) {
   });
   const by = (key: Key): void =>
     setSort({key, down: sort.key === key ? !sort.down : key !== 'name' && key !== 'gateway'});
-  const first = model.groupBy() === 'device' ? 'Device' : model.groupBy() === '' ? 'Selection' : model.groupBy();
+  const first = model.groupBy() === '' ? 'Selection' : capital(model.groupBy());
   return (
     <div class="rows" tabIndex={0} role="region" aria-label="Figures of the range">
       <table>
