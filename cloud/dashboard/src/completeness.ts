@@ -3,7 +3,7 @@
 import type {Completeness} from './api';
 import {capital, clock, counted, count, duration, moment, range, reason, share, span, width} from './format';
 
-export type Mark = 'complete' | 'late' | 'silent' | 'coarse' | 'gap' | 'lost' | 'parked' | 'rejected' | 'overflow';
+export type Mark = 'complete' | 'late' | 'silent' | 'coarse' | 'gap' | 'lost' | 'parked' | 'rejected' | 'overflow' | 'estimated';
 
 export interface Lack {
   mark: Mark;
@@ -22,6 +22,7 @@ export interface GatewayLane {
   gaps: [number, number][];
   lost: [number, number][];
   coarse: [number, number][];
+  estimated: [number, number][];
 }
 
 export interface CoarseNote {
@@ -119,6 +120,18 @@ export function describe(input: CompletenessInput): CompletenessWords {
       at: to,
     });
   }
+  for (const one of c.estimated ?? []) {
+    const from = Date.parse(one.from);
+    const to = Date.parse(one.to);
+    lacks.push({
+      mark: 'estimated',
+      title: `${one.gateway}, ${span(from, to, nowMs)}`,
+      text: "Times are estimates: the gateway's clock was not set. Counts, means and extremes are exact.",
+      from,
+      to,
+      at: to,
+    });
+  }
   for (const note of input.coarse) {
     const who = note.gateway || 'All together';
     lacks.push({
@@ -196,7 +209,7 @@ export function describe(input: CompletenessInput): CompletenessWords {
   if (answered && answered.answered < answered.expected) {
     lacks.push({
       mark: 'lost',
-      title: `${counted(answered.expected - answered.answered, 'partition')} did not answer`,
+      title: `${answered.missing?.length === 1 ? `Partition ${answered.missing[0]}` : counted(answered.expected - answered.answered, 'partition')} did not answer`,
       text: 'Gateways are missing from this picture.',
       from: null,
       to: null,
@@ -228,6 +241,9 @@ export function describe(input: CompletenessInput): CompletenessWords {
       word,
       gaps,
       lost: [],
+      estimated: (c.estimated ?? [])
+        .filter((one) => one.gateway === gateway)
+        .map((one): [number, number] => [Date.parse(one.from), Date.parse(one.to)]),
       coarse: input.coarse.filter((note) => note.gateway === gateway).flatMap((note) => note.windows),
     };
   });

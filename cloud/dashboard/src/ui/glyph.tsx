@@ -76,6 +76,7 @@ export function LaneMark({mark}: {mark: Mark}) {
       {mark === 'parked' && <path d="M11 0l4.5 4.5L11 9 6.5 4.500z" fill="var(--bad)" />}
       {mark === 'rejected' && <path d="M7 .5l8 8m0-8l-8 8" stroke="var(--ink2)" stroke-width="1.4" fill="none" />}
       {mark === 'overflow' && <path d="M0 4.500h22" stroke="var(--ink3)" stroke-width="1.5" stroke-dasharray="6 3" />}
+      {mark === 'estimated' && <path d="M.5 1.500h21v6h-21z" fill="none" stroke="var(--ink2)" stroke-dasharray="2 2" />}
       {mark === 'complete' && <rect y="1" width="22" height="7" fill="var(--ink3)" fill-opacity="0.42" />}
     </svg>
   );

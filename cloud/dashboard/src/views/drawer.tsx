@@ -27,6 +27,7 @@ const kLanePx = 296;
 const kDevicesShown = 5;
 const kStepS = 60; // windows wider than this are seen as coarse
 const kShades = [1, 0.66, 0.42, 0.3, 0.22];
+const kByNumber = new Intl.Collator('en', {numeric: true}); // zone-2 before zone-10
 const kDayTicks = [7, 5, 3, 1]; // days ago
 
 // Coarse windows of the week, as the rows of one of its devices have them.
@@ -148,7 +149,7 @@ export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
   const title = useRef<HTMLHeadingElement>(null);
   const coarse = useCoarse(app, row.name);
   const devices = (app.model?.devices ?? []).filter((d) => d.gateways.includes(row.name));
-  const oldest = [...devices].sort((a, b) => (a.device < b.device ? -1 : 1));
+  const inOrder = [...devices].sort((a, b) => kByNumber.compare(a.device, b.device));
   const off = row.state === 'silent' || row.state === 'late';
   const rejected = Object.entries(g.rejected ?? {}).filter(([, n]) => n > 0);
   const explore = (): void =>
@@ -232,7 +233,7 @@ export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
       ))}
       <h3>{counted(devices.length, 'device')}</h3>
       <ul class="devices">
-        {oldest.slice(0, kDevicesShown).map((d) => {
+        {inOrder.slice(0, kDevicesShown).map((d) => {
           const age = (now - Date.parse(d.last_seen)) / 1000;
           return (
             <li key={d.device}>

@@ -203,7 +203,7 @@ export function Fleet({app}: {app: App}) {
                     <th
                       key={column.name}
                       scope="col"
-                      class={`${column.left ? 'name' : ''}${i > 1 && column.key !== 'behind' ? ' wide' : ''} c-${column.key}`}
+                      class={`${column.left ? 'name' : ''}${i > 1 && column.key !== 'behind' ? ' wide' : ''} c-${column.key}${sort === '' && column.key === 'behind' ? ' by-default' : ''}`}
                       aria-sort={own ? (sort.startsWith('-') ? 'descending' : 'ascending') : undefined}
                     >
                       {i === 0 ? (
@@ -212,6 +212,7 @@ export function Fleet({app}: {app: App}) {
                         <button type="button" onClick={() => by(column.key)}>
                           {column.name}
                           {own && <span aria-hidden="true">{sort.startsWith('-') ? ' ▴' : ' ▾'}</span>}
+                          {sort === '' && column.key === 'behind' && <span aria-hidden="true"> ▾</span>}
                         </button>
                       ) : (
                         column.name
