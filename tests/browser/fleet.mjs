@@ -122,22 +122,22 @@ async function scrollSortFind() {
     }],
     ['sort', '.fleet thead', (head, k) => head.querySelectorAll('button')[k].click()],
   ]) {
-    const before = await spent();
-    await page.evaluate(
-      async ([where, text]) => {
-        const run = new Function(`return ${text}`)();
-        const element = document.querySelector(where);
-        for (let k = 0; k < 4; k++) {
-          run(element, k);
+    const work = [];
+    for (let k = 0; k < 4; k++) {
+      const before = await spent();
+      await page.evaluate(
+        async ([where, text, i]) => {
+          new Function(`return ${text}`)()(document.querySelector(where), i);
           await new Promise(requestAnimationFrame);
           await new Promise(requestAnimationFrame);
-        }
-      },
-      [selector, act.toString()],
-    );
-    const each = ((await spent()) - before) / 4;
-    expect(each <= kInstantMs, `to ${name} costs ${each.toFixed(1)} ms`);
-    said.push(`${name} ${each.toFixed(1)} ms`);
+        },
+        [selector, act.toString(), k],
+      );
+      work.push((await spent()) - before);
+    }
+    work.sort((a, b) => a - b);
+    expect(work[2] <= kInstantMs, `to ${name} costs ${work.map((ms) => ms.toFixed(1)).join(', ')} ms`);
+    said.push(`${name} ${work[2].toFixed(1)} ms, at most ${work[3].toFixed(1)}`);
   }
   await cdp.detach();
   return said.join('; ');

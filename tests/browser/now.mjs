@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Now in a real browser against a running system: its numbers are those of the API, windows come by the stream, and neither a broken network nor
 // kill -9 of the aggregator loses one. The variables are those of explore.mjs. One line a check; exit code 1 if any fails.
+import {readFileSync} from 'node:fs';
 import net from 'node:net';
+import process from 'node:process';
 import {
   accessible,
   aggregatorPid,
@@ -14,6 +16,7 @@ import {
   dark,
   expect,
   finish,
+  key,
   kWaitMs,
   metric,
   number,
@@ -24,6 +27,7 @@ import {
 } from './lib.mjs';
 import {layFaults} from './faults.mjs';
 
+const ready = process.env.TRIBUTARY_READY ? JSON.parse(readFileSync(process.env.TRIBUTARY_READY, 'utf8')) : null;
 const live = (where = page) => where.locator('[data-live="live"]');
 const tile = (device, name = metric, where = page) => where.locator(`[data-tile="${name} ${device}"]`);
 
@@ -78,22 +82,6 @@ await check('Now: a tile a metric and device, with the numbers of the API', asyn
   return `${expected} tiles`;
 });
 
-await check('Now: windows reach the screen by the stream, within 300 ms of their commit', async () => {
-  await until(
-    'ten windows',
-    async () => (await page.evaluate(() => document.documentElement.dataset.screenMs ?? '')).split(' ').length >= 6,
-    90_000,
-  );
-  const times = (await page.evaluate(() => document.documentElement.dataset.screenMs))
-    .split(' ')
-    .map(Number)
-    .sort((a, b) => a - b);
-  const median = times[Math.floor(times.length / 2)];
-  const greatest = times[times.length - 1];
-  expect(median <= 300, `median ${median} ms`);
-  return `${times.length} events: least ${Math.round(times[0])}, median ${Math.round(median)}, greatest ${Math.round(greatest)} ms`;
-});
-
 await check('Now: no accessibility violation, light and dark', async () => {
   await accessible('light');
   await dark(true);
@@ -129,6 +117,32 @@ await check('Now: as in its picture, with a silent gateway, light, dark and phon
     await dark(false);
     await page.goto(`${base}/now`);
   }
+});
+
+await check('Now: windows reach the screen by the stream, within 300 ms of their commit', async () => {
+  const measured = async () => {
+    const all = (await page.evaluate(() => document.documentElement.dataset.screenMs ?? '')).split(' ').filter(Boolean);
+    return all.map(Number);
+  };
+  await page.goto(`${base}/now`);
+  await live().waitFor({timeout: kWaitMs});
+  // Readings by HTTP are committed at once: no need to wait for windows to close.
+  for (let k = 0; ready && k < 30; k++) {
+    const response = await fetch(`${ready.ingest}/api/v1/data`, {
+      method: 'POST',
+      headers: {'X-API-Key': key, 'Content-Type': 'application/json'},
+      body: JSON.stringify({device_id: 'probe', page_probe: k}),
+    });
+    expect(response.ok, `the probe: status ${response.status}`);
+    await pause(150);
+  }
+  const times = await until('events', async () => {
+    const all = await measured();
+    return all.length >= (ready ? 10 : 4) && all.sort((a, b) => a - b);
+  }, 60_000);
+  const at = (p) => times[Math.min(times.length - 1, Math.floor(p * times.length))];
+  expect(at(0.5) <= 300, `median ${at(0.5)} ms`);
+  return `${times.length} events: least ${Math.round(times[0])}, median ${Math.round(at(0.5))}, 95th ${Math.round(at(0.95))}, greatest ${Math.round(at(1))} ms`;
 });
 
 await check('Now: a metric alone, kept in the address', async () => {
