@@ -17,9 +17,8 @@ from fractions import Fraction
 
 import pytest
 
-import demo
-import exact
-from stack import ROOT, Stack, wait_for
+from exact import statistics
+from stack import ROOT, Stack, demo, wait_for
 
 FOLDER = ROOT / "tools/prometheus"
 # Exact powers of two, both signs, zeros, subnormals and neighbours: what an index that is off by one would move.
@@ -118,20 +117,23 @@ class Prometheus:
         self.log.close()
 
 
+def post(stack, readings):
+    request = urllib.request.Request(stack.ingest + "/api/v1/data", data=json.dumps(readings).encode(),
+                                     headers={"X-API-Key": stack.key, "Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        assert json.loads(answer.read())["accepted"] == len(readings)
+
+
 @pytest.fixture(scope="module")
 def filled(stack):
-    """Edges of buckets, ten minutes of ordinary values, and a metric whose name has to be changed; of windows that are
-    just over, so that nobody waits for their end."""
+    """Edges of buckets, ten minutes of ordinary values, and a metric whose name has to be changed. Over HTTP, so that
+    nobody waits for the end of a gateway's windows."""
     now = int(time.time()) - 20
-    with stack.publisher() as sensor:
-        for number, value in enumerate(EDGES):
-            sensor.send("sensors/edgy", json.dumps({"edges": value, "ts": now - 50 + number}))
-        for second in range(600):
-            for device in ("a", "b"):
-                value = 20 + 5 * math.sin(second / 60) + (device == "b")
-                sensor.send(f"sensors/{device}", json.dumps({"temperature": value, "ts": now - 600 + second}))
-        sensor.send("sensors/a", json.dumps({"flow.rate": 2.5, "ts": now}))
-        sensor.send("sensors/a", json.dumps({"flow_rate": 3.5, "ts": now}))
+    readings = [{"device_id": "edgy", "edges": value, "ts": now - 50 + number} for number, value in enumerate(EDGES)]
+    readings += [{"device_id": device, "temperature": 20 + 5 * math.sin(second / 60) + (device == "b"), "ts": now - 600 + second}
+                 for second in range(600) for device in ("a", "b")]
+    readings += [{"device_id": "a", "flow.rate": 2.5, "ts": now}, {"device_id": "a", "flow_rate": 3.5, "ts": now}]
+    post(stack, readings)
     wait_for(lambda: stack.count("temperature") == 1200 and stack.count("edges") == len(EDGES) and
              stack.count("flow.rate") == 1 and stack.count("flow_rate") == 1, 60)
     return stack
@@ -224,9 +226,7 @@ def test_metrics_whose_names_would_become_one_stay_two(prometheus):
 def test_new_readings_are_a_rate(filled, prometheus):
     name = selector("tributary_readings_temperature", device="a")
     before = prometheus.number(f"histogram_count({name})")
-    with filled.publisher() as sensor:
-        for _ in range(50):
-            sensor.send("sensors/a", json.dumps({"temperature": 21, "ts": int(time.time()) - 30}))
+    post(filled, [{"device_id": "a", "temperature": 21}] * 50)
     wait_for(lambda: prometheus.number(f"histogram_count({name})") == before + 50, 25)
     assert wait_for(lambda: (prometheus.number(f"histogram_count(increase({name}[20s]))") or 0) > 40, 10)
     assert prometheus.number(f"sum(resets({name}[5m]))") in (None, 0)
@@ -381,10 +381,10 @@ def test_a_collector_is_told_exactly_what_we_answer(filled):
         assert double(points[f"tributary.window.temperature.{name}", "b"][4][0]) == value, name
 
     edges = points["tributary.readings.edges", "edgy"]
-    statistics = exact.statistics([(0, value) for value in EDGES])
+    expected = statistics([(0, value) for value in EDGES])
     assert fixed(edges[4][0]) == len(EDGES) and fixed(edges[7][0]) == EDGES.count(0.0)
     assert 5 not in edges  # a sum with negative readings is not told
-    assert (double(edges[12][0]), double(edges[13][0])) == (statistics["min"], statistics["max"])
+    assert (double(edges[12][0]), double(edges[13][0])) == (expected["min"], expected["max"])
     scale = signed(edges[6][0])
     assert scale < 0
     octaves = 2 ** -scale
