@@ -317,7 +317,7 @@ TEST(RowsTest, ManyRowsAtOnceAreWhatEachIsAlone) {
   for (int i = 0; i < 150; ++i) {
     const std::string device = "d" + std::to_string(i);
     // Some materialised, some fresh, some both.
-    std::vector<Part> parts;
+    std::vector<Item> parts;
     if (i % 3 != 0) parts.push_back(bench.part(device, "temperature", kNow - 20'000 + i * 10));
     if (i % 3 != 1) parts.push_back(bench.part(device, "temperature", kNow - 600 + i % 50 * 10));
     bench.add(attic.send(parts, kNow - 10, kNow - 10));
@@ -347,7 +347,9 @@ TEST(RowsTest, ManyRowsAtOnceAreWhatEachIsAlone) {
         {.tenant = "demo", .metric = "temperature", .devices = {keys[i].series.device}, .labels = {}}, range);
     ASSERT_TRUE(alone.ok());
     EXPECT_EQ(together.contains(i), !alone->empty()) << i;
-    if (!alone->empty()) EXPECT_EQ(together[i], bytes(*alone)) << i;
+    if (!alone->empty()) {
+      EXPECT_EQ(together[i], bytes(*alone)) << i;
+    }
   }
   EXPECT_GT(together.size(), 250u);
 }
