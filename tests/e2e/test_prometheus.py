@@ -6,6 +6,7 @@ import http.server
 import json
 import math
 import re
+import ssl
 import struct
 import subprocess
 import threading
@@ -28,10 +29,10 @@ SECRET = "a-word-that-no-log-shows"
 
 
 class Collector(http.server.ThreadingHTTPServer):
-    """Takes what is pushed to it, but for the first request, which it asks to come again."""
+    """Takes what is pushed to it over TLS, but for the first request, which it asks to come again."""
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, folder):
         collector = self
         self.requests, self.refused = [], 0
 
@@ -51,21 +52,40 @@ class Collector(http.server.ThreadingHTTPServer):
 
             def log_message(self, *_):
                 pass
+
+            def handle(self):
+                try:
+                    super().handle()
+                except OSError:
+                    pass  # a client that does not trust the certificate
         super().__init__(("127.0.0.1", 0), Handler)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                        "-keyout", folder / "collector.key", "-out", folder / "collector.pem", "-subj", "/CN=collector",
+                        "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "collector.pem", folder / "collector.key")
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
 class ObservedStack(Stack):
     def build_parts(self, options):
-        self.collector = Collector()
+        self.collector = Collector(self.folder)
         demo.write_private(self.folder / "otlp.headers", f"Authorization: Bearer {SECRET}\n")
         with open(self.folder / "aggregator.toml", "a") as config:
             config.write(f"""
 [[otlp]]
-endpoint = "http://127.0.0.1:{self.collector.server_port}"
+endpoint = "https://127.0.0.1:{self.collector.server_port}"
+ca_file = "{self.folder}/collector.pem"
 tenant = "{demo.TENANT}"
 interval_seconds = 2
 headers_file = "{self.folder}/otlp.headers"
+
+# The system's authorities do not know this collector: it must not be told anything.
+[[otlp]]
+endpoint = "https://127.0.0.1:{self.collector.server_port}"
+tenant = "{demo.TENANT}"
+interval_seconds = 2
 """)
         return super().build_parts(options)
 
@@ -404,6 +424,8 @@ def test_a_collector_is_told_exactly_what_we_answer(filled):
 def test_what_the_collector_refused_is_counted_and_secrets_are_nowhere(filled):
     text = wait_for(lambda: "tributary_otlp_up{exporter=\"0\"} 1" in (text := filled.metrics_text()) and text, 10)
     assert 'tributary_otlp_failures_total{exporter="0",reason="status_503"} 1' in text
+    assert 'tributary_otlp_up{exporter="1"} 0' in text and 'tributary_otlp_points_total{exporter="1"} 0' in text
+    assert 'tributary_otlp_failures_total{exporter="1",reason="tls"}' in text
     assert SECRET not in text
     for log in filled.layout.logs.iterdir():
         assert SECRET not in log.read_text(errors="replace"), log
