@@ -117,6 +117,7 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
                     "kafka://host:port, which the log is not: the feed writes Kafka topics");
     }
   }
+  config.otlp = read_otlp_config(root);
   if (Status status = loaded->finish(); !status) return status.error();
   return config;
 }

@@ -145,24 +145,7 @@ class LocalQueryImpl final : public LocalQuery {
   Status rows(const std::string& tenant, const std::vector<RowKey>& keys, const KeySink& sink) const override {
     Result<Snapshots> snapshots = take();
     if (!snapshots) return snapshots.error();
-    std::vector<std::optional<uint32_t>> tenants;
-    for (const Snapshot& snapshot : *snapshots) tenants.push_back(snapshot.tenant(tenant));
-    auto sum = std::make_unique<stats::Summary>();
-    for (size_t index = 0; index < keys.size(); ++index) {
-      const Series& series = keys[index].series;
-      const bool fleet = series.device.empty() && !series.overflow;
-      const std::string id = series.id();
-      if (id.size() > kSeriesIdBytesMax) continue;
-      sum->clear();
-      for (size_t i = 0; i < snapshots->size(); ++i) {
-        const Snapshot& snapshot = (*snapshots)[i];
-        if (!tenants[i]) continue;
-        std::optional<std::string_view> no =
-            snapshot.txn().get(snapshot.tables().series, merge::series_key(*tenants[i], fleet, id));
-        if (no) merge_row(snapshot, merge::KeyReader(*no).u32(), keys[index].row, *sum);
-      }
-      if (!sum->empty()) sink(index, *sum);
-    }
+    answer_rows(*snapshots, tenant, keys, sink);
     return {};
   }
 

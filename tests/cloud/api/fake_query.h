@@ -144,8 +144,10 @@ class FakeQuery final : public query::Query {
       const query::Row& row = keys[i].row;
       query::Selection selection{.tenant = tenant, .metric = keys[i].series.metric};
       if (!keys[i].series.device.empty()) selection.devices = {keys[i].series.device};
-      const auto found =
-          summary(selection, {row.start_s * kNanosPerSecond, (row.start_s + row.width_s) * kNanosPerSecond});
+      query::Range range;
+      if (row.width_s != kAllTime)
+        range = {row.start_s * kNanosPerSecond, (row.start_s + row.width_s) * kNanosPerSecond};
+      const auto found = summary(selection, range);
       if (!found->empty()) sink(i, *found);
     }
     return {};
