@@ -340,10 +340,10 @@ Response ApiImpl::kpi(const Asked& asked) {
     params.fail("window", window, "seconds, or a duration such as 10s, 1m, 1h or 1d");
   const auto stats = read_stats(params, all_stats());
   if (const auto wrong = params.finish()) return problem_response(*wrong);
-  if (!asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
   const auto newest = asked.query.newest(selection, static_cast<WidthS>(*window_s));
   if (!newest) {
     if (newest.error().code != ErrorCode::kNotFound) return failure(newest.error());
+    if (!asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
     return problem_response({.status = 404, .detail = "There is no reading that fits."});
   }
   const Info info = info_of(asked, selection.metric);

@@ -39,6 +39,24 @@ await check('the documentation page has no accessibility violation', async () =>
   await accessible('docs');
 });
 
+await check('the API page shows every call of /openapi.json, light and dark, by keyboard', async () => {
+  const paths = (await (await fetch(`${base}/openapi.json`)).json()).paths;
+  const calls = Object.values(paths).flatMap((path) => Object.values(path));
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({colorScheme});
+    await page.goto(`${base}/docs/api.html#last`);
+    await page.locator('section').first().waitFor({timeout: kWaitMs});
+    expect((await page.locator('section').count()) === calls.length, 'not every call');
+    await accessible(`API page, ${colorScheme}`);
+  }
+  await page.emulateMedia({colorScheme: 'light'});
+  const last = page.locator('section[aria-labelledby="last"]');
+  expect(/at\b/.test(await last.locator('table').innerText()), 'no parameter at');
+  await last.locator('summary').first().press('Enter');
+  expect(/completeness: \{/.test(await last.locator('pre').nth(1).innerText()), 'no answer after Enter');
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), 'wider than the window');
+});
+
 await check('Explore: gaps, coarse windows and what is still to come stand where they are', async () => {
   const undo = await layFaults(page, devices, Date.now());
   await page.goto(`${base}/explore?m=${metric}`);
