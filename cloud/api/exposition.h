@@ -7,7 +7,11 @@
 
 namespace tributary::api {
 
+using runtime::append_family;
+using runtime::append_sample;
 using runtime::Exposition;
+using runtime::LabelList;
+using runtime::number_text;
 
 // The families of a server: connections, streams, answers by status, refusals by reason.
 void http_families(Exposition& text, const http::HttpStats& stats);

@@ -35,7 +35,7 @@ std::optional<Recovery> recovery_of_start(const RecoveryReport& report, const st
   out.seconds = seconds;
   out.line = "outbox " + state_dir + ": ";
   if (report.moved_aside) {
-    out.line += "the old one is damaged and was moved to " + report.moved_to +
+    out.line += "the old one did not open and was moved to " + report.moved_to +
                 (report.moved_why.empty() ? " by an earlier start" : " (" + report.moved_why + ")") +
                 "; a new one begins";
   } else {

@@ -27,6 +27,8 @@ class FakeGateway final : public edge::Gateway {
   int connects = 0, ticks = 0;
   bool closed = false;
   edge::GatewayProgress now;  // what progress() tells
+  Instant closed_at{};
+  edge::GatewayStats told;
 
   const edge::RecoveryReport& recovery() const override { return recovery_; }
   bool accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
@@ -48,13 +50,14 @@ class FakeGateway final : public edge::Gateway {
   void message_not_sent() override { outgoing.push_front(current_); }
   void on_connected(Instant) override { ++connects; }
   void on_ack(Bytes payload, Instant) override { acks.emplace_back(as_text(payload)); }
-  edge::GatewayStats stats() const override { return {}; }
+  edge::GatewayStats stats() const override { return told; }
   edge::GatewayProgress progress() const override { return now; }
   std::string status_json(bool online, Instant) const override {
     return online ? R"({"state":"online"})" : R"({"state":"offline"})";
   }
-  Status close(Instant) override {
+  Status close(Instant now) override {
     closed = true;
+    closed_at = now;
     return {};
   }
 

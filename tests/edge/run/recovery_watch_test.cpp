@@ -52,9 +52,10 @@ TEST(RecoveryOfStart, ADamagedOutboxIsToldWithItsPlaceAndTheReason) {
   const auto told = recovery_of_start(report, "/s", 0.01);
   ASSERT_TRUE(told);
   EXPECT_EQ(told->kind, "damaged_outbox");
-  EXPECT_EQ(told->line,
-            "outbox /s: the old one is damaged and was moved to /s/outbox.corrupt-1 (page 7 is not itself); a new one "
-            "begins; readings may be missing up to 2023-11-14T22:13:20Z, which every answer says");
+  EXPECT_EQ(
+      told->line,
+      "outbox /s: the old one did not open and was moved to /s/outbox.corrupt-1 (page 7 is not itself); a new one "
+      "begins; readings may be missing up to 2023-11-14T22:13:20Z, which every answer says");
 }
 
 TEST(UplinkWatch, AStartThatReachesTheCloudAtOnceIsNoOutage) {
