@@ -157,6 +157,7 @@ void World::start_edge(Edge& edge) {
     if (--edge.kill_countdown == 0) throw Killed{};
   };
   Random random(random_.next() ^ ++epochs_made_ << 40);
+  ++site.starts;  // one that dies while it opens may have begun its epoch
   auto opened = edge::GatewayCore::open(
       edge_config(edge), [random]() mutable { return random.next(); }, edge_now(site), hook);
   if (!opened) {
