@@ -74,7 +74,7 @@ GatewayStats GatewayCore::stats() const {
   stats.budget_bytes = config_.budget_bytes;
   stats.coarsened_total = outbox_->coarsened_total() + coarsened_total_;
   stats.acked_total = acked_total_;
-  stats.resent_total = sender_->resent_total();
+  stats.resent_total = sender_ ? sender_->resent_total() : 0;
   stats.checkpoints_total = checkpoints_total_;
   stats.oldest_waiting_ns = stats.waiting_partials > 0 ? outbox_->waiting_min_ns() : 0;
   stats.last_durable_ns = meta.last_durable_ns;

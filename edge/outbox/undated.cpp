@@ -54,6 +54,25 @@ WaitingKey narrowest_window(int64_t first_ns, int64_t last_ns, WidthS width_s) {
   return {kAllTime, 0, 0, 0};
 }
 
+// A summary of few readings takes more room than they do.
+constexpr uint64_t kReadingsPerSummary = 16;
+
+// The first level whose windows hold as many, by the boot's mean rate, shared by the series there are in entries.
+uint8_t level_for(const BootRecord& boot, const std::vector<Entry>& entries) {
+  std::set<uint32_t> series;
+  std::vector<UndatedReading> readings;
+  for (const Entry& entry : entries) {
+    const auto content = unseal(entry.key_bytes, entry.value);
+    if (!content || !decode_undated(*content, readings)) continue;
+    for (const UndatedReading& reading : readings) series.insert(reading.series);
+  }
+  const auto length_s = static_cast<uint64_t>(std::max<int64_t>(boot.last_mono_ns / kNanosPerSecond, 1));
+  for (uint8_t level = 1; level + 1 < kUndatedLevels; ++level) {
+    if (boot.readings * kUndatedWidths[level] >= kReadingsPerSummary * series.size() * length_s) return level;
+  }
+  return kUndatedLevels - 1;
+}
+
 }  // namespace
 
 // What leaves level 0 in one transaction.
@@ -65,6 +84,7 @@ struct Outbox::Dating {
     uint32_t series = 0;
     bool dated = true;
     uint32_t boot = 0;  // of one that is not dated
+    uint8_t level = 0;  // the same
     uint8_t flags = 0;
     WidthS width_s = 0;
     int64_t start_s = 0;
@@ -72,6 +92,7 @@ struct Outbox::Dating {
     double value = 0;
   };
   std::vector<Placed> placed;
+  std::map<uint32_t, uint8_t> levels;  // of boots: where what is not dated goes
   std::map<uint32_t, std::optional<PreviousValue>> previous;
   uint64_t lost = 0;
 };
@@ -274,13 +295,14 @@ void Outbox::leave_raw(store::Txn& txn, Batch::Plan& plan, Dating& dating, const
     placed.flags = !reading.own_time && dated && boot.state == BootState::kEstimated && !bug("estimate_unflagged")
                        ? WaitingValue::kTimeEstimated
                        : uint8_t{0};
-    placed.width_s = timed ? facts.width_s : kUndatedWidths[1];
+    placed.level = timed ? uint8_t{0} : dating.levels.at(number);
+    placed.width_s = timed ? facts.width_s : kUndatedWidths[placed.level];
     placed.start_s = window_start_s(to_seconds_floor(time_ns), placed.width_s);
     placed.time_ns = time_ns;
     placed.value = value_added;
     dating.placed.push_back(placed);
   }
-  if (!bug("undated_kept")) txn.erase(undated_table_, key);
+  txn.erase(undated_table_, key);
   plan.undated.bytes[0] -= value.size();
 }
 
@@ -330,7 +352,7 @@ Result<bool> Outbox::date_some(size_t bytes_max, const Beginning& beginning) {
   return found;
 }
 
-// Writes what left level 0: windows of time to waiting, of monotonic time to level 1.
+// Writes what left level 0: windows of time to waiting, of monotonic time to their level.
 void Outbox::put_placed(store::Txn& txn, Batch::Plan& plan, Dating& dating) {
   using Placed = Dating::Placed;
   const auto target = [](const Placed& placed) {
@@ -350,7 +372,7 @@ void Outbox::put_placed(store::Txn& txn, Batch::Plan& plan, Dating& dating) {
     if (first.dated) {
       put_waiting(txn, plan, {first.width_s, first.start_s, plan.meta.epoch_index, first.series}, first.flags, bytes);
     } else {
-      put_undated(txn, plan, {1, first.boot, first.start_s, first.series}, bytes);
+      put_undated(txn, plan, {first.level, first.boot, first.start_s, first.series}, bytes);
     }
   }
   for (const auto& [series, previous] : dating.previous) {
@@ -361,7 +383,8 @@ void Outbox::put_placed(store::Txn& txn, Batch::Plan& plan, Dating& dating) {
   if (dating.lost > 0) put_waiting(txn, plan, {kAllTime, 0, plan.meta.epoch_index, 0}, WaitingValue::kLost, {});
 }
 
-// The oldest of the level that takes most room go one level up. Readings with a time of their own go to waiting: there
+// The oldest of the level that takes most room go to a wider one: the next, but readings as they came to the first
+// whose windows hold enough of them that a summary is smaller. Readings with a time of their own go to waiting: there
 // is no clock to judge it by, so the bridge will.
 Result<bool> Outbox::condense(size_t bytes_max, const std::function<SeriesFacts(uint32_t)>& facts) {
   uint8_t level = kUndatedLevels - 1;
@@ -380,6 +403,8 @@ Result<bool> Outbox::condense(size_t bytes_max, const std::function<SeriesFacts(
     if (level == 0) {
       Dating dating;
       dating.facts = &facts;
+      for (const Entry& entry : entries) dating.levels[entry.key.boot] = 0;
+      for (auto& [number, at] : dating.levels) at = level_for(plan.undated.boots[number], entries);
       for (const Entry& entry : entries) leave_raw(txn, plan, dating, entry.key_bytes, entry.value);
       put_placed(txn, plan, dating);
       return;

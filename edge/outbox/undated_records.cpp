@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "common/base/bugs.h"
 #include "common/stats/summary.h"
 #include "edge/outbox/undated.h"
 
@@ -133,7 +134,7 @@ void place_boots(UndatedState& state, int64_t last_durable_ns, uint32_t current,
   if (behind_ns <= 0 || behind_ns > wall_at_boot_ns - length_ns) behind_ns = wall_at_boot_ns - length_ns;
   for (auto& [number, boot] : state.boots) {
     if (boot.state != BootState::kUndated) continue;
-    const bool known = number == current;
+    const bool known = number == current || bug("boots_as_one");
     boot.state = known ? BootState::kDated : BootState::kEstimated;
     boot.base_ns = known ? wall_at_boot_ns : behind_ns;
     if (!known) behind_ns += boot.last_mono_ns;
