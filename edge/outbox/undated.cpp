@@ -455,7 +455,7 @@ Status Outbox::begin(const std::function<uint64_t()>& random, const Beginning& b
   for (const auto& [number, boot] : undated_.boots) recovery_.boots.push_back(boot);
 
   size_t bytes_max = std::min<size_t>(kBatchBytes, config_.budget_bytes / 64);
-  for (int attempts = 0;;) {
+  for (int attempts = 0; !undated_.empty();) {
     if (env_->used_bytes() > config_.budget_bytes / 4 * 3) {
       auto coarsened = coarsen(kBatchBytes);
       if (!coarsened && coarsened.error().code != ErrorCode::kFull) return coarsened.error();
