@@ -28,8 +28,9 @@ std::string_view to_view(const MDB_val& val) { return {static_cast<const char*>(
 Error describe(const std::string& what, const std::string& path, int code) {
   ErrorCode kind = ErrorCode::kIo;
   if (code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT) kind = ErrorCode::kFull;
+  // Incompatible: an entry among the tables that is none, for all of ours are made with the same flags.
   if (code == MDB_INVALID || code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_VERSION_MISMATCH ||
-      code == MDB_PANIC) {
+      code == MDB_INCOMPATIBLE || code == MDB_PANIC) {
     kind = ErrorCode::kCorrupt;
   }
   if (code == MDB_NOTFOUND || code == ENOENT) kind = ErrorCode::kNotFound;

@@ -170,6 +170,7 @@ class Outbox {
   Status open_tables();
   // empty: nothing was ever committed to it; fresh: that, or it begins anew under another name.
   Status check_identity(bool& fresh, bool& empty);
+  Status mend_flight_keys();
   Status load();
   Status adopt_checkpoint();
   Status forget_unused_series();

@@ -66,6 +66,7 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config) {
     Status status = check_lmdb_file(config.folder);
     if (status) status = outbox->open_tables();
     if (status) status = outbox->check_identity(fresh, empty);
+    if (status) status = outbox->mend_flight_keys();
     if (status) status = outbox->load();
     if (!status) {
       if (status.error().code != ErrorCode::kCorrupt || !moved_to.empty()) return status.error();
@@ -163,6 +164,35 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
   });
   fresh = true;
   return status;
+}
+
+// A flipped bit in a key would settle the wrong seq as lost, and the right one never. The checksum of an item covers
+// its key, so it tells which of the keys one bit away is the true one; an item that fits none of them is damaged
+// itself.
+Status Outbox::mend_flight_keys() {
+  std::vector<std::pair<std::string, std::string>> mended;  // key found → key meant
+  if (auto txn = env_->read()) {
+    store::Cursor items(*txn, flight_table_);
+    for (bool more = items.first(); more; more = items.next()) {
+      if (items.key().size() != FlightKey::kBytes || unseal(items.key(), items.value())) continue;
+      std::string key(items.key());
+      for (size_t bit = 0; bit < 8 * key.size(); ++bit) {
+        const auto flip = [&] { key[bit / 8] = static_cast<char>(key[bit / 8] ^ 1 << bit % 8); };
+        flip();
+        if (unseal(key, items.value()) && !txn->get(flight_table_, key)) mended.emplace_back(items.key(), key);
+        flip();
+      }
+    }
+  }
+  if (mended.empty()) return {};
+  return env_->write([&](store::Txn& txn) {
+    for (const auto& [found, meant] : mended) {
+      const std::string value(txn.get(flight_table_, found).value_or(std::string_view{}));
+      txn.erase(flight_table_, found);
+      txn.put(flight_table_, meant, value);
+    }
+    return true;
+  });
 }
 
 // Reads what memory must know of the file: counters, flight, amounts waiting, series.

@@ -170,6 +170,7 @@ void World::start_edge(Edge& edge) {
     return;
   }
   edge.core = std::move(*opened);
+  ++site.starts;
   const edge::RecoveryReport& recovery = edge.core->recovery();
   note(site.name + " starts: epoch " + std::to_string(recovery.epoch) + " after " +
        std::to_string(recovery.predecessor) + (recovery.moved_aside ? ", outbox moved aside" : "") + ", inherited " +

@@ -70,6 +70,7 @@ class World {
     std::string backup;  // a copy of its outbox
     std::map<std::pair<uint64_t, uint64_t>, SentItem> sent;
     std::set<uint64_t> openings_acked;
+    uint64_t starts = 0;  // of its edges: epochs
     std::string last_message;
   };
   // A running edge program; more than one of a site if it was cloned.

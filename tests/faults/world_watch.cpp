@@ -103,8 +103,12 @@ void World::watch_message(Edge& edge, Bytes message) {
     if (!at->second.series) fail(site.name + " sends a series that nobody gave it: " + item.series_id);
     at->second.mask = oracle_.mask_of(*at->second.series, as_bytes(item.summary));
   }
-  // The span: no seq is given while one 1,024 before it is not acknowledged.
-  if (header.count > 0 && edge.core->stats().flight_items > 8 * ledger::kSpanMax) fail("the flight is unbounded");
+  // The span: no seq is given while one 1,024 before it is not acknowledged. Each epoch has a span of its own, and all
+  // share the bytes.
+  const edge::GatewayStats stats = edge.core->stats();
+  if (stats.flight_items > site.starts * ledger::kSpanMax || stats.flight_bytes > ledger::kFlightBytesMax) {
+    fail("the flight is unbounded");
+  }
 }
 
 void World::watch_log() {

@@ -56,6 +56,9 @@ class Broker:
         self.process.wait(10)
 
 
+MARK = "sensors/-/mark"
+
+
 class Listener:
     """Keeps (topic, payload) of everything under a topic."""
 
@@ -67,11 +70,25 @@ class Listener:
             self.client.username_pw_set(**login)
         self.client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         self.client.on_subscribe = lambda *_: subscribed.set()
-        self.client.on_message = lambda _c, _d, message: self.messages.append((message.topic, message.payload.decode()))
+        self.client.on_message = self._on_message
+        self.marked = threading.Event()
         self.client.reconnect_delay_set(1, 1)
         self.client.connect("127.0.0.1", port, keepalive=30)
         self.client.loop_start()
         assert subscribed.wait(10)
+
+    def _on_message(self, _client, _data, message):
+        if message.topic == MARK:
+            self.marked.set()
+        else:
+            self.messages.append((message.topic, message.payload.decode()))
+
+    def catch_up(self):
+        """Until everything that the broker has queued for the listener has been heard; how many messages that are."""
+        self.marked.clear()
+        self.client.publish(MARK, b"", qos=1)
+        assert self.marked.wait(30)
+        return len(self.messages)
 
     def wait_for_count(self, count):
         wait_for(lambda: len(self.messages) >= count)

@@ -180,7 +180,7 @@ def test_interrupted_at_any_place_it_goes_on_there_and_nothing_comes_twice(broke
     file, state = many(tmp_path, count), tmp_path / "state"
     stops = 0
     for more in (1, 700, 1500, 40, 3000):
-        before = len(heard.messages)
+        before = heard.catch_up()
         process = start(file, *once(broker, "--state", state, "--window", "20"))
         wait_for(lambda: len(heard.messages) > before + more or process.poll() is not None)
         output = interrupt(process)
