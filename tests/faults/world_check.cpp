@@ -97,6 +97,8 @@ bool World::named(const Reading& reading, const query::Completeness& answer) con
   if (site != nullptr && site->log_gap && excuses != 0 && !answer.log_gaps.empty()) return true;
   if (site != nullptr && site->words_refused && excuses != 0 && !answer.rejected.empty()) return true;
   if ((excuses & kExcuseCrash) != 0 && (gap("crash", !stepped) || gap("stopped", !stepped))) return true;
+  // Of runs without a clock, after the outbox was moved aside, one gap tells of both.
+  if ((excuses & kExcuseCrash) != 0 && reading.mono_ns > 0 && gap("outbox_replaced", !stepped)) return true;
   const bool copied = gap("restored", false) || gap("cloned", false);
   if ((excuses & kExcuseCrash) != 0 && site->parking_since && copied) return true;
   if ((excuses & kExcuseReplaced) != 0) {
