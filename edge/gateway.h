@@ -143,7 +143,8 @@ class Gateway {
   // For the status topic: {"state","version","epoch","outbox":{…},"counters":{…},…}; documented in edge/STATUS.md.
   virtual std::string status_json(bool online, Instant now) const = 0;
 
-  // Last checkpoint and the mark of a clean stop. Nothing may be called after.
+  // Last checkpoint and the mark of a clean stop. now.wall_ns: when the sources were stopped, where the next run's gap
+  // begins. Nothing may be called after.
   virtual Status close(Instant now) = 0;
 };
 

@@ -33,6 +33,13 @@ Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& con
   if (Status cluster = aggregator->open_cluster(); !cluster) return cluster.error();
   aggregator->auth_ = std::make_unique<Auth>(config.keys_file);
   if (Status feed = aggregator->open_feed(); !feed) return feed.error();
+  for (const OtlpConfig& otlp : config.otlp) {
+    aggregator->otlp_.push_back(std::make_unique<OtlpExporter>(
+        otlp, OtlpExporter::Parts{.query = aggregator->query_.get(),
+                                  .instance = "aggregator-" + std::to_string(config.ordinal),
+                                  .now_ns = [] { return runtime::now().wall_ns; },
+                                  .say = [](const std::string& line) { runtime::log_info(line); }}));
+  }
   Aggregator* self = aggregator.get();
   const query::Query* query = self->query_.get();
   if (self->cluster_) query = &self->cluster_->query();
@@ -180,11 +187,13 @@ Status Aggregator::start() {
   if (Status started = server_->start(); !started) return started;
   for (auto& merger : mergers_) merger->start();
   if (feed_) feed_->start();
+  for (auto& exporter : otlp_) exporter->start();
   return {};
 }
 
 void Aggregator::stop() {
   if (server_) server_->stop();
+  for (auto& exporter : otlp_) exporter->stop();
   if (cluster_) cluster_->stop();
   for (auto& merger : mergers_) merger->stop();
   if (feed_) feed_->stop();
@@ -219,6 +228,7 @@ ServiceInfo Aggregator::service() {
 
 void Aggregator::families(Exposition& text) const {
   if (cluster_) cluster_->families(text);
+  otlp_families(text, otlp_);
   auto family = [&](const char* name, const char* help, std::atomic<uint64_t> merge::MergeCounters::*counter) {
     text.counter(name, help);
     for (const auto& merger : mergers_) {
@@ -251,6 +261,12 @@ void Aggregator::families(Exposition& text) const {
   text.gauge("tributary_aggregator_position", "The next record of the log to merge.");
   for (size_t i = 0; i < states_.size(); ++i) {
     text.sample(uint64_t{states_[i]->position()},
+                {{"partition", std::to_string(config_.ordinal + i * config_.replicas)}});
+  }
+  text.gauge("tributary_aggregator_lag_records", "Records of the log that are not merged yet, as far as was seen.");
+  for (size_t i = 0; i < states_.size(); ++i) {
+    const uint64_t position = states_[i]->position(), end = mergers_[i]->log_end();
+    text.sample(end > position ? end - position : uint64_t{0},
                 {{"partition", std::to_string(config_.ordinal + i * config_.replicas)}});
   }
   if (!feed_) return;

@@ -12,6 +12,7 @@
 #include "cloud/api/aggregator_cluster.h"
 #include "cloud/api/aggregator_config.h"
 #include "cloud/api/aggregator_merger.h"
+#include "cloud/api/aggregator_otlp.h"
 #include "cloud/api/api.h"
 #include "cloud/feed/feed.h"
 
@@ -59,6 +60,7 @@ class Aggregator {
   std::unique_ptr<Api> api_;
   std::unique_ptr<feed::Sink> feed_sink_;
   std::unique_ptr<feed::Feed> feed_;  // nothing unless configured
+  std::vector<std::unique_ptr<OtlpExporter>> otlp_;
   std::vector<std::unique_ptr<Merger>> mergers_;
 };
 

@@ -3,6 +3,7 @@
 #include "cloud/api/aggregator_config.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "cloud/log/log_config.h"
 #include "common/runtime/config.h"
@@ -74,12 +75,7 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
       static_cast<size_t>(http.integer("threads", static_cast<int64_t>(config.http.threads), 1, 1024));
   config.http.streams_max =
       static_cast<size_t>(http.integer("streams_max", static_cast<int64_t>(config.http.streams_max), 0, 10'000));
-  config.api.delivery.cors_origins = http.texts("cors_origins");
-  for (const std::string& origin : config.api.delivery.cors_origins) {
-    if (!http::is_origin(origin))
-      http.complain("cors_origins", origin,
-                    "\"*\", or origins such as \"https://app.example\", in lower case, without a path");
-  }
+  config.api.delivery.cors_origins = http::read_cors_origins(http);
 
   config.keys_file = root.table("keys").required_text("file");
   auto dashboard = root.table("dashboard");
@@ -97,6 +93,8 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
     aggregator.complain("ordinal", std::to_string(config.ordinal),
                         "less than replicas, " + std::to_string(config.replicas));
   }
+  // Alone, handlers only compute; with others they also wait for them.
+  if (config.replicas == 1) config.http.busy_threads = 2 * std::max(2U, std::thread::hardware_concurrency());
   read_cluster(root, root.table("cluster"), config);
 
   auto feed = root.table("feed");
@@ -117,6 +115,7 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
                     "kafka://host:port, which the log is not: the feed writes Kafka topics");
     }
   }
+  config.otlp = read_otlp_config(root);
   if (Status status = loaded->finish(); !status) return status.error();
   return config;
 }

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cloud/api/aggregator_cluster.h"
+#include "cloud/api/aggregator_otlp.h"
 #include "cloud/api/api.h"
 #include "cloud/api/http_server.h"
 #include "cloud/feed/kafka_sink.h"
@@ -27,6 +29,7 @@ struct AggregatorConfig {
   // [feed]: changed rows and dead letters into Kafka topics (cloud/feed/FORMAT.md).
   bool feed_windows = false, feed_dead_letters = false;
   feed::KafkaSinkConfig feed;
+  std::vector<OtlpConfig> otlp;
 };
 
 // Errors: kNotFound, kInvalid with "file:line: found X, expected Y", one a line.

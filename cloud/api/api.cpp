@@ -12,6 +12,7 @@
 #include "cloud/api/api_aliases.h"
 #include "cloud/api/api_answers.h"
 #include "cloud/api/api_days.h"
+#include "cloud/api/api_federate.h"
 #include "cloud/api/api_hub.h"
 #include "cloud/api/api_lists.h"
 #include "cloud/api/api_openapi.h"
@@ -119,6 +120,7 @@ class ApiImpl final : public Api {
   Response metrics(const Asked& asked) { return answer_metrics(asked); }
   Response devices(const Asked& asked) { return answer_devices(asked); }
   Response last(const Asked& asked) { return answer_last(asked); }
+  Response federate(const Asked& asked) { return answer_federate(asked); }
   Response series(const Asked& asked);
   Response kpi(const Asked& asked);
   Response summary(const Asked& asked);
@@ -187,6 +189,7 @@ void ApiImpl::attach(http::HttpServer& server) {
   server.handle("GET", "/api/v1/stream", with_tenant(&ApiImpl::stream));
   server.handle("GET", "/api/v1/system", with_tenant(&ApiImpl::system));
   server.handle("GET", "/api/v1/last", with_tenant(&ApiImpl::last));
+  server.handle("GET", "/api/v1/federate", with_tenant(&ApiImpl::federate));
   server.handle("GET", "/api/data", with_tenant(&ApiImpl::old_data));
   server.handle("GET", "/kpi", with_tenant(&ApiImpl::old_kpi));
   server.handle("GET", "/series", with_tenant(&ApiImpl::old_series));
@@ -337,10 +340,10 @@ Response ApiImpl::kpi(const Asked& asked) {
     params.fail("window", window, "seconds, or a duration such as 10s, 1m, 1h or 1d");
   const auto stats = read_stats(params, all_stats());
   if (const auto wrong = params.finish()) return problem_response(*wrong);
-  if (!asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
   const auto newest = asked.query.newest(selection, static_cast<WidthS>(*window_s));
   if (!newest) {
     if (newest.error().code != ErrorCode::kNotFound) return failure(newest.error());
+    if (!asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
     return problem_response({.status = 404, .detail = "There is no reading that fits."});
   }
   const Info info = info_of(asked, selection.metric);

@@ -42,7 +42,7 @@ http::Response answer_alias(const Asked& asked, std::string_view name, std::stri
   }
   if (metric) return endpoint(inner);
 
-  const auto series = asked.query.last({.tenant = asked.tenant, .devices = {device}}, "", kSeriesMax);
+  const auto series = asked.query.last({.tenant = asked.tenant, .devices = {device}}, std::nullopt, "", kSeriesMax);
   if (!series) return failure(series.error());
   if (series->empty()) return problem_response({.status = 404, .detail = "There is no such device."});
   std::set<std::string> metrics;

@@ -78,6 +78,16 @@ struct Cut {
   std::string last;
 };
 
+// Whether a reading is the very last up to an instant, or in which rows a later one may be.
+void write_exactness(JsonWriter& json, const std::vector<query::Row>& open_rows) {
+  json.field("exact", open_rows.empty());
+  if (open_rows.empty()) return;
+  json.key("rows").begin_array();
+  for (const query::Row& row : open_rows)
+    json.begin_object().field("start", time_text_s(row.start_s)).field("width", row.width_s).end_object();
+  json.end_array();
+}
+
 }  // namespace
 
 http::Response answer_metrics(const Asked& asked) {
@@ -135,24 +145,31 @@ http::Response answer_last(const Asked& asked) {
   Params params(asked.request);
   read_partial(params);
   const query::Selection selection = params.selection(asked.tenant, false);
+  const auto at_ns = params.time("at", asked.now_ns);
   const Page page = read_page(params);
   if (const auto wrong = params.finish()) return problem_response(*wrong);
   if (!selection.metric.empty() && !asked.query.known(asked.tenant, selection.metric)) return unknown_metric();
   const size_t limit = page.limit.value_or(kLastDefault);
-  const auto found = asked.query.last(selection, page.after, limit + 1);
+  const auto found = asked.query.last(selection, at_ns, page.after, limit + 1);
   if (!found) return failure(found.error());
   JsonWriter json;
-  json.begin_object().key("series").begin_array();
+  json.begin_object();
+  if (at_ns) json.field("at", time_text(*at_ns));
+  json.key("series").begin_array();
   const size_t count = std::min(found->size(), limit);
   for (size_t i = 0; i < count; ++i) {
     const query::LastReading& one = (*found)[i];
     json.begin_object().field("device", one.series.device).field("metric", one.series.metric).key("labels");
     write_labels(json, one.series.labels);
-    json.field("time", time_text(one.time_ns)).field("value", one.value).end_object();
+    json.field("time", time_text(one.time_ns)).field("value", one.value);
+    if (at_ns) write_exactness(json, one.open_rows);
+    json.end_object();
   }
   json.end_array();
   if (found->size() > limit) json.field("next", cursor_of((*found)[limit - 1].series.id()));
-  if (const auto status = add_completeness(asked, json, selection, {}); !status) return failure(status.error());
+  // What is to come cannot be complete: an instant ahead is asked as the present.
+  const query::Range range{.to_ns = at_ns && *at_ns < asked.now_ns ? at_ns : std::nullopt};
+  if (const auto status = add_completeness(asked, json, selection, range); !status) return failure(status.error());
   json.end_object();
   return json_answer(json);
 }

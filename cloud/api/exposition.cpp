@@ -23,45 +23,69 @@ void append_escaped(std::string& out, std::string_view text, bool quotes) {
   }
 }
 
+// Name and labels, and the blank behind them.
+template <class List>
+void append_name(std::string& out, std::string_view name, const List& labels) {
+  out += name;
+  char separator = '{';
+  for (const auto& [key, value] : labels) {
+    out += separator;
+    out.append(key).append("=\"");
+    append_escaped(out, value, true);
+    out += '"';
+    separator = ',';
+  }
+  out += separator == ',' ? "} " : " ";
+}
+
+void append_number(std::string& out, double value) {
+  if (std::isfinite(value)) {
+    append_double(out, value);
+  } else {
+    out += std::isnan(value) ? "NaN" : (value > 0 ? "+Inf" : "-Inf");
+  }
+}
+
 }  // namespace
+
+void append_family(std::string& out, std::string_view name, std::string_view help, std::string_view type) {
+  out.append("# HELP ").append(name).append(" ");
+  append_escaped(out, help, false);
+  out.append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+}
+
+void append_sample(std::string& out, std::string_view name, const LabelList& labels, double value) {
+  append_name(out, name, labels);
+  append_number(out, value);
+  out += '\n';
+}
+
+void append_sample(std::string& out, std::string_view name, const LabelList& labels, uint64_t value) {
+  append_name(out, name, labels);
+  out.append(std::to_string(value)).append("\n");
+}
+
+std::string number_text(double value) {
+  std::string text;
+  append_number(text, value);
+  return text;
+}
 
 Exposition& Exposition::family(std::string_view name, std::string_view help, std::string_view type) {
   name_ = name;
-  out_.append("# HELP ").append(name).append(" ");
-  append_escaped(out_, help, false);
-  out_.append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
+  append_family(out_, name, help, type);
   return *this;
 }
 
-void Exposition::begin_sample(Labels labels) {
-  out_ += name_;
-  if (labels.size() != 0) {
-    char separator = '{';
-    for (const auto& [key, value] : labels) {
-      out_ += separator;
-      out_.append(key).append("=\"");
-      append_escaped(out_, value, true);
-      out_ += '"';
-      separator = ',';
-    }
-    out_ += '}';
-  }
-  out_ += ' ';
-}
-
 Exposition& Exposition::sample(uint64_t value, Labels labels) {
-  begin_sample(labels);
+  append_name(out_, name_, labels);
   out_.append(std::to_string(value)).append("\n");
   return *this;
 }
 
 Exposition& Exposition::sample(double value, Labels labels) {
-  begin_sample(labels);
-  if (std::isfinite(value)) {
-    append_double(out_, value);
-  } else {
-    out_ += std::isnan(value) ? "NaN" : (value > 0 ? "+Inf" : "-Inf");
-  }
+  append_name(out_, name_, labels);
+  append_number(out_, value);
   out_ += '\n';
   return *this;
 }

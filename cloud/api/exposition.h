@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cloud/api/http_server.h"
 
@@ -28,11 +29,18 @@ class Exposition {
 
  private:
   Exposition& family(std::string_view name, std::string_view help, std::string_view type);
-  void begin_sample(Labels labels);
 
   std::string out_;
   std::string name_;
 };
+
+// The parts of the text, for those who gather samples by family first.
+void append_family(std::string& out, std::string_view name, std::string_view help, std::string_view type);
+using LabelList = std::vector<std::pair<std::string, std::string>>;
+void append_sample(std::string& out, std::string_view name, const LabelList& labels, double value);
+void append_sample(std::string& out, std::string_view name, const LabelList& labels, uint64_t value);
+// A number as a value or as the bound of a bucket.
+std::string number_text(double value);
 
 // The families of a server: connections, streams, answers by status, refusals by reason.
 void http_families(Exposition& text, const http::HttpStats& stats);

@@ -59,11 +59,16 @@ class Binder final : public httplib::Server {
 
 // The present as HTTP writes it (RFC 9110, section 5.6.7); clients learn this machine's clock from it.
 std::string date() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[40];
-  return std::string(text, std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts));
+  thread_local std::time_t written = -1;
+  thread_local char text[40];
+  thread_local size_t size = 0;
+  if (const std::time_t now = std::time(nullptr); now != written) {
+    written = now;
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    size = std::strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  }
+  return std::string(text, size);
 }
 
 }  // namespace

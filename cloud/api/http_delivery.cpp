@@ -77,6 +77,16 @@ bool is_origin(std::string_view text) {
   return false;
 }
 
+std::vector<std::string> read_cors_origins(runtime::ConfigTable& http) {
+  std::vector<std::string> origins = http.texts("cors_origins");
+  for (const std::string& origin : origins) {
+    if (!is_origin(origin))
+      http.complain("cors_origins", origin,
+                    "\"*\", or origins such as \"https://app.example\", in lower case, without a path");
+  }
+  return origins;
+}
+
 bool accepts_gzip(std::string_view accept_encoding) {
   std::optional<bool> named, any;
   while (!accept_encoding.empty()) {

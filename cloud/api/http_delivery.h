@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cloud/api/http_server.h"
+#include "common/runtime/config.h"
 
 namespace tributary::http {
 
@@ -32,6 +33,8 @@ struct DeliveryConfig {
 
 // Whether an origin can stand in cors_origins: "*", or scheme://host[:port] in lower case.
 bool is_origin(std::string_view text);
+// cors_origins of a configuration's [http]; complains of what is none.
+std::vector<std::string> read_cors_origins(runtime::ConfigTable& http);
 // Whether an Accept-Encoding header takes gzip (RFC 9110, section 12.5.3).
 bool accepts_gzip(std::string_view accept_encoding);
 // gzip at level 1. Nothing if it would not be shorter.

@@ -33,6 +33,7 @@ namespace tributary::http {
 namespace {
 
 constexpr int kSweepMs = 100;       // how often deadlines are looked at
+constexpr int kStuckMs = 5;         // no request taken up for so long while some wait: one more worker
 constexpr int kDrainMsMax = 2'000;  // for a refused client to stop sending
 constexpr uint64_t kDrainBytesMax = 4ULL << 20;
 
@@ -62,7 +63,11 @@ using ConnectionPtr = std::unique_ptr<Connection>;
 class HttpServerImpl final : public HttpServer {
  public:
   HttpServerImpl(const HttpConfig& config, int listener, uint16_t port)
-      : config_(config), listener_(listener), port_(port), streams_(config.streams_max, config.stream_write_ms_max) {}
+      : config_(config),
+        busy_max_(config.busy_threads == 0 ? config.threads : std::min(config.busy_threads, config.threads)),
+        listener_(listener),
+        port_(port),
+        streams_(config.streams_max, config.stream_write_ms_max) {}
   ~HttpServerImpl() override {
     stop();
     if (listener_ >= 0) ::close(listener_);
@@ -95,6 +100,7 @@ class HttpServerImpl final : public HttpServer {
   void proceed(Connection& connection);  // looks for a whole request in what was read
   void refuse(Connection& connection, const Refusal& why);
   void dispatch(Connection& connection);
+  bool wake_if_stuck();
   void flush(Connection& connection);
   void sweep();
   void drop(Connection& connection) { drop(connection.fd); }
@@ -124,6 +130,7 @@ class HttpServerImpl final : public HttpServer {
   }
 
   const HttpConfig config_;
+  const size_t busy_max_;
   const int listener_;
   const uint16_t port_;
   std::vector<Route> routes_;
@@ -146,6 +153,10 @@ class HttpServerImpl final : public HttpServer {
   std::deque<ConnectionPtr> queue_;      // whole requests
   std::vector<ConnectionPtr> returned_;  // answered, on their way to the reactor
   bool workers_stop_ = false;
+  size_t busy_ = 0;       // workers at work; at least one if a request waits, or one is woken
+  size_t woken_ = 0;      // of those who wait for a request, how many are to begin
+  uint64_t taken_ = 0;    // requests taken up by workers
+  int64_t taken_ms_ = 0;  // when the last one was, or a worker was woken for one
 
   HttpStreams streams_;
 
@@ -222,8 +233,9 @@ HttpStats HttpServerImpl::stats() const {
 void HttpServerImpl::reactor() {
   std::vector<epoll_event> events(256);
   int64_t sweep_ms = mono_ms() + kSweepMs;
+  int wait_ms = kSweepMs;
   while (!reactor_stop_) {
-    const int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), kSweepMs);
+    const int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), wait_ms);
     for (int i = 0; i < count; ++i) {
       const int fd = events[static_cast<size_t>(i)].data.fd;
       if (fd == listener_) {
@@ -241,6 +253,7 @@ void HttpServerImpl::reactor() {
       back.swap(returned_);
     }
     for (auto& connection : back) take(std::move(connection));
+    wait_ms = wake_if_stuck() ? kStuckMs : kSweepMs;
     if (mono_ms() >= sweep_ms) {
       sweep();
       streams_.reap();
@@ -398,9 +411,26 @@ void HttpServerImpl::dispatch(Connection& connection) {
   auto owned = detach(connection.fd);
   {
     std::lock_guard lock(queue_mutex_);
+    if (queue_.empty()) taken_ms_ = mono_ms();
     queue_.push_back(std::move(owned));
+    if (busy_ + woken_ >= busy_max_) return;  // who is at work comes for it
+    ++woken_;
   }
   queue_ready_.notify_one();
+}
+
+// True if requests wait.
+bool HttpServerImpl::wake_if_stuck() {
+  {
+    std::lock_guard lock(queue_mutex_);
+    if (queue_.empty() || busy_ + woken_ >= config_.threads) return false;
+    const int64_t now_ms = mono_ms();
+    if (now_ms - taken_ms_ < kStuckMs) return true;
+    taken_ms_ = now_ms;
+    ++woken_;
+  }
+  queue_ready_.notify_one();
+  return true;
 }
 
 void HttpServerImpl::sweep() {
@@ -468,16 +498,24 @@ void HttpServerImpl::worker() {
   HttpCodec codec(default_headers_);
   const Handler inner = [this](const Request& request) { return route(request); };
   const Handler handler = around_ ? [this, &inner](const Request& request) { return around_(request, inner); } : inner;
+  std::unique_lock lock(queue_mutex_);
   while (true) {
-    ConnectionPtr connection;
-    {
-      std::unique_lock lock(queue_mutex_);
-      queue_ready_.wait(lock, [this] { return !queue_.empty() || workers_stop_; });
-      if (queue_.empty()) return;
-      connection = std::move(queue_.front());
+    queue_ready_.wait(lock, [this] { return woken_ > 0 || workers_stop_; });
+    if (woken_ > 0) --woken_;
+    ++busy_;
+    while (!queue_.empty()) {
+      ConnectionPtr connection = std::move(queue_.front());
       queue_.pop_front();
+      const uint64_t mine = ++taken_;
+      taken_ms_ = mono_ms();
+      lock.unlock();
+      serve(codec, handler, std::move(connection));
+      lock.lock();
+      // One too many, and the others get on: they took up some meanwhile.
+      if (busy_ > busy_max_ && taken_ >= mine + 2 && !workers_stop_) break;
     }
-    serve(codec, handler, std::move(connection));
+    --busy_;
+    if (workers_stop_ && queue_.empty()) return;
   }
 }
 
@@ -513,11 +551,13 @@ void HttpServerImpl::serve(HttpCodec& codec, const Handler& handler, ConnectionP
 }
 
 void HttpServerImpl::give_back(ConnectionPtr connection) {
+  bool first = false;
   {
     std::lock_guard lock(queue_mutex_);
+    first = returned_.empty();  // else the reactor is woken already
     returned_.push_back(std::move(connection));
   }
-  wake();
+  if (first) wake();
 }
 
 void HttpServerImpl::start_stream(ConnectionPtr connection, std::function<void(StreamWriter&)> stream,

@@ -67,6 +67,10 @@ struct HttpConfig {
   int write_ms_max = 30'000;         // without the client taking any of an answer; twenty times that in all
   int stream_write_ms_max = 10'000;  // for the client to take one write of a stream
   size_t threads = 64;
+  // Of them at work at once as long as requests get on; more are woken only while none is taken up. For handlers that
+  // compute, a few times the processors: more only take turns, and the slowest answers take longer. 0: all of threads,
+  // for handlers that wait for others.
+  size_t busy_threads = 0;
   size_t streams_max = 1'100;
   size_t connections_max = 4'096;  // streams included
   size_t waiting_requests_max = 1'024;

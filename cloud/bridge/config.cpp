@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "cloud/api/http_delivery.h"
 #include "cloud/bridge/topic.h"
 #include "cloud/log/log_config.h"
 #include "common/runtime/config.h"
@@ -69,6 +70,7 @@ Result<ProgramConfig> read_config(const std::string& file) {
   config.http.host = http.text("host", config.http.host);
   config.http.port = static_cast<uint16_t>(http.integer("port", 8081, 0, std::numeric_limits<uint16_t>::max()));
   config.http.body_bytes_max = config.ingest.body_bytes_max;
+  config.delivery.cors_origins = http::read_cors_origins(http);
   config.keys_file = root.table("keys").text("file");
 
   ConfigTable ingest = root.table("ingest");

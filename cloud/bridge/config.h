@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "cloud/api/http_delivery.h"
 #include "cloud/api/http_server.h"
 #include "cloud/bridge/bridge.h"
 #include "cloud/bridge/ingest.h"
@@ -17,6 +18,7 @@ struct ProgramConfig {
   log::LogConfig log;
   http::HttpConfig http;
   IngestConfig ingest;
+  http::DeliveryConfig delivery;
   std::string keys_file;
 };
 

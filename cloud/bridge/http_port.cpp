@@ -2,6 +2,7 @@
 // Endpoints of the bridge: see http_port.h.
 #include "cloud/bridge/http_port.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -30,8 +31,8 @@ std::string_view key_of(const http::Request& request) {
   return authorization.starts_with(kBearer) ? authorization.substr(kBearer.size()) : std::string_view();
 }
 
-// Counts delivery reports; shared with the log's callbacks, which may come after the request has given up.
-struct Delivery {
+// Counts reports of durability; shared with the log's callbacks, which may come after the request has given up.
+struct Reports {
   std::mutex mutex;
   std::condition_variable changed;
   size_t waiting = 0;
@@ -47,6 +48,8 @@ void write_counts(api::JsonWriter& json, const std::map<std::string, uint64_t>& 
 }  // namespace
 
 void HttpPort::install(http::HttpServer& server) {
+  server.around(
+      [this](const http::Request& request, const http::Handler& next) { return delivery_.answer(request, next); });
   server.handle("GET", "/health", [](const http::Request&) {
     http::Response response;
     response.body = R"({"status":"ok"})";
@@ -164,7 +167,9 @@ http::Response HttpPort::take_readings(const http::Request& request) {
     problem.expected = "1 to " + std::to_string(kIdempotencyKeyBytesMax) + " visible ASCII characters";
     return http::problem_response(problem);
   }
-  IngestResult result = make_records(ingest_, ingest, writer_.settings().partitions, clock_());
+  // 0 while the log has not been found: then nobody can tell which records the request makes.
+  const uint32_t partitions = writer_.settings().partitions;
+  IngestResult result = make_records(ingest_, ingest, std::max(partitions, 1U), clock_());
   if (result.accepted == 0) {
     count(result, false);
     http::Problem problem;
@@ -176,7 +181,8 @@ http::Response HttpPort::take_readings(const http::Request& request) {
                            : result.expected;
     return http::problem_response(problem);
   }
-  Status stored = append_all(std::move(result.records));
+  const Status stored = partitions == 0 ? Status(Error{ErrorCode::kBusy, "the log has not been found yet"})
+                                        : append_all(std::move(result.records));
   count(result, stored.ok());
   if (!stored) {
     http::Problem problem;
@@ -199,20 +205,20 @@ http::Response HttpPort::take_readings(const http::Request& request) {
 Status HttpPort::append_all(std::vector<log::Record> records) {
   // A log in trouble would keep the client waiting for nothing.
   if (const std::string trouble = writer_.trouble(); !trouble.empty()) return Error{ErrorCode::kBusy, trouble};
-  auto delivery = std::make_shared<Delivery>();
+  auto reports = std::make_shared<Reports>();
   const auto give_up = std::chrono::steady_clock::now() + kQueueWaitMax;
   for (const log::Record& record : records) {
     {
-      std::lock_guard lock(delivery->mutex);
-      ++delivery->waiting;
+      std::lock_guard lock(reports->mutex);
+      ++reports->waiting;
     }
-    const auto done = [delivery](const Status& status) {
+    const auto done = [reports](const Status& status) {
       {
-        std::lock_guard lock(delivery->mutex);
-        --delivery->waiting;
-        if (!status) delivery->failure = status.error().message;
+        std::lock_guard lock(reports->mutex);
+        --reports->waiting;
+        if (!status) reports->failure = status.error().message;
       }
-      delivery->changed.notify_all();
+      reports->changed.notify_all();
     };
     Status taken = writer_.append(record, done);
     while (!taken && taken.error().code == ErrorCode::kBusy && std::chrono::steady_clock::now() < give_up) {
@@ -221,13 +227,13 @@ Status HttpPort::append_all(std::vector<log::Record> records) {
     }
     if (!taken) return taken;
   }
-  std::unique_lock lock(delivery->mutex);
+  std::unique_lock lock(reports->mutex);
   const auto deadline = std::chrono::steady_clock::now() + kDurableWaitMax;
-  while (!delivery->changed.wait_for(lock, kTroubleInterval, [&] { return delivery->waiting == 0; })) {
+  while (!reports->changed.wait_for(lock, kTroubleInterval, [&] { return reports->waiting == 0; })) {
     if (const std::string trouble = writer_.trouble(); !trouble.empty()) return Error{ErrorCode::kBusy, trouble};
     if (std::chrono::steady_clock::now() > deadline) return Error{ErrorCode::kBusy, "the log did not answer in time"};
   }
-  if (!delivery->failure.empty()) return Error{ErrorCode::kIo, delivery->failure};
+  if (!reports->failure.empty()) return Error{ErrorCode::kIo, reports->failure};
   return {};
 }
 

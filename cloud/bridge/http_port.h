@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cloud/api/auth.h"
+#include "cloud/api/http_delivery.h"
 #include "cloud/api/http_server.h"
 #include "cloud/bridge/bridge.h"
 #include "cloud/bridge/ingest.h"
@@ -18,14 +19,25 @@ namespace tributary::bridge {
 // Handlers run on many threads; everything given must outlive the server.
 class HttpPort {
  public:
-  // auth: nothing where no keys file is configured; then no readings are taken.
-  HttpPort(const Bridge& bridge, log::Writer& writer, api::Auth* auth, IngestConfig ingest, Bridge::Clock clock)
-      : bridge_(bridge), writer_(writer), auth_(auth), ingest_(std::move(ingest)), clock_(std::move(clock)) {}
+  // auth: nothing where no keys file is configured; then no readings are taken. delivery: whose pages may send
+  // readings; nobody's unless it says so.
+  HttpPort(const Bridge& bridge, log::Writer& writer, api::Auth* auth, IngestConfig ingest, Bridge::Clock clock,
+           http::DeliveryConfig delivery = {})
+      : bridge_(bridge),
+        writer_(writer),
+        auth_(auth),
+        ingest_(std::move(ingest)),
+        clock_(std::move(clock)),
+        delivery_(with_post(std::move(delivery))) {}
 
   // Adds the endpoints. Before server.start().
   void install(http::HttpServer& server);
 
  private:
+  static http::DeliveryConfig with_post(http::DeliveryConfig delivery) {
+    delivery.cors_methods = {"GET", "HEAD", "POST"};
+    return delivery;
+  }
   http::Response ready() const;
   http::Response metrics(const http::HttpServer& server) const;
   http::Response take_readings(const http::Request& request);
@@ -38,6 +50,7 @@ class HttpPort {
   api::Auth* const auth_;
   const IngestConfig ingest_;
   const Bridge::Clock clock_;
+  http::Delivery delivery_;
 
   mutable std::mutex mutex_;
   uint64_t requests_total_ = 0, accepted_total_ = 0, not_stored_total_ = 0, unauthorized_total_ = 0;

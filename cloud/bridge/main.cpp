@@ -29,7 +29,7 @@ int run(const bridge::ProgramConfig& config) {
   if (!server) return fail(server.error(), kExitFailure);
   std::optional<api::Auth> auth;
   if (!config.keys_file.empty()) auth.emplace(config.keys_file);
-  bridge::HttpPort port(**bridge, **writer, auth ? &*auth : nullptr, config.ingest, &runtime::now);
+  bridge::HttpPort port(**bridge, **writer, auth ? &*auth : nullptr, config.ingest, &runtime::now, config.delivery);
   port.install(**server);
 
   const log::LogSettings& settings = (*writer)->settings();

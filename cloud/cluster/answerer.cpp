@@ -97,7 +97,7 @@ std::string Answerer::answer(const Question& question) const {
     case Op::kRows:
       return answer_rows(question);
     case Op::kLast:
-      return told(head(), local_.last(question.selection, question.by, question.max),
+      return told(head(), local_.last(question.selection, question.range.to_ns, question.by, question.max),
                   [](auto list) { return LastBody{std::move(list)}; });
   }
   CHECK(false);

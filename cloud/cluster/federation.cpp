@@ -226,11 +226,12 @@ Result<query::Query::Newest> Federation::newest(const Selection& selection, Widt
 }
 
 // A series that is among the first max of all is among the first max wherever it is.
-Result<std::vector<query::LastReading>> Federation::last(const Selection& selection, const std::string& after,
-                                                         size_t max) const {
+Result<std::vector<query::LastReading>> Federation::last(const Selection& selection, std::optional<int64_t> at_ns,
+                                                         const std::string& after, size_t max) const {
   Question one = question(Op::kLast, selection.tenant);
   one.selection = selection;
   one.by = after;
+  one.range.to_ns = at_ns;
   one.max = std::min<uint64_t>(max, kRowsMax);
   auto told = ask<LastBody>(std::move(one));
   if (told.error) return *told.error;

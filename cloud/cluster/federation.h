@@ -44,8 +44,8 @@ class Federation final : public query::Query {
                 uint64_t rows_max, const RowSink& sink) const override;
   // In two steps: where it is, then its sum. What is committed in between belongs to the window if it lies in it.
   Result<Newest> newest(const query::Selection& selection, WidthS window_s) const override;
-  Result<std::vector<query::LastReading>> last(const query::Selection& selection, const std::string& after,
-                                               size_t max) const override;
+  Result<std::vector<query::LastReading>> last(const query::Selection& selection, std::optional<int64_t> at_ns,
+                                               const std::string& after, size_t max) const override;
   Result<query::Completeness> completeness(const query::Selection& selection, const query::Range& range,
                                            int64_t now_ns) const override;
   query::Place place() const override;

@@ -372,6 +372,7 @@ void put(Out& out, const query::LastReading& reading) {
   out.zigzag(reading.time_ns);
   const auto bits = std::bit_cast<uint64_t>(reading.value);
   out.fixed32(static_cast<uint32_t>(bits)).fixed32(static_cast<uint32_t>(bits >> 32));
+  put(out, reading.open_rows);
 }
 bool get(In& in, query::LastReading& reading) {
   if (!get(in, reading.series)) return false;
@@ -379,7 +380,8 @@ bool get(In& in, query::LastReading& reading) {
   uint64_t bits = in.fixed32();
   bits |= uint64_t{in.fixed32()} << 32;
   reading.value = std::bit_cast<double>(bits);
-  return in.ok() && std::isfinite(reading.value);
+  constexpr uint64_t kOpenRowsMax = 4'096;
+  return get(in, reading.open_rows, kOpenRowsMax) && std::isfinite(reading.value);
 }
 void put(Out& out, const LastBody& body) { put(out, body.readings); }
 bool get(In& in, LastBody& body) { return get(in, body.readings, kRowsMax); }

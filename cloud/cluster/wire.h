@@ -47,7 +47,7 @@ struct Question {
   Op op = Op::kHead;
   uint32_t wait_ms = 0;
   query::Selection selection;  // its tenant stands for every op
-  query::Range range;
+  query::Range range;          // of kLast: to_ns is the instant, or nothing
   int64_t now_ns = 0;
   WidthS width_s = 0;  // step or window
   std::string by;      // of kLast: the id after which series are told

@@ -29,10 +29,13 @@ SeriesFacts answer_series(const Snapshots& snapshots, const Selection& selection
 NewestPart find_newest(const Snapshots& snapshots, const Selection& selection, WidthS window_s);
 stats::Summary sum_newest(const Snapshots& snapshots, const Selection& selection, WidthS window_s,
                           const NewestChoice& choice, WidthS* unfit_s);
-std::vector<LastReading> answer_last(const Snapshots& snapshots, const Selection& selection, const std::string& after,
-                                     size_t max);
+std::vector<LastReading> answer_last(const Snapshots& snapshots, const Selection& selection,
+                                     std::optional<int64_t> at_ns, const std::string& after, size_t max);
 // All of one row: everything of width up to its own that starts in it.
 void merge_row(const Snapshot& snapshot, uint32_t no, const Row& row, stats::Summary& out);
+// The same for many rows, each key that has readings in order; the fresh rows of keys with equal windows are read once.
+void answer_rows(const Snapshots& snapshots, const std::string& tenant, const std::vector<RowKey>& keys,
+                 const Query::KeySink& sink);
 
 CompletenessPart read_completeness(const Snapshots& snapshots, const Selection& selection, const Range& range,
                                    int64_t now_ns);

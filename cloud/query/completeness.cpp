@@ -53,18 +53,8 @@ CompletenessPart read_completeness(const Snapshots& snapshots, const Selection& 
     append_log_gaps(snapshot, out.log_gaps);
     const std::optional<uint32_t> tenant_no = snapshot.tenant(selection.tenant);
     if (!tenant_no) continue;
-    std::vector<GatewayView> here;
-    if (selection.metric.empty()) {
-      here = read_gateways(snapshot, *tenant_no);
-    } else {
-      for (uint32_t no : contributors_of(snapshot, numbers_of(select(snapshot, selection, "")))) {
-        std::optional<GatewayView> view = read_gateway(snapshot, no);
-        CHECK(view.has_value());
-        here.push_back(std::move(*view));
-      }
-    }
     const std::set<uint32_t> overflow = overflowing(snapshot, *tenant_no, selection.metric);
-    for (const GatewayView& view : here) {
+    const auto add = [&](const GatewayView& view) {
       GatewayNote note;
       note.gateway = view.record.gateway;
       note.frontier_ns = view.ledger.frontier_ns();
@@ -80,6 +70,15 @@ CompletenessPart read_completeness(const Snapshots& snapshots, const Selection& 
       append_lost(view, note.lost);
       add_rejected(view, note.rejected);
       out.gateways.push_back(std::move(note));
+    };
+    if (selection.metric.empty()) {
+      each_gateway(snapshot, *tenant_no, add);
+      continue;
+    }
+    for (uint32_t no : contributors_of(snapshot, numbers_of(select(snapshot, selection, "")))) {
+      const std::optional<GatewayView> view = read_gateway(snapshot, no);
+      CHECK(view.has_value());
+      add(*view);
     }
   }
   return out;

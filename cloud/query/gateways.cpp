@@ -2,9 +2,10 @@
 // Gateways as a state knows them: see gateways.h.
 #include "cloud/query/gateways.h"
 
+#include <simdjson.h>
+
 #include <cinttypes>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "cloud/query/answers.h"
 #include "common/wire/message.h"
@@ -15,22 +16,22 @@ namespace {
 // The status is the gateway's own text: whatever does not fit is left out.
 void read_status(const merge::StatusRecord& status, GatewayView& view) {
   view.status_json = status.json;
-  const nlohmann::json json = nlohmann::json::parse(status.json, nullptr, false);
-  if (!json.is_object()) return;
+  thread_local simdjson::dom::parser parser;
+  simdjson::dom::object json;
+  if (parser.parse(status.json).get(json) != simdjson::SUCCESS) return;
   auto text = [&](const char* name) {
-    auto found = json.find(name);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+    std::string_view found;
+    return json[name].get(found) == simdjson::SUCCESS ? found : std::string_view();
   };
   view.version = text("version");
   // A message merged well after the last will says that the gateway came back.
   view.offline = text("state") == "offline" && view.record.last_seen_ns <= status.append_ns + 10 * kNanosPerSecond;
-  auto counters = json.find("counters");
-  if (counters == json.end() || !counters->is_object()) return;
-  auto rejected = counters->find("rejected");
-  if (rejected == counters->end() || !rejected->is_object()) return;
-  for (const auto& [reason, count] : rejected->items()) {
-    if (count.is_number_unsigned() && view.edge_rejected.size() < merge::kReasonsMax) {
-      view.edge_rejected[reason] += count.get<uint64_t>();
+  simdjson::dom::object rejected;
+  if (json["counters"]["rejected"].get(rejected) != simdjson::SUCCESS) return;
+  for (const auto& [reason, value] : rejected) {
+    uint64_t count = 0;
+    if (value.is_uint64() && value.get(count) == simdjson::SUCCESS && view.edge_rejected.size() < merge::kReasonsMax) {
+      view.edge_rejected[std::string(reason)] += count;
     }
   }
 }
@@ -97,16 +98,14 @@ std::optional<GatewayView> read_gateway(const Snapshot& snapshot, uint32_t no) {
   return view;
 }
 
-std::vector<GatewayView> read_gateways(const Snapshot& snapshot, uint32_t tenant_no) {
-  std::vector<GatewayView> views;
+void each_gateway(const Snapshot& snapshot, uint32_t tenant_no, const std::function<void(const GatewayView&)>& visit) {
   snapshot.each(snapshot.tables().gateway_names, merge::number_key(tenant_no),
                 [&](std::string_view, std::string_view value) {
                   std::optional<GatewayView> view = read_gateway(snapshot, merge::KeyReader(value).u32());
                   CHECK(view.has_value());
-                  views.push_back(std::move(*view));
+                  visit(*view);
                   return true;
                 });
-  return views;
 }
 
 void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out) {
@@ -160,7 +159,7 @@ std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::
                     });
                     return true;
                   });
-    for (const GatewayView& view : read_gateways(snapshot, *tenant_no)) {
+    each_gateway(snapshot, *tenant_no, [&](const GatewayView& view) {
       GatewayInfo info;
       info.gateway = view.record.gateway;
       info.frontier_ns = view.ledger.frontier_ns();
@@ -178,7 +177,7 @@ std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::
       add_rejected(view, info.rejected);
       for (const merge::GatewayAlarm& alarm : view.record.alarms) info.alarms.push_back(alarm_text(view.record, alarm));
       infos.push_back(std::move(info));
-    }
+    });
   }
   sort_gateways(infos);
   return infos;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -33,8 +34,8 @@ struct GatewayView {
 };
 
 std::optional<GatewayView> read_gateway(const Snapshot& snapshot, uint32_t no);
-// All of a tenant's, by name.
-std::vector<GatewayView> read_gateways(const Snapshot& snapshot, uint32_t tenant_no);
+// All of a tenant's, by name, one after another: a fleet may have many.
+void each_gateway(const Snapshot& snapshot, uint32_t tenant_no, const std::function<void(const GatewayView&)>& visit);
 
 // Gaps that touch [from, to), and losses, for an answer.
 void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out);

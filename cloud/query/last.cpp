@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last reading of each series: the greatest (time, value) among its all-time row and its fresh rows.
+// The last reading of each series: the greatest (time, value) among its all-time row and its fresh rows. Up to an
+// instant: the greatest that rows name, which are their first and last readings; a row that goes on beyond the instant
+// may hold a later one.
 #include <algorithm>
 #include <optional>
 
@@ -13,6 +15,7 @@ struct Found {
   Series series;
   int64_t seen_s = 0;  // no reading is of a later second
   std::optional<stats::TimedValue> last;
+  std::vector<Row> open_rows;
 };
 
 bool later(const stats::TimedValue& a, const stats::TimedValue& b) {
@@ -57,34 +60,110 @@ std::vector<Found> find_series(const Snapshot& snapshot, const Selection& select
       CHECK(series.ok());
       if (!matches(*series, selection)) continue;
       const uint32_t no = merge::KeyReader(cursor.value()).u32();
-      found.push_back({no, std::move(series).value(), to_seconds_floor(snapshot.last_seen_ns(no)), std::nullopt});
+      found.push_back({no, std::move(series).value(), to_seconds_floor(snapshot.last_seen_ns(no)), std::nullopt, {}});
     }
   }
   return found;
 }
 
+// The last readings of all time.
+void read_last(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, std::vector<Found>& found) {
+  for (Found& one : found) {
+    snapshot.rows(snapshot.tables().rows, merge::kAllTimeLevel, one.no, merge::kBeforeAll, merge::kAfterAll,
+                  [&](const StoredRow& row) { raise(one.last, row.summary); });
+  }
+  snapshot.fresh(numbers, merge::kBeforeAll, merge::kAfterAll, [&](size_t index, const StoredRow& row) {
+    // A row that ends before the newest reading does not hold it.
+    const bool ended =
+        row.width_s != kAllTime && row.start_s + static_cast<int64_t>(row.width_s) <= found[index].seen_s;
+    if (!ended) raise(found[index].last, row.summary);
+  });
+}
+
+// What a row tells about the instant. True if all of it was before.
+bool look(const StoredRow& row, int64_t at_ns, Found& found) {
+  stats::Summary::Facts facts;
+  CHECK(stats::Summary::inspect(row.summary, facts));
+  if (facts.count == 0 || facts.first.time_ns > at_ns) return false;
+  const bool before = facts.last.time_ns <= at_ns;
+  const stats::TimedValue& known = before ? facts.last : facts.first;
+  if (!found.last || later(known, *found.last)) found.last = known;
+  // Of two readings the first and the last are all.
+  if (!before && facts.count > 2) found.open_rows.push_back({row.start_s, row.width_s});
+  return before;
+}
+
+// Materialised rows, from the newest one at the instant back to one that ended before it.
+bool look_back(const Snapshot& snapshot, store::Table table, int level, const Span& span, int64_t at_ns, Found& found) {
+  constexpr int64_t kBaseWidthMax = 60;
+  std::optional<int64_t> ended_s;
+  snapshot.rows_back(table, level, found.no, span.from_s, span.to_s,
+                     [&](int64_t chunk_s, const std::vector<StoredRow>& rows) {
+                       for (const StoredRow& row : rows) {
+                         if (look(row, at_ns, found)) ended_s = std::max(ended_s.value_or(row.start_s), row.start_s);
+                       }
+                       // Base rows have several widths: a wider one may begin earlier and reach further.
+                       const int64_t reach = level == merge::kBaseLevel ? kBaseWidthMax : 0;
+                       return !ended_s || chunk_s > *ended_s - reach;
+                     });
+  return ended_s.has_value();
+}
+
+// The last readings known up to the instant.
+void read_last_at(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, int64_t at_ns,
+                  std::vector<Found>& found) {
+  const merge::Tables& tables = snapshot.tables();
+  const merge::Head& head = snapshot.head();
+  const int64_t to_s = to_seconds_floor(at_ns) + 1;
+  // A row of all time starts at 0, whatever it holds.
+  snapshot.fresh(numbers, merge::kBeforeAll, std::max<int64_t>(to_s, 1),
+                 [&](size_t index, const StoredRow& row) { look(row, at_ns, found[index]); });
+  for (Found& one : found) {
+    // Where the finer rows are gone, the finest that are kept, each in its own stretch of time; direct rows beside
+    // them.
+    Span span{merge::kBeforeAll, to_s};
+    bool ended = false;
+    for (int level = 0; level < merge::kAllTimeLevel && !ended; ++level) {
+      span.from_s = head.cutoff(level);
+      ended = look_back(snapshot, tables.rows, level, span, at_ns, one);
+      span.to_s = std::min(span.to_s, span.from_s);
+    }
+    for (int level = 1; level < merge::kAllTimeLevel; ++level) {
+      look_back(snapshot, tables.direct, level, {head.cutoff(level - 1), to_s}, at_ns, one);
+    }
+    snapshot.rows(tables.direct, merge::kAllTimeLevel, one.no, merge::kBeforeAll, merge::kAfterAll,
+                  [&](const StoredRow& row) { look(row, at_ns, one); });
+    std::sort(one.open_rows.begin(), one.open_rows.end());
+    one.open_rows.erase(std::unique(one.open_rows.begin(), one.open_rows.end()), one.open_rows.end());
+  }
+}
+
 }  // namespace
 
-std::vector<LastReading> answer_last(const Snapshots& snapshots, const Selection& selection, const std::string& after,
-                                     size_t max) {
+std::vector<LastReading> answer_last(const Snapshots& snapshots, const Selection& selection,
+                                     std::optional<int64_t> at_ns, const std::string& after, size_t max) {
   LastReadings all;
   for (const Snapshot& snapshot : snapshots) {
-    std::vector<Found> found = find_series(snapshot, selection, after, max);
-    std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.no < b.no; });
-    std::vector<uint32_t> numbers;
-    for (Found& one : found) {
-      numbers.push_back(one.no);
-      snapshot.rows(snapshot.tables().rows, merge::kAllTimeLevel, one.no, merge::kBeforeAll, merge::kAfterAll,
-                    [&](const StoredRow& row) { raise(one.last, row.summary); });
-    }
-    snapshot.fresh(numbers, merge::kBeforeAll, merge::kAfterAll, [&](size_t index, const StoredRow& row) {
-      // A row that ends before the newest reading does not hold it.
-      const bool ended =
-          row.width_s != kAllTime && row.start_s + static_cast<int64_t>(row.width_s) <= found[index].seen_s;
-      if (!ended) raise(found[index].last, row.summary);
-    });
-    for (Found& one : found) {
-      if (one.last) all.add({std::move(one.series), one.last->time_ns, one.last->value});
+    // Series without such a reading are left out, so that one walk may not be enough.
+    std::string place = after;
+    for (size_t told = 0; told < max;) {
+      std::vector<Found> found = find_series(snapshot, selection, place, max);
+      const bool more = found.size() == max;
+      if (more) place = found.back().series.id();
+      std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) { return a.no < b.no; });
+      std::vector<uint32_t> numbers;
+      for (const Found& one : found) numbers.push_back(one.no);
+      if (at_ns) {
+        read_last_at(snapshot, numbers, *at_ns, found);
+      } else {
+        read_last(snapshot, numbers, found);
+      }
+      for (Found& one : found) {
+        if (!one.last) continue;
+        all.add({std::move(one.series), one.last->time_ns, one.last->value, std::move(one.open_rows)});
+        ++told;
+      }
+      if (!more) break;
     }
   }
   return all.take(max);

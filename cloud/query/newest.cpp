@@ -22,11 +22,6 @@ void raise(std::optional<Row>& newest, std::optional<int64_t> start_s, WidthS wi
 void look(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, WidthS window_s, NewestPart& found) {
   const merge::Tables& tables = snapshot.tables();
   const int level = source_level(window_s);
-  auto is_narrow = [&](WidthS width_s) { return width_s != kAllTime && width_s <= window_s; };
-  if (auto fresh = snapshot.newest_fresh(numbers, is_narrow)) raise(found.narrow, fresh->first);
-  if (auto fresh = snapshot.newest_fresh(numbers, [&](WidthS width_s) { return width_s > window_s; })) {
-    raise(found.wide, fresh->first, fresh->second);
-  }
   for (int wider = 1; wider < merge::kAllTimeLevel; ++wider) {
     const WidthS width_s = merge::kLevelWidth[static_cast<size_t>(wider)];
     if (width_s <= window_s) continue;
@@ -38,6 +33,18 @@ void look(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, WidthS
       raise(found.coarse, snapshot.newest_start(tables.rows, coarser, no),
             merge::kLevelWidth[static_cast<size_t>(coarser)]);
     }
+  }
+  // Fresh rows last, and only those that would change the choice: the walk over an hour of windows is what costs. All
+  // time (width 0) is no bound here: its rows start at 0.
+  auto is_narrow = [&](WidthS width_s) { return width_s != kAllTime && width_s <= window_s; };
+  if (auto fresh = snapshot.newest_fresh(numbers, found.narrow.value_or(merge::kBeforeAll), is_narrow)) {
+    raise(found.narrow, fresh->first);
+  }
+  // A wide row counts if it starts at the end of the narrow window or after it, see choose().
+  const int64_t from_s =
+      found.narrow ? window_start_s(*found.narrow, window_s) + static_cast<int64_t>(window_s) : merge::kBeforeAll;
+  if (auto fresh = snapshot.newest_fresh(numbers, from_s, [&](WidthS width_s) { return width_s > window_s; })) {
+    raise(found.wide, fresh->first, fresh->second);
   }
 }
 

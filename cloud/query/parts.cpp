@@ -102,9 +102,13 @@ void NewestPart::add(const NewestPart& other) {
 
 void LastReadings::add(LastReading reading) {
   const auto [it, added] = all_.try_emplace(reading.series.id(), reading);
+  if (added) return;
   LastReading& known = it->second;
-  if (!added && std::pair(reading.time_ns, reading.value) > std::pair(known.time_ns, known.value))
-    known = std::move(reading);
+  if (std::pair(reading.time_ns, reading.value) > std::pair(known.time_ns, known.value)) std::swap(known, reading);
+  std::vector<Row> rows;
+  std::set_union(known.open_rows.begin(), known.open_rows.end(), reading.open_rows.begin(), reading.open_rows.end(),
+                 std::back_inserter(rows));
+  known.open_rows = std::move(rows);
 }
 
 std::vector<LastReading> LastReadings::take(size_t max) {

@@ -53,7 +53,7 @@ struct NewestChoice {
 };
 NewestChoice choose(const NewestPart& part, WidthS window_s);
 
-// Last readings of partitions as one list: of a series in several, the greatest.
+// Last readings of partitions as one list: of a series in several, the greatest, with the open rows of all.
 class LastReadings {
  public:
   void add(LastReading reading);

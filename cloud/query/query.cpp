@@ -12,38 +12,43 @@ namespace {
 
 class LocalQueryImpl final : public LocalQuery {
  public:
-  explicit LocalQueryImpl(std::vector<const merge::State*> partitions) : partitions_(std::move(partitions)) {}
+  LocalQueryImpl(std::vector<const merge::State*> partitions, bool keeps)
+      : partitions_(std::move(partitions)), keeps_(keeps) {}
+
+  std::shared_ptr<const Query> one_answer() const override {
+    return std::make_shared<const LocalQueryImpl>(partitions_, true);
+  }
 
   Result<std::vector<MetricInfo>> metrics(const std::string& tenant) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_metrics(*snapshots, tenant);
+    return answer_metrics(**snapshots, tenant);
   }
 
   Result<std::vector<DeviceInfo>> devices(const std::string& tenant) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_devices(*snapshots, tenant);
+    return answer_devices(**snapshots, tenant);
   }
 
   Result<std::vector<GatewayInfo>> gateways(const std::string& tenant, int64_t now_ns) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_gateways(*snapshots, tenant, now_ns);
+    return answer_gateways(**snapshots, tenant, now_ns);
   }
 
   bool known(const std::string& tenant, const std::string& metric) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return false;
     const Selection selection{.tenant = tenant, .metric = metric, .devices = {}, .labels = {}};
-    return std::any_of(snapshots->begin(), snapshots->end(),
+    return std::any_of((*snapshots)->begin(), (*snapshots)->end(),
                        [&](const Snapshot& snapshot) { return !select(snapshot, selection, "").empty(); });
   }
 
   Result<stats::Summary> summary(const Selection& selection, const Range& range) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_summary(*snapshots, selection, range);
+    return answer_summary(**snapshots, selection, range);
   }
 
   Status series(const Selection& selection, const Range& range, WidthS step_s, const std::string& by, uint64_t rows_max,
@@ -57,42 +62,42 @@ class LocalQueryImpl final : public LocalQuery {
 
   Result<SeriesFacts> series_part(const Selection& selection, const Range& range, WidthS step_s, const std::string& by,
                                   uint64_t rows_max, const RowSink& sink, const RowKeySink& too_many) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_series(*snapshots, selection, range, step_s, by, rows_max, sink, too_many);
+    return answer_series(**snapshots, selection, range, step_s, by, rows_max, sink, too_many);
   }
 
   Result<Newest> newest(const Selection& selection, WidthS window_s) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    const NewestPart part = find_newest(*snapshots, selection, window_s);
+    const NewestPart part = find_newest(**snapshots, selection, window_s);
     if (!part.any) return no_readings(selection.metric);
     const NewestChoice choice = choose(part, window_s);
     WidthS unfit_s = 0;
-    Newest newest{choice.row, sum_newest(*snapshots, selection, window_s, choice, &unfit_s)};
+    Newest newest{choice.row, sum_newest(**snapshots, selection, window_s, choice, &unfit_s)};
     if (unfit_s != 0) return unfit_window(window_s, unfit_s);
     if (newest.summary.empty()) return no_readings(selection.metric);
     return newest;
   }
 
   Result<NewestPart> newest_part(const Selection& selection, WidthS window_s) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return find_newest(*snapshots, selection, window_s);
+    return find_newest(**snapshots, selection, window_s);
   }
 
   Result<stats::Summary> newest_sum(const Selection& selection, WidthS window_s, const NewestChoice& choice,
                                     WidthS* unfit_s) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return sum_newest(*snapshots, selection, window_s, choice, unfit_s);
+    return sum_newest(**snapshots, selection, window_s, choice, unfit_s);
   }
 
-  Result<std::vector<LastReading>> last(const Selection& selection, const std::string& after,
-                                        size_t max) const override {
-    Result<Snapshots> snapshots = take();
+  Result<std::vector<LastReading>> last(const Selection& selection, std::optional<int64_t> at_ns,
+                                        const std::string& after, size_t max) const override {
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_last(*snapshots, selection, after, max);
+    return answer_last(**snapshots, selection, at_ns, after, max);
   }
 
   Result<Completeness> completeness(const Selection& selection, const Range& range, int64_t now_ns) const override {
@@ -103,9 +108,9 @@ class LocalQueryImpl final : public LocalQuery {
 
   Result<CompletenessPart> completeness_part(const Selection& selection, const Range& range,
                                              int64_t now_ns) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return read_completeness(*snapshots, selection, range, now_ns);
+    return read_completeness(**snapshots, selection, range, now_ns);
   }
 
   Place place() const override {
@@ -123,14 +128,14 @@ class LocalQueryImpl final : public LocalQuery {
         return Error{ErrorCode::kNotFound, "the place is of another state"};
       }
     }
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
     std::vector<Change> all;
     Place reached = after;
-    for (size_t i = 0; i < snapshots->size(); ++i) {
+    for (size_t i = 0; i < (*snapshots)->size(); ++i) {
       if (i > 0 && all.size() >= max) break;
       Result<std::vector<Change>> changes =
-          answer_changes((*snapshots)[i], tenant, after[i].revision, max - all.size(), &reached[i].revision);
+          answer_changes((**snapshots)[i], tenant, after[i].revision, max - all.size(), &reached[i].revision);
       if (!changes) return changes.error();
       if (all.empty()) {
         all = std::move(changes).value();
@@ -143,47 +148,37 @@ class LocalQueryImpl final : public LocalQuery {
   }
 
   Status rows(const std::string& tenant, const std::vector<RowKey>& keys, const KeySink& sink) const override {
-    Result<Snapshots> snapshots = take();
+    const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    std::vector<std::optional<uint32_t>> tenants;
-    for (const Snapshot& snapshot : *snapshots) tenants.push_back(snapshot.tenant(tenant));
-    auto sum = std::make_unique<stats::Summary>();
-    for (size_t index = 0; index < keys.size(); ++index) {
-      const Series& series = keys[index].series;
-      const bool fleet = series.device.empty() && !series.overflow;
-      const std::string id = series.id();
-      if (id.size() > kSeriesIdBytesMax) continue;
-      sum->clear();
-      for (size_t i = 0; i < snapshots->size(); ++i) {
-        const Snapshot& snapshot = (*snapshots)[i];
-        if (!tenants[i]) continue;
-        std::optional<std::string_view> no =
-            snapshot.txn().get(snapshot.tables().series, merge::series_key(*tenants[i], fleet, id));
-        if (no) merge_row(snapshot, merge::KeyReader(*no).u32(), keys[index].row, *sum);
-      }
-      if (!sum->empty()) sink(index, *sum);
-    }
+    answer_rows(**snapshots, tenant, keys, sink);
     return {};
   }
 
  private:
-  Result<Snapshots> take() const {
+  using Taken = std::shared_ptr<const Snapshots>;
+  Result<Taken> take() const {
+    if (kept_) return kept_;
     Snapshots snapshots;
+    snapshots.reserve(partitions_.size());
     for (const merge::State* state : partitions_) {
       Result<Snapshot> snapshot = Snapshot::take(*state);
       if (!snapshot) return snapshot.error();
       snapshots.push_back(std::move(snapshot).value());
     }
-    return snapshots;
+    auto taken = std::make_shared<const Snapshots>(std::move(snapshots));
+    if (keeps_) kept_ = taken;
+    return taken;
   }
 
-  std::vector<const merge::State*> partitions_;
+  const std::vector<const merge::State*> partitions_;
+  const bool keeps_;    // one answer: every question is asked of the same instant
+  mutable Taken kept_;  // used by one thread
 };
 
 }  // namespace
 
 std::unique_ptr<LocalQuery> LocalQuery::make(std::vector<const merge::State*> partitions) {
-  return std::make_unique<LocalQueryImpl>(std::move(partitions));
+  return std::make_unique<LocalQueryImpl>(std::move(partitions), false);
 }
 
 std::unique_ptr<Query> Query::make(std::vector<const merge::State*> partitions) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The read side of the aggregator: exact answers over the rows of one or more partitions, each with its completeness.
-// Read-only and thread-safe: every call uses one short read transaction a partition, so an answer is of one instant.
+// Read-only and thread-safe: every call uses one short read transaction a partition, so an answer is of one instant
+// (one_answer() keeps it for several calls).
 // cloud/cluster has an implementation that asks other aggregators for their partitions.
 #pragma once
 
@@ -109,6 +110,7 @@ struct GatewayInfo {
 struct Row {
   int64_t start_s = 0;
   WidthS width_s = 0;
+  auto operator<=>(const Row&) const = default;
 };
 
 // A place in the changes: for each partition, ascending, its state and how far it was read.
@@ -132,11 +134,14 @@ struct RowKey {
   Row row;
 };
 
-// The last reading of a series: the greatest (time, value).
+// The last reading of a series, or the last one known up to an instant: the greatest (time, value).
 struct LastReading {
   Series series;
   int64_t time_ns = 0;
   double value = 0;
+  // Rows that go on beyond the instant and may hold a later reading up to it: a row tells its first and its last
+  // reading only. Empty: the reading is exactly the last. Ascending.
+  std::vector<Row> open_rows;
 };
 
 class Query {
@@ -145,8 +150,9 @@ class Query {
   static std::unique_ptr<Query> make(std::vector<const merge::State*> partitions);
   virtual ~Query() = default;
 
-  // For the questions of one answer: what one of them did not get from another aggregator, missing() and every
-  // completeness after it name. May point to this; must not outlive it.
+  // For the questions of one answer, asked by one thread, shortly after one another: over states of this process all of
+  // them see the same instant; what one of them did not get from another aggregator, missing() and every completeness
+  // after it name. May point to this; must not outlive it.
   virtual std::shared_ptr<const Query> one_answer() const { return {std::shared_ptr<void>(), this}; }
   // The partitions that did not answer one of the questions so far; ascending.
   virtual std::vector<uint32_t> missing() const { return {}; }
@@ -174,10 +180,11 @@ class Query {
   };
   virtual Result<Newest> newest(const Selection& selection, WidthS window_s) const = 0;
 
-  // The last reading of each device's series of the selection (an empty metric: of all metrics), ascending by the
-  // series' id, from the first id after `after` on; at most max.
-  virtual Result<std::vector<LastReading>> last(const Selection& selection, const std::string& after,
-                                                size_t max) const = 0;
+  // The last reading of each device's series of the selection (an empty metric: of all metrics), up to at_ns included
+  // if it is given; ascending by the series' id, from the first id after `after` on; at most max. A series without a
+  // reading known that early is left out.
+  virtual Result<std::vector<LastReading>> last(const Selection& selection, std::optional<int64_t> at_ns,
+                                                const std::string& after, size_t max) const = 0;
 
   virtual Result<Completeness> completeness(const Selection& selection, const Range& range, int64_t now_ns) const = 0;
 

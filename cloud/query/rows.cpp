@@ -94,22 +94,81 @@ SeriesFacts answer_series(const Snapshots& snapshots, const Selection& selection
   return facts;
 }
 
-void merge_row(const Snapshot& snapshot, uint32_t no, const Row& row, stats::Summary& out) {
+namespace {
+
+// Summaries in memory at once, of 8 KiB each.
+constexpr size_t kKeysAtOnce = 128;
+
+// A row of the numbers (ascending, unique), each into its own sum.
+void merge_rows(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Row& row,
+                const std::vector<stats::Summary*>& sums) {
   const int level = merge::level_of(row.width_s);
   const merge::Tables& tables = snapshot.tables();
   const bool all_time = row.width_s == kAllTime;
   if (!all_time && (row.start_s < -merge::kStartMax || row.start_s > merge::kStartMax)) return;
-  snapshot.rows(tables.rows, level, no, row.start_s, row.start_s + 1, [&](const StoredRow& stored) {
-    if (stored.width_s == row.width_s) CHECK(out.merge_encoded(stored.summary));
-  });
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    snapshot.rows(tables.rows, level, numbers[i], row.start_s, row.start_s + 1, [&](const StoredRow& stored) {
+      if (stored.width_s == row.width_s) CHECK(sums[i]->merge_encoded(stored.summary));
+    });
+  }
   const Span span = all_time ? Span{} : Span{row.start_s, row.start_s + static_cast<int64_t>(row.width_s)};
-  snapshot.fresh({no}, span.from_s, span.to_s, [&](size_t, const StoredRow& stored) {
+  snapshot.fresh(numbers, span.from_s, span.to_s, [&](size_t i, const StoredRow& stored) {
     // A base row is its own window; a coarser one holds every finer partial.
     const bool inside = level == merge::kBaseLevel
                             ? stored.start_s == row.start_s && stored.width_s == row.width_s
                             : all_time || (stored.width_s != kAllTime && stored.width_s <= row.width_s);
-    if (inside) CHECK(out.merge_encoded(stored.summary));
+    if (inside) CHECK(sums[i]->merge_encoded(stored.summary));
   });
+}
+
+}  // namespace
+
+void merge_row(const Snapshot& snapshot, uint32_t no, const Row& row, stats::Summary& out) {
+  merge_rows(snapshot, {no}, row, {&out});
+}
+
+void answer_rows(const Snapshots& snapshots, const std::string& tenant, const std::vector<RowKey>& keys,
+                 const Query::KeySink& sink) {
+  const size_t at_once = std::min(kKeysAtOnce, keys.size());
+  std::vector<std::unique_ptr<stats::Summary>> sums;
+  for (size_t i = 0; i < at_once; ++i) sums.push_back(std::make_unique<stats::Summary>());
+  for (size_t first = 0; first < keys.size(); first += at_once) {
+    const size_t count = std::min(at_once, keys.size() - first);
+    for (size_t i = 0; i < count; ++i) sums[i]->clear();
+    for (const Snapshot& snapshot : snapshots) {
+      const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
+      if (!tenant_no) continue;
+      // By window and number. A key that stands twice has a sum of its own each time, so each in a round of its own.
+      std::map<std::pair<int64_t, WidthS>, std::multimap<uint32_t, stats::Summary*>> windows;
+      for (size_t i = 0; i < count; ++i) {
+        const RowKey& key = keys[first + i];
+        const bool fleet = key.series.device.empty() && !key.series.overflow;
+        const std::string id = key.series.id();
+        if (id.size() > kSeriesIdBytesMax) continue;
+        const auto no = snapshot.txn().get(snapshot.tables().series, merge::series_key(*tenant_no, fleet, id));
+        if (!no) continue;
+        windows[{key.row.start_s, key.row.width_s}].emplace(merge::KeyReader(*no).u32(), sums[i].get());
+      }
+      for (auto& [window, members] : windows) {
+        while (!members.empty()) {
+          std::vector<uint32_t> numbers;
+          std::vector<stats::Summary*> targets;
+          for (auto member = members.begin(); member != members.end();) {
+            const bool again = !numbers.empty() && numbers.back() == member->first;
+            if (!again) {
+              numbers.push_back(member->first);
+              targets.push_back(member->second);
+            }
+            member = again ? std::next(member) : members.erase(member);
+          }
+          merge_rows(snapshot, numbers, {window.first, window.second}, targets);
+        }
+      }
+    }
+    for (size_t i = 0; i < count; ++i) {
+      if (!sums[i]->empty()) sink(first + i, *sums[i]);
+    }
+  }
 }
 
 }  // namespace tributary::query

@@ -67,6 +67,26 @@ void Snapshot::rows(store::Table table, int level, uint32_t no, int64_t from_s, 
   }
 }
 
+void Snapshot::rows_back(store::Table table, int level, uint32_t no, int64_t from_s, int64_t to_s,
+                         const std::function<bool(int64_t chunk_s, const std::vector<StoredRow>& rows)>& visit) const {
+  if (from_s >= to_s) return;
+  const Key prefix = Key().u8(static_cast<uint8_t>(level)).u32(no);
+  store::Cursor cursor(txn_, table);
+  bool more = cursor.seek(merge::chunk_key(level, no, to_s)) ? cursor.prev() : cursor.last();
+  std::vector<StoredRow> rows;
+  for (; more && cursor.key().starts_with(prefix.view()); more = cursor.prev()) {
+    const int64_t chunk = KeyReader(cursor.key().substr(prefix.view().size())).time();
+    merge::ChunkReader reader(level, chunk, cursor.value());
+    merge::ChunkRow row;
+    rows.clear();
+    while (reader.next(row)) {
+      if (row.start_s >= from_s && row.start_s < to_s) rows.push_back({row.start_s, row.width_s, row.summary});
+    }
+    CHECK(!reader.corrupt());
+    if (!visit(chunk, rows) || chunk <= from_s) return;
+  }
+}
+
 std::optional<int64_t> Snapshot::newest_start(store::Table table, int level, uint32_t no) const {
   const Key prefix = Key().u8(static_cast<uint8_t>(level)).u32(no);
   store::Cursor cursor(txn_, table);
@@ -127,13 +147,15 @@ void Snapshot::fresh(const std::vector<uint32_t>& numbers, int64_t from_s, int64
   }
 }
 
-std::optional<std::pair<int64_t, WidthS>> Snapshot::newest_fresh(const std::vector<uint32_t>& numbers,
+std::optional<std::pair<int64_t, WidthS>> Snapshot::newest_fresh(const std::vector<uint32_t>& numbers, int64_t from_s,
                                                                  const std::function<bool(WidthS)>& accepts) const {
+  from_s = std::max(from_s, head_.rolled_s);
   if (numbers.empty()) return std::nullopt;
   store::Cursor cursor(txn_, tables_->fresh);
   bool more = cursor.last();
   while (more) {
     const FreshKey key = parse_fresh(cursor.key());
+    if (key.start_s < from_s) return std::nullopt;
     if (accepts(key.width_s)) {
       auto after = std::upper_bound(numbers.begin(), numbers.end(), key.no);
       if (after != numbers.begin()) {

@@ -47,6 +47,10 @@ class Snapshot {
   // damage.
   void rows(store::Table table, int level, uint32_t no, int64_t from_s, int64_t to_s,
             const std::function<void(const StoredRow&)>& visit) const;
+  // The same rows chunk by chunk, the newest chunk first: its start and its rows in the range, ascending. Visit returns
+  // false to stop.
+  void rows_back(store::Table table, int level, uint32_t no, int64_t from_s, int64_t to_s,
+                 const std::function<bool(int64_t chunk_s, const std::vector<StoredRow>& rows)>& visit) const;
   // The start of the newest row of the level.
   std::optional<int64_t> newest_start(store::Table table, int level, uint32_t no) const;
 
@@ -54,8 +58,8 @@ class Snapshot {
   // time.
   void fresh(const std::vector<uint32_t>& numbers, int64_t from_s, int64_t to_s,
              const std::function<void(size_t index, const StoredRow&)>& visit) const;
-  // Start and width of the newest fresh row of any of the numbers whose width is accepted.
-  std::optional<std::pair<int64_t, WidthS>> newest_fresh(const std::vector<uint32_t>& numbers,
+  // Start and width of the newest fresh row of any of the numbers with start >= from_s whose width is accepted.
+  std::optional<std::pair<int64_t, WidthS>> newest_fresh(const std::vector<uint32_t>& numbers, int64_t from_s,
                                                          const std::function<bool(WidthS)>& accepts) const;
 
  private:

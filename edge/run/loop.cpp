@@ -90,6 +90,7 @@ int64_t Loop::next_due_ns() const {
 }
 
 Status Loop::finish(int send_ms) {
+  const int64_t deaf_since_ns = runtime::now().wall_ns;
   for (const auto& source : sources_) source->stop();
   Instant now = runtime::now();
   drain(now);
@@ -101,7 +102,8 @@ Status Loop::finish(int send_ms) {
     now = runtime::now();
   }
   const std::string offline = gateway_.status_json(false, now);
-  Status closed = gateway_.close(now);
+  // What is sent to a gateway that does not listen any more belongs to the gap that the next start reports.
+  Status closed = gateway_.close({deaf_since_ns, now.mono_ns});
   uplink_.stop(offline, 500);
   return closed;
 }

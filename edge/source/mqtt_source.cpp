@@ -2,6 +2,9 @@
 // Receiving on Paho's thread, reading on the main loop.
 #include "edge/source/mqtt_source.h"
 
+#include <memory>
+
+#include "common/mqtt/said_once.h"
 #include "common/reading/payload.h"
 #include "common/runtime/program.h"
 
@@ -24,10 +27,13 @@ Result<std::unique_ptr<MqttSource>> MqttSource::make(const MqttSourceConfig& con
   handlers.on_message = [raw, kept_max](const mqtt::Message& message) {
     raw->inbox_.push({runtime::now(), message.retained, message.topic, message.payload.substr(0, kept_max)});
   };
-  handlers.on_connected = [url] { runtime::log_info("source " + url + ": connected"); };
-  handlers.on_disconnected = [url, last = std::string()](const std::string& why) mutable {
-    if (why != last) runtime::log_warn("source " + url + ": not connected (" + why + "), trying again");
-    last = why;
+  const auto said = std::make_shared<mqtt::SaidOnce>();
+  handlers.on_connected = [url, said] {
+    said->connected();
+    runtime::log_info("source " + url + ": connected");
+  };
+  handlers.on_disconnected = [url, said](const std::string& why) {
+    if (said->lost(why)) runtime::log_warn("source " + url + ": not connected (" + why + "), trying again");
   };
   Result<std::unique_ptr<mqtt::Client>> client = mqtt::Client::make(config.client, std::move(handlers));
   if (!client.ok()) return client.error();

@@ -2,8 +2,10 @@
 // Two MQTT connections around a gateway: see uplink.h.
 #include "edge/uplink/uplink.h"
 
+#include <memory>
 #include <utility>
 
+#include "common/mqtt/said_once.h"
 #include "common/runtime/program.h"
 #include "common/wire/message.h"
 
@@ -24,14 +26,15 @@ Uplink::~Uplink() { stop("", 0); }
 mqtt::Client::Handlers Uplink::handlers(const char* what) {
   mqtt::Client::Handlers out;
   const std::string name = "uplink " + config_.client.url + " (" + what + "): ";
-  out.on_connected = [this, name] {
+  const auto said = std::make_shared<mqtt::SaidOnce>();
+  out.on_connected = [this, name, said] {
+    said->connected();
     runtime::log_info(name + "connected");
     ++connects_;
     waker_.wake();
   };
-  out.on_disconnected = [this, name, last = std::string()](const std::string& why) mutable {
-    if (why != last) runtime::log_warn(name + "not connected (" + why + "), trying again");
-    last = why;
+  out.on_disconnected = [this, name, said](const std::string& why) {
+    if (said->lost(why)) runtime::log_warn(name + "not connected (" + why + "), trying again");
     waker_.wake();
   };
   return out;

@@ -3,21 +3,18 @@
 // From a gateway's message, published when its windows have closed, to the event in a browser's stream, over the whole
 // real way: Mosquitto, bridge, Kafka, aggregator, HTTP; the programs themselves, 1,000 partials a second.
 #include <httplib.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "common/runtime/program.h"
 #include "tests/bench/fleet.h"
+#include "tests/bench/program.h"
 #include "tests/support/broker.h"
 #include "tests/support/kafka.h"
 #include "tests/support/mqtt_publisher.h"
@@ -29,60 +26,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kGateways = 10, kDevices = 5, kMetrics = 4;  // 20 partials a message
 constexpr int kMessagesPerSecond = 50, kSeconds = 12, kWarmUpSeconds = 2;
-
-// One of our programs with its log in a file.
-class Program {
- public:
-  Program(const std::string& name, const std::string& config, const std::string& log) : log_(log) {
-    const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
-    const std::string program = self.parent_path() / name;
-    pid_ = fork();
-    CHECK(pid_ >= 0);
-    if (pid_ == 0) {
-      prctl(PR_SET_PDEATHSIG, SIGKILL);
-      const int out = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-      dup2(out, 2);
-      setenv("TRIBUTARY_LOG", "info", 1);
-      execl(program.c_str(), name.c_str(), "--config", config.c_str(), nullptr);
-      _exit(127);
-    }
-    CHECK(test::eventually([this] { return port() > 0; }));
-    CHECK(test::eventually([this] {
-      const auto answer = httplib::Client("127.0.0.1", port()).Get("/ready");
-      return answer && answer->status == 200;
-    }));
-  }
-  ~Program() {
-    ::kill(pid_, SIGTERM);
-    waitpid(pid_, nullptr, 0);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-
-  int port() const {
-    std::ifstream in(log_);
-    std::stringstream text;
-    text << in.rdbuf();
-    const std::string mark = "http://127.0.0.1:";
-    const size_t at = text.str().find(mark);
-    return at == std::string::npos ? 0 : std::atoi(text.str().c_str() + at + mark.size());
-  }
-
- private:
-  const std::string log_;
-  pid_t pid_ = 0;
-};
-
-std::string make_key(const std::string& keys) {
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
-  const std::string command =
-      (self.parent_path() / "tributaryctl").string() + " tenant add demo --keys " + keys + " 2>/dev/null";
-  FILE* child = popen(command.c_str(), "r");
-  char key[256] = "";
-  CHECK(child != nullptr && std::fscanf(child, "%255s", key) == 1);
-  pclose(child);
-  return key;
-}
 
 // When each window of each device was published, and how long it took to the stream.
 class Watch {
@@ -151,15 +94,15 @@ void measure() {
   const test::TempDir folder;
   const test::KafkaBroker kafka;
   const test::Broker broker("allow_anonymous true\nmax_inflight_messages 200\n");
-  const std::string keys = folder.file("keys.json"), key = make_key(keys);
+  const std::string keys = folder.file("keys.json"), key = bench::make_key(keys);
   const std::string common =
       "[log]\nurl = \"kafka://" + kafka.address() + "\"\n[http]\nport = 0\n[keys]\nfile = \"" + keys + "\"\n";
   const std::string bridge_toml =
       folder.write("bridge.toml", "[mqtt]\nurl = \"" + broker.url() + "\"\nclient_id = \"bridge\"\n" + common);
   const std::string aggregator_toml =
       folder.write("aggregator.toml", "[state]\ndir = \"" + folder.file("state") + "\"\n" + common);
-  const Program bridge("tributary-bridge", bridge_toml, folder.file("bridge.log"));
-  const Program aggregator("tributary-aggregator", aggregator_toml, folder.file("aggregator.log"));
+  const bench::Program bridge("tributary-bridge", bridge_toml, folder.file("bridge.log"));
+  const bench::Program aggregator("tributary-aggregator", aggregator_toml, folder.file("aggregator.log"));
 
   Watch watch;
   std::atomic<bool> open{false}, done{false};

@@ -3,7 +3,7 @@
 // usable without a mouse or eyes. One line a check; exit code 1 if any fails.
 //   TRIBUTARY_URL, TRIBUTARY_KEY    where it runs and the key to sign in with
 //   TRIBUTARY_METRIC                a metric with live readings of several devices (default: temperature)
-//   TRIBUTARY_SHOTS                 folder for explore-light.png, explore-dark.png, explore-phone.png (default: none are written)
+//   TRIBUTARY_SHOTS                 folder for screenshots of every view (default: none are written)
 //   TRIBUTARY_READY                 the demo's ready file, or
 //   TRIBUTARY_AGGREGATOR_PID        if given, that process is killed: the page must live on when it is started again
 //   CHROMIUM                        the browser (default: /usr/bin/chromium)
@@ -12,6 +12,7 @@ import {
   aggregatorPid,
   api,
   base,
+  chartOf,
   check,
   expect,
   finish,
@@ -20,16 +21,11 @@ import {
   metric,
   page,
   pause,
-  shot,
+  settled,
   until,
 } from './lib.mjs';
 
-const chart = page.locator('[data-panel="chart"]');
-const settled = () =>
-  until(
-    'a filled chart',
-    async () => Number(await chart.getAttribute('data-rows')) > 0 && (await page.locator('.old').count()) === 0,
-  );
+const chart = chartOf();
 const figure = (name) => page.locator(`[data-answer] [data-figure="${name}"]`);
 // How many pixels of a panel are not of its most frequent colour.
 const ink = (panel) =>
@@ -133,7 +129,6 @@ await check('completeness stands beside the answer', async () => {
 });
 
 await check('no accessibility violation in the light theme', () => accessible('light'));
-await shot('explore-light.png');
 
 await check('a new window appears by itself', async () => {
   await page.goto(`${base}/explore?m=${metric}&from=-15m`);
@@ -202,7 +197,6 @@ await check('the dark theme has no accessibility violation, with one device and 
   await pause(300);
   await accessible('dark');
 });
-await shot('explore-dark.png');
 
 await check('the fleet lists every gateway', async () => {
   await page.mouse.move(5, 5);
@@ -223,7 +217,6 @@ await check('it fits a phone', async () => {
   expect(wide <= 390, `the page is ${wide} px wide`);
   await pause(500);
   await accessible('phone');
-  await shot('explore-phone.png');
   await page.setViewportSize({width: 320, height: 640});
   await pause(300);
   const narrow = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -131,14 +131,37 @@ export function aggregatorPid() {
   return Number(process.env.TRIBUTARY_AGGREGATOR_PID ?? 0);
 }
 
-export async function signIn() {
-  const response = await context.request.post(`${base}/api/v1/session`, {data: {api_key: key}});
+async function signIn(where, apiKey) {
+  const response = await where.request.post(`${base}/api/v1/session`, {data: {api_key: apiKey}});
   if (!response.ok()) throw new Error(`sign in: status ${response.status()}`);
 }
+// How most checks begin: signed in without the form; the devices that have the metric, by name.
+export async function begin() {
+  await signIn(context, key);
+  return (await api('devices')).devices
+    .filter((d) => d.metrics.includes(metric))
+    .map((d) => d.device)
+    .sort();
+}
+// A page of somebody else, in a browser of their own; apiKey null: not signed in yet.
+export async function visitor(apiKey) {
+  const fresh = await browser.newContext({viewport: {width: 1440, height: 900}, timezoneId: 'UTC'});
+  if (apiKey) await signIn(fresh, apiKey);
+  return fresh.newPage();
+}
+
+// Explore's chart, and that it is drawn from an answer.
+export const chartOf = (where = page) => where.locator('[data-panel="chart"]');
+export const settled = (where = page) =>
+  until(
+    'a filled chart',
+    async () =>
+      Number(await chartOf(where).getAttribute('data-rows')) > 0 && (await where.locator('.old').count()) === 0,
+  );
 
 export async function finish() {
   await check('the page asked nobody but its own server', () => expect(foreign.length === 0, foreign.join(', ')));
-  await check('no error in the console', () => expect(errors.length === 0, errors.join('; ')));
+  await check('no error in the console', () => expect(errors.length === 0, [...new Set(errors)].slice(0, 5).join('; ')));
   await browser.close();
   console.log(`${passed} passed, ${failed} failed`);
   process.exit(failed ? 1 : 0);

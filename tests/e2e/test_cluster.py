@@ -201,8 +201,20 @@ def test_every_aggregators_stream_tells_every_partitions_changes(fleet):
     assert max(apart) < 1.0
 
 
+def exposed(fleet, base):
+    """The totals of a metric as Prometheus would scrape them there, and the rest of that exposition."""
+    status, text, _ = fleet.get("/api/v1/federate", base=base, metric="bit")
+    assert status == 200, text
+    lines = text.splitlines()
+    totals = [line for line in lines if line.startswith("tributary_readings_bit")]
+    return totals, [line for line in lines if line not in totals]
+
+
 def test_one_that_is_away_is_named_and_can_be_refused(fleet):
     whole = at_all(fleet, "/summary", metric="bit")
+    scraped = exposed(fleet, fleet.bases[0])[0]
+    assert sum(int(line.split()[-1]) for line in scraped if line.startswith("tributary_readings_bit_count")) == whole["count"]
+    assert all(exposed(fleet, base)[0] == scraped for base in fleet.bases)
     missing = list(range(1, fleet.partitions, 3))
     fleet.hold("aggregator-1")
     others = [fleet.bases[0], fleet.bases[2]]
@@ -214,12 +226,15 @@ def test_one_that_is_away_is_named_and_can_be_refused(fleet):
                                               "answered": fleet.partitions - len(missing)}
         assert answers[0]["count"] <= whole["count"]
         for path, parameters in (("/summary", {"metric": "bit"}), ("/series", {"metric": "bit", "step": "1d"}),
-                                 ("/kpi", {"metric": "bit"}), ("/devices", {}), ("/metrics", {})):
+                                 ("/kpi", {"metric": "bit"}), ("/devices", {}), ("/metrics", {}), ("/federate", {})):
             begun = time.monotonic()
             status, problem, headers = fleet.get("/api/v1" + path, base=base, partial="deny", **parameters)
             assert time.monotonic() - begun < 1.0, "who is known to be away is not waited for"
             assert status == 503 and headers["Content-Type"] == "application/problem+json", (path, status, problem)
             assert str(missing)[1:-1] in problem["detail"], problem
+        # A total that falls and rises again would be counted as new readings.
+        totals, rest = exposed(fleet, base)
+        assert totals == [] and f"tributary_partitions_answered {fleet.partitions - len(missing)}" in rest
         status, ready, _ = fleet.get("/ready", key=None, base=base)
         assert status == 200 and {"ordinal": 1, "up": False} in [{"ordinal": p["ordinal"], "up": p["up"]}
                                                                  for p in ready["peers"]]
@@ -228,3 +243,4 @@ def test_one_that_is_away_is_named_and_can_be_refused(fleet):
     for base in fleet.bases:
         wait_for(lambda: fleet.get("/api/v1/summary", base=base, metric="bit", partial="deny")[0] == 200, 20)
     assert at_all(fleet, "/summary", metric="bit") == whole
+    assert all(exposed(fleet, base)[0] == scraped for base in fleet.bases)

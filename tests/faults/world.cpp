@@ -161,6 +161,7 @@ void World::start_edge(Edge& edge) {
     if (--edge.kill_countdown == 0) throw Killed{};
   };
   Random random(random_.next() ^ ++epochs_made_ << 40);
+  ++site.starts;  // one that dies while it opens may have begun its epoch
   auto opened = edge::GatewayCore::open(
       edge_config(edge), [random]() mutable { return random.next(); }, edge_now(site), hook);
   if (!opened) {
@@ -170,7 +171,6 @@ void World::start_edge(Edge& edge) {
     return;
   }
   edge.core = std::move(*opened);
-  ++site.starts;
   const edge::RecoveryReport& recovery = edge.core->recovery();
   note(site.name + " starts: epoch " + std::to_string(recovery.epoch) + " after " +
        std::to_string(recovery.predecessor) + (recovery.moved_aside ? ", outbox moved aside" : "") + ", inherited " +

@@ -26,6 +26,8 @@ class FakeGateway final : public edge::Gateway {
   std::deque<std::string> outgoing;  // what next_message gives, one after another
   int connects = 0, ticks = 0;
   bool closed = false, synchronised = true;
+  Instant closed_at{};
+  edge::GatewayStats told;
 
   const edge::RecoveryReport& recovery() const override { return recovery_; }
   bool accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
@@ -49,12 +51,13 @@ class FakeGateway final : public edge::Gateway {
   void message_not_sent() override { outgoing.push_front(current_); }
   void on_connected(Instant) override { ++connects; }
   void on_ack(Bytes payload, Instant) override { acks.emplace_back(as_text(payload)); }
-  edge::GatewayStats stats() const override { return {}; }
+  edge::GatewayStats stats() const override { return told; }
   std::string status_json(bool online, Instant) const override {
     return online ? R"({"state":"online"})" : R"({"state":"offline"})";
   }
-  Status close(Instant) override {
+  Status close(Instant now) override {
     closed = true;
+    closed_at = now;
     return {};
   }
 

@@ -13,7 +13,7 @@ PACKAGES_BUILD=(g++ cmake ninja-build pkg-config ccache git ca-certificates libp
   libhowardhinnant-date-dev libssl-dev zlib1g-dev libbrotli-dev libgtest-dev libbenchmark-dev)
 PACKAGES_RUN=(mosquitto tzdata python3 python3-paho-mqtt)
 PACKAGES_KAFKA=(maven openjdk-17-jre-headless)  # the broker itself: tools/lib/kafka.py
-PACKAGES_TEST=(kcat lmdb-utils mosquitto-clients python3-pytest python3-venv chromium fonts-liberation clang-14 libclang-rt-14-dev clang-format-14
+PACKAGES_TEST=(kcat lmdb-utils faketime mosquitto-clients prometheus python3-pytest python3-venv chromium fonts-liberation clang-14 libclang-rt-14-dev clang-format-14
   gcc-arm-none-eabi
   libstdc++-arm-none-eabi-newlib libnewlib-arm-none-eabi openssl curl procps)
 

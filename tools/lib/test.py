@@ -18,12 +18,13 @@ PYTHON = "/usr/bin/python3"
 # instrumented: their own locks and tokens are reported as races, so tests with a real broker (mqtt_test, Real*, Kafka)
 # stay out of it.
 THREADED = ["log_test", "bridge_test", "api_test", "cluster_test", "feed_test", "store_test", "runtime_test"]
-BENCHES = ["stats_bench", "merge_bench", "edge_bench", "kafka_bench", "stream_bench"]
-# Of the first figure of a line: a ratio to a baseline of the same run, or milliseconds; a limit is met if one of three
+BENCHES = ["stats_bench", "merge_bench", "edge_bench", "kafka_bench", "stream_bench", "api_bench"]
+# Of the first figure of a line: a ratio to a baseline of the same run, milliseconds or megabytes; a limit is met if one of three
 # runs meets it, for other programs may disturb one.
 LIMITS = {"stats_update_vs_welford": ("at most", 1.6), "merge_vs_lmdb_put": ("at least", 0.4), "edge_intake_vs_paho": ("at least", 0.6),
           "bridge_to_kafka": ("at least", 0.6), "merge_from_kafka": ("at least", 0.4),
-          "window_to_stream": ("at most", 300)}
+          "window_to_stream": ("at most", 300), "api_kpi_vs_static": ("at most", 4), "api_kpi": ("at most", 50),
+          "streams_1000": ("at most", 64)}
 
 
 # The end-to-end tests that take longest, so that they begin first.
@@ -156,7 +157,7 @@ def pytest(report, folders, environment=None):
 def within_limits(text):
     """What of a benchmark's output breaks its limit."""
     broken = []
-    for name, figure in re.findall(r"^BENCH (\S+) (?:ratio|p95_ms)=([0-9.]+)", text, re.M):
+    for name, figure in re.findall(r"^BENCH (\S+) (?:ratio|p95_ms|p99_ms|mb)=([0-9.]+)", text, re.M):
         bound, limit = LIMITS.get(name, (None, None))
         if bound == "at most" and float(figure) > limit or bound == "at least" and float(figure) < limit:
             broken.append(f"{name} found {figure}, expected {bound} {limit}")
@@ -207,7 +208,7 @@ def main():
     with ThreadPoolExecutor(1) as pool:
         built = {preset: pool.submit(build, report, preset, targets, True) for preset, targets in sanitized.items()}
         if "e2e" in wanted and released:
-            pytest(report, ["tests/e2e", "tests/tools"])
+            pytest(report, ["tests/e2e", "tests/tools", "tests/faults"])
     if "bench" in wanted and released:
         for name in BENCHES:
             bench(report, name)

@@ -74,12 +74,13 @@ export interface Completeness {
   expected?: number;
   behind?: Behind[];
   gaps?: Gap[];
+  estimated?: {gateway: string; from: string; to: string}[]; // dated without a set clock
   lost?: Lost[];
   rejected?: Record<string, number>;
   parked?: number;
   overflow?: string[];
   log_gaps?: LogGap[];
-  partitions?: {expected: number; answered: number};
+  partitions?: {expected: number; answered: number; missing?: number[]};
 }
 
 export interface RangeSummary extends Summary {

@@ -119,12 +119,31 @@ export class App {
     this.show();
   }
 
-  // Goes to an address of this page.
+  // Goes to an address of this page, and there to the heading that it names.
   visit(address: string): void {
     const url = new URL(address, location.origin);
     this.view = parseAddress(url.pathname, url.search);
     history.pushState({}, '', printAddress(this.view));
     this.show();
+    if (url.hash) this.reach(url.hash.slice(1));
+  }
+  private reach(id: string): void {
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => {
+        const place = document.getElementById(id);
+        if (!place) return;
+        place.tabIndex = -1;
+        place.focus();
+        place.scrollIntoView({block: 'nearest'});
+      }),
+    );
+  }
+
+  // A link within the page, unless a new tab is wanted.
+  follow(event: MouseEvent): void {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    this.visit((event.currentTarget as HTMLAnchorElement).getAttribute('href')!);
   }
 
   open(menu: string | null): void {

@@ -3,7 +3,7 @@
 import type {Completeness} from './api';
 import {capital, clock, counted, count, duration, moment, range, reason, share, span, width} from './format';
 
-export type Mark = 'complete' | 'late' | 'silent' | 'coarse' | 'gap' | 'lost' | 'parked' | 'rejected' | 'overflow';
+export type Mark = 'complete' | 'late' | 'silent' | 'coarse' | 'gap' | 'lost' | 'parked' | 'rejected' | 'overflow' | 'estimated';
 
 export interface Lack {
   mark: Mark;
@@ -11,6 +11,7 @@ export interface Lack {
   text: string;
   from: number | null; // where to zoom to
   to: number | null;
+  go?: {word: string; to: string}; // a link to where it is shown or decided
 }
 
 export interface GatewayLane {
@@ -21,6 +22,7 @@ export interface GatewayLane {
   gaps: [number, number][];
   lost: [number, number][];
   coarse: [number, number][];
+  estimated: [number, number][];
 }
 
 export interface CoarseNote {
@@ -55,6 +57,7 @@ export interface CompletenessWords {
 // A live gateway is always some seconds behind the newest one: windows close at their own instants. That is not lateness.
 const kToleranceMs = 60_000;
 const kLanesMax = 4;
+const kBehindMax = 5; // listed by name; of more the page of gateways tells
 
 function sentence(code: string): string {
   const words = reason(code);
@@ -76,7 +79,19 @@ export function describe(input: CompletenessInput): CompletenessWords {
   const isSilent = (state: string): boolean => state === 'silent' || state === 'offline';
 
   const lacks: (Lack & {at: number})[] = [];
-  for (const b of behind) {
+  const furthest = [...behind].sort((a, b) => Date.parse(a.frontier) - Date.parse(b.frontier));
+  const rest = behind.length > kBehindMax + 1 ? furthest.slice(kBehindMax) : [];
+  if (rest.length)
+    lacks.push({
+      mark: 'late',
+      title: `${count(rest.length)} more gateways behind`,
+      text: `By ${duration((Math.min(nowMs, toMs) - Date.parse(rest[0]!.frontier)) / 1000)} or less. What they hold will appear here by itself.`,
+      from: null,
+      to: null,
+      go: {word: 'Which', to: '/fleet?show=behind'},
+      at: Infinity,
+    });
+  for (const b of rest.length ? furthest.slice(0, kBehindMax).reverse() : behind) {
     const frontier = Math.max(fromMs, Date.parse(b.frontier));
     const lag = duration((Math.min(nowMs, toMs) - frontier) / 1000);
     lacks.push({
@@ -105,6 +120,18 @@ export function describe(input: CompletenessInput): CompletenessWords {
       at: to,
     });
   }
+  for (const one of c.estimated ?? []) {
+    const from = Date.parse(one.from);
+    const to = Date.parse(one.to);
+    lacks.push({
+      mark: 'estimated',
+      title: `${one.gateway}, ${span(from, to, nowMs)}`,
+      text: "Times are estimates: the gateway's clock was not set. Counts, means and extremes are exact.",
+      from,
+      to,
+      at: to,
+    });
+  }
   for (const note of input.coarse) {
     const who = note.gateway || 'All together';
     lacks.push({
@@ -124,6 +151,7 @@ export function describe(input: CompletenessInput): CompletenessWords {
       text: `Lost at gateway, ${counted((last ?? first) - first + 1, 'partial')}. ${capital(reason(lost.cause))}.`,
       from: null,
       to: null,
+      go: {word: 'Show', to: `/fleet?g=${encodeURIComponent(lost.gateway)}`},
       at: 0,
     });
   }
@@ -134,6 +162,7 @@ export function describe(input: CompletenessInput): CompletenessWords {
       text: `${counted(gap.to - gap.from, 'record')} missing. ${capital(reason(gap.cause))}.`,
       from: null,
       to: null,
+      go: {word: 'Show', to: '/system#troubles'},
       at: 0,
     });
   }
@@ -144,6 +173,7 @@ export function describe(input: CompletenessInput): CompletenessWords {
       text: `${counted(c.parked, 'partial')} wait for a decision.`,
       from: null,
       to: null,
+      go: {word: 'Decide', to: '/fleet?show=parked'},
       at: 0,
     });
   for (const gateway of c.overflow ?? []) {
@@ -171,6 +201,7 @@ export function describe(input: CompletenessInput): CompletenessWords {
       text: `${why}. Counted, not merged.`,
       from: null,
       to: null,
+      go: {word: 'Show', to: '/system#rejected'},
       at: -1,
     });
   }
@@ -178,10 +209,11 @@ export function describe(input: CompletenessInput): CompletenessWords {
   if (answered && answered.answered < answered.expected) {
     lacks.push({
       mark: 'lost',
-      title: `${counted(answered.expected - answered.answered, 'partition')} did not answer`,
+      title: `${answered.missing?.length === 1 ? `Partition ${answered.missing[0]}` : counted(answered.expected - answered.answered, 'partition')} did not answer`,
       text: 'Gateways are missing from this picture.',
       from: null,
       to: null,
+      go: {word: 'Which', to: '/system#log'},
       at: Infinity,
     });
   }
@@ -209,6 +241,9 @@ export function describe(input: CompletenessInput): CompletenessWords {
       word,
       gaps,
       lost: [],
+      estimated: (c.estimated ?? [])
+        .filter((one) => one.gateway === gateway)
+        .map((one): [number, number] => [Date.parse(one.from), Date.parse(one.to)]),
       coarse: input.coarse.filter((note) => note.gateway === gateway).flatMap((note) => note.windows),
     };
   });

@@ -121,3 +121,43 @@ test('lost partials are counted', () => {
   });
   assert.equal(words.lacks[0]!.text, 'Lost at gateway, 38 partials. Log hole.');
 });
+
+test('times that are estimates are said, and stand in the lane', () => {
+  const words = describe({
+    ...base,
+    completeness: {
+      ...base.completeness,
+      estimated: [{gateway: 'hall', from: '2026-11-20T13:00:00Z', to: '2026-11-20T13:12:00Z'}],
+    },
+  });
+  assert.equal(words.lacks[0]!.mark, 'estimated');
+  assert.match(words.lacks[0]!.text, /^Times are estimates/);
+  assert.deepEqual(words.lanes.find((lane) => lane.gateway === 'hall')!.estimated, [
+    [ms('2026-11-20T13:00:00Z'), ms('2026-11-20T13:12:00Z')],
+  ]);
+  assert.equal(words.headline, 'Complete to 00:04:30');
+});
+
+test('of many gateways behind the furthest are named, and a link leads to the others', () => {
+  const behind = Array.from({length: 40}, (_, i) => ({
+    ...attic,
+    gateway: `g${String(i).padStart(2, '0')}`,
+    frontier: new Date(ms('2026-11-20T20:00:00Z') + i * 60_000).toISOString(),
+  }));
+  const words = describe({...base, completeness: {...base.completeness, expected: 50, behind}});
+  const lines = words.lacks.filter((lack) => lack.mark === 'silent' || lack.mark === 'late');
+  assert.equal(lines.length, 6);
+  assert.deepEqual(lines.find((lack) => lack.go)!.go, {word: 'Which', to: '/fleet?show=behind'});
+  assert.match(plain(lines.find((lack) => lack.go)!.title), /^35 more gateways behind$/);
+  assert.ok(lines.some((lack) => lack.title.startsWith('g00,')));
+  assert.ok(!lines.some((lack) => lack.title.startsWith('g39,')));
+});
+
+test('the partition that did not answer is named', () => {
+  const words = describe({
+    ...base,
+    completeness: {...base.completeness, partitions: {expected: 16, answered: 15, missing: [11]}},
+  });
+  assert.equal(words.lacks[0]!.title, 'Partition 11 did not answer');
+  assert.equal(words.lacks[0]!.go!.word, 'Which');
+});

@@ -35,6 +35,7 @@ class FakeQuery final : public query::Query {
     kept_from_ = revision;
   }
   void set_state_id(uint64_t id) { state_id_ = id; }
+  std::vector<query::Row> open_rows;  // of every last reading
   query::Completeness completeness_answer;
   std::vector<query::GatewayInfo> gateways_answer;
 
@@ -93,18 +94,18 @@ class FakeQuery final : public query::Query {
     auto found = summary(selection, {start_s * kNanosPerSecond, (start_s + window_s) * kNanosPerSecond});
     return Newest{{start_s, window_s}, *found};
   }
-  Result<std::vector<query::LastReading>> last(const query::Selection& selection, const std::string& after,
-                                               size_t max) const override {
+  Result<std::vector<query::LastReading>> last(const query::Selection& selection, std::optional<int64_t> at_ns,
+                                               const std::string& after, size_t max) const override {
     std::map<std::string, query::LastReading> all;
     for (const auto& reading : of(selection.tenant)) {
       query::Selection same = selection;
       if (same.metric.empty()) same.metric = reading.series.metric;
       const std::string id = reading.series.id();
-      if (!fits(reading, same, {}) || id <= after) continue;
-      auto& known =
-          all.try_emplace(id, query::LastReading{reading.series, reading.time_ns, reading.value}).first->second;
+      if (!fits(reading, same, {}) || id <= after || reading.time_ns > at_ns.value_or(reading.time_ns)) continue;
+      auto& known = all.try_emplace(id, query::LastReading{reading.series, reading.time_ns, reading.value, open_rows})
+                        .first->second;
       if (std::pair(reading.time_ns, reading.value) > std::pair(known.time_ns, known.value))
-        known = {reading.series, reading.time_ns, reading.value};
+        known = {reading.series, reading.time_ns, reading.value, open_rows};
     }
     std::vector<query::LastReading> out;
     for (const auto& [id, one] : all) {
@@ -144,8 +145,10 @@ class FakeQuery final : public query::Query {
       const query::Row& row = keys[i].row;
       query::Selection selection{.tenant = tenant, .metric = keys[i].series.metric};
       if (!keys[i].series.device.empty()) selection.devices = {keys[i].series.device};
-      const auto found =
-          summary(selection, {row.start_s * kNanosPerSecond, (row.start_s + row.width_s) * kNanosPerSecond});
+      query::Range range;
+      if (row.width_s != kAllTime)
+        range = {row.start_s * kNanosPerSecond, (row.start_s + row.width_s) * kNanosPerSecond};
+      const auto found = summary(selection, range);
       if (!found->empty()) sink(i, *found);
     }
     return {};

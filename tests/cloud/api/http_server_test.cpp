@@ -318,6 +318,53 @@ TEST(HttpServer, AClientThatReadsSlowlyHoldsNoWorker) {
   }));
 }
 
+// Few workers at a time, and still none is waited for: handlers that hold all of them are passed by the others.
+TEST(HttpServer, HandlersThatWaitForOneAnotherAreAllServedHoweverFewMayBeBusy) {
+  HttpConfig config;
+  config.threads = 6;
+  config.busy_threads = 1;
+  auto opened = HttpServer::open(config);
+  ASSERT_TRUE(opened.ok());
+  const auto server = std::move(opened).value();
+  std::mutex mutex;
+  std::condition_variable changed;
+  int waiting = 0;
+  bool released = false;
+  server->handle("GET", "/wait", [&](const Request&) {
+    std::unique_lock lock(mutex);
+    ++waiting;
+    changed.wait_for(lock, std::chrono::seconds(10), [&] { return released; });
+    --waiting;
+    return Response{.status = released ? 200 : 500, .body = "{}"};
+  });
+  server->handle("GET", "/release", [&](const Request&) {
+    std::lock_guard lock(mutex);
+    released = true;
+    changed.notify_all();
+    return Response{.body = "{}"};
+  });
+  server->handle("GET", "/hello", [](const Request&) { return Response{.body = "{}"}; });
+  ASSERT_TRUE(server->start().ok());
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server->port()));
+    clients.back()->send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  ASSERT_TRUE(soon([&] {
+    std::lock_guard lock(mutex);
+    return waiting == 4;
+  }));
+  RawClient other(server->port());
+  for (int i = 0; i < 200; ++i) {
+    other.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    ASSERT_EQ(status_of(other.read_response()), 200);
+  }
+  other.send("GET /release HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(status_of(other.read_response()), 200);
+  for (auto& client : clients) EXPECT_EQ(status_of(client->read_response()), 200);
+  EXPECT_EQ(server->stats().waiting_requests, 0u);
+}
+
 TEST(HttpServer, StreamsNeverStarveRequestsAndAreBounded) {
   HttpConfig config;
   config.threads = 2;

@@ -39,6 +39,28 @@ TEST_F(ListsTest, TheLastReadingOfEverySeriesIsToldPageByPage) {
   EXPECT_EQ(get("/api/v1/last").find("secret"), std::string::npos);
 }
 
+TEST_F(ListsTest, TheLastReadingAtAnInstantSaysWhetherItIsExactly) {
+  const std::string at = "2023-11-14T22:13:00.5Z";
+  const Json exact = ask("/api/v1/last?at=" + at);
+  EXPECT_EQ(exact["at"], at);
+  ASSERT_FALSE(exact["series"].empty());
+  for (const auto& one : exact["series"]) {
+    EXPECT_LE(one["time"].get<std::string>().substr(0, 19), at.substr(0, 19));
+    EXPECT_EQ(one["exact"], true);
+    EXPECT_FALSE(one.contains("rows"));
+  }
+  query_.open_rows = {{kNowS - 30, 10}, {0, 0}};
+  const Json open = ask("/api/v1/last?at=" + at)["series"][0];
+  EXPECT_EQ(open["exact"], false);
+  EXPECT_EQ(open["rows"], (Json{{{"start", "2023-11-14T22:12:50Z"}, {"width", 10}},
+                                {{"start", "1970-01-01T00:00:00Z"}, {"width", 0}}}));
+  query_.open_rows.clear();
+  EXPECT_TRUE(ask("/api/v1/last?at=-100d")["series"].empty());
+  EXPECT_EQ(ask("/api/v1/last?at=%2B1d")["series"].size(), ask("/api/v1/last")["series"].size());
+  EXPECT_EQ(ask("/api/v1/last?at=soon", 400)["parameter"], "at");
+  EXPECT_FALSE(ask("/api/v1/last")["series"][0].contains("exact"));
+}
+
 TEST_F(ListsTest, PagesOfDevicesAndGatewaysAreTogetherTheWhole) {
   for (int i = 0; i < 7; ++i) query_.add("demo", "device-" + std::to_string(i), "temperature", kNowS, 1);
   for (int i = 0; i < 23; ++i)

@@ -49,6 +49,7 @@ retention_mib = 10
 [http]
 host = "0.0.0.0"
 port = 0
+cors_origins = ["https://app.example"]
 [keys]
 file = "/etc/keys.json"
 [ingest]
@@ -68,6 +69,7 @@ kind = "counter"
   EXPECT_EQ(config->log.retention_ms, 2 * 3600 * 1000);
   EXPECT_EQ(config->log.retention_bytes, 10U << 20);
   EXPECT_EQ(config->http.port, 0);
+  EXPECT_EQ(config->delivery.cors_origins, std::vector<std::string>{"https://app.example"});
   EXPECT_EQ(config->keys_file, "/etc/keys.json");
   EXPECT_EQ(config->ingest.base_width_s, 60U);
   EXPECT_EQ(config->bridge.core.max_future_s, 30);
@@ -87,6 +89,8 @@ TEST_F(BridgeConfigTest, MistakesAreNamedWithFileLineFoundAndExpected) {
   EXPECT_NE(complaint(log + "[metrics.x]\nkind = \"sum\"\n").find("\"gauge\" or \"counter\""), std::string::npos);
   EXPECT_NE(complaint(log + "[metrics.\"9 lives\"]\nunit = \"1\"\n").find("a metric's name"), std::string::npos);
   EXPECT_NE(complaint(log + "[mqtt]\nshare_group = \"a/b\"\n").find("share_group"), std::string::npos);
+  EXPECT_NE(complaint(log + "[http]\ncors_origins = [\"https://app.example/page\"]\n").find("without a path"),
+            std::string::npos);
   EXPECT_NE(complaint("[log\n").find("bridge.toml:1"), std::string::npos);
 }
 

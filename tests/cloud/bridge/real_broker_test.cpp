@@ -255,9 +255,12 @@ class RealHttp : public RealBroker {
     keys.session_secret = api::random_hex(32);
     ASSERT_TRUE(api::write_keys_file(folder_.file("keys.json"), keys).ok());
     auth_ = std::make_unique<api::Auth>(folder_.file("keys.json"));
-    port_ = std::make_unique<HttpPort>(*bridge_, *writer_, auth_.get(), IngestConfig{}, [] {
-      return Instant{kNowS * kNanosPerSecond, runtime::now().mono_ns};
-    });
+    port_ = std::make_unique<HttpPort>(
+        *bridge_, *writer_, auth_.get(), IngestConfig{},
+        [] {
+          return Instant{kNowS * kNanosPerSecond, runtime::now().mono_ns};
+        },
+        http::DeliveryConfig{.cors_origins = {"https://app.example"}});
     auto server = http::HttpServer::open({});
     ASSERT_TRUE(server.ok());
     server_ = std::move(*server);
@@ -294,6 +297,27 @@ TEST_F(RealHttp, ReadingsPostedAreInTheLogWhenTheyAreAccepted) {
   EXPECT_TRUE(has(post(R"({"device_id":"b","x":1})", "", "/api/data"), " 202 "));
 }
 
+// A bridge that is started while Kafka is away does not know the partitions yet.
+TEST_F(RealHttp, AReadingPostedBeforeTheLogWasFoundIsAskedForAgain) {
+  log::LogConfig config;
+  config.url = "kafka://127.0.0.1:1";
+  auto nowhere = log::open_writer(config);
+  ASSERT_TRUE(nowhere.ok()) << nowhere.error().message;
+  ASSERT_EQ((*nowhere)->settings().partitions, 0U);
+  HttpPort port(*bridge_, **nowhere, auth_.get(), IngestConfig{}, [] {
+    return Instant{kNowS * kNanosPerSecond, runtime::now().mono_ns};
+  });
+  auto server = http::HttpServer::open({});
+  ASSERT_TRUE(server.ok());
+  port.install(**server);
+  ASSERT_TRUE((*server)->start().ok());
+  const std::string head = "POST /api/v1/data HTTP/1.1\r\nX-API-Key: " + key_;
+  const std::string answer = bridge::http((*server)->port(), head, R"({"device_id":"a","x":1})");
+  EXPECT_TRUE(has(answer, " 503 ") && has(answer, "has not been found yet")) << answer;
+  EXPECT_TRUE(has(bridge::http((*server)->port(), head, "{broken"), " 400 "));
+  (*server)->stop();
+}
+
 TEST_F(RealHttp, ARequestWithoutAKeyThatCountsTellsNothing) {
   key_ = "trib_wrong";
   const std::string answer = post(R"({"device_id":"a","x":1})");
@@ -311,6 +335,36 @@ TEST_F(RealHttp, ARequestWithNothingUsableIsAProblemWithFoundAndExpected) {
   }
   EXPECT_TRUE(has(post(R"({"device_id":"a","x":1})", "\r\nIdempotency-Key: a b"), " 400 "));
   EXPECT_TRUE(records().empty());
+}
+
+TEST_F(RealHttp, PagesOfConfiguredOriginsMaySendReadings) {
+  const std::string allowed = "Access-Control-Allow-Origin: https://app.example\r\n";
+  const std::string known = "\r\nOrigin: https://app.example", unknown = "\r\nOrigin: https://evil.example";
+  for (const char* path : {"/api/v1/data", "/api/data"}) {
+    const auto preflight = [&](const std::string& origin) {
+      return bridge::http(server_->port(),
+                          "OPTIONS " + std::string(path) + " HTTP/1.1" + origin +
+                              "\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: "
+                              "x-api-key,content-type,idempotency-key",
+                          "");
+    };
+    const std::string asked = preflight(known);
+    EXPECT_TRUE(has(asked, " 204 ") && has(asked, allowed)) << asked;
+    EXPECT_TRUE(has(asked, "Access-Control-Allow-Methods: GET, HEAD, POST\r\n")) << asked;
+    for (const char* header : {"X-API-Key", "Content-Type", "Idempotency-Key"})
+      EXPECT_TRUE(has(asked, header)) << asked;
+    EXPECT_FALSE(has(asked, "Allow-Credentials"));
+    EXPECT_FALSE(has(preflight(unknown), "Access-Control-Allow-Origin"));
+    // The page sees the answer, and why there is none.
+    const std::string body = R"({"device_id":"a","x":1})";
+    const std::string taken = post(body, known, path), broken = post("{broken", known, path);
+    EXPECT_TRUE(has(taken, " 202 ") && has(taken, allowed)) << taken;
+    EXPECT_TRUE(has(broken, " 400 ") && has(broken, allowed)) << broken;
+    EXPECT_FALSE(has(post(body, unknown, path), "Access-Control-Allow-Origin"));
+    EXPECT_FALSE(has(post(body, "", path), "Access-Control-Allow-Origin"));
+  }
+  key_ = "trib_wrong";
+  EXPECT_TRUE(has(post("{}", known), allowed));
 }
 
 TEST_F(RealHttp, ReadinessFollowsTheBroker) {

@@ -71,7 +71,7 @@ TEST(WireTest, EveryAnswerReadsBackTheSameAndOnlyWhole) {
   check(CompletenessBody{{{note, note}, {{4, 5, 6, "trimmed"}}, 5}});
   check(ChangesBody{{{1, 2}}, {{7, series, {10, 10}}, {8, series.fleet(), {0, kAllTime}}}});
   check(RowsBody{{{0, summary}, {5, summary}}});
-  check(LastBody{{{series, -5, 1e-300}, {make_series("d2", "humidity"), INT64_MAX, -0.5}}});
+  check(LastBody{{{series, -5, 1e-300, {{-60, 60}, {0, 0}}}, {make_series("d2", "humidity"), INT64_MAX, -0.5, {}}}});
 }
 
 TEST(WireTest, WhatNoAggregatorWouldSayIsRefused) {
@@ -92,7 +92,7 @@ TEST(WireTest, WhatNoAggregatorWouldSayIsRefused) {
   EXPECT_FALSE(reads(SeriesBody{{0, 1}, {{"a", {INT64_MAX / 10, 10}, summary}}}));
   EXPECT_FALSE(reads(NewestBody{{true, INT64_MIN, std::nullopt, std::nullopt}}));
   EXPECT_FALSE(reads(DevicesBody{{{std::string(5'000, 'd'), {}, {}, {}, 0}}}));
-  EXPECT_FALSE(reads(LastBody{{{make_series("d", "m"), 0, std::numeric_limits<double>::infinity()}}}));
+  EXPECT_FALSE(reads(LastBody{{{make_series("d", "m"), 0, std::numeric_limits<double>::infinity(), {}}}}));
   // An error is an answer without a body.
   SummaryBody body;
   EXPECT_TRUE(decode_answer(as_bytes(encode_error(head, {ErrorCode::kFull, "full"})), read_head, error, body));

@@ -2,6 +2,8 @@
 // What answers say besides numbers: completeness, catalogue, changes, limits; and that tenants never meet.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/cloud/merge/support/scenario.h"
 
 namespace tributary::testing {
@@ -324,6 +326,54 @@ TEST(PartitionsTest, SeveralPartitionsAnswerAsOne) {
         query->completeness({.tenant = "demo", .metric = "", .devices = {}, .labels = {}}, {}, 0)->partitions_answered,
         3u);
   }
+}
+
+TEST(RowsTest, ManyRowsAtOnceAreWhatEachIsAlone) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow - 90'000));
+  std::vector<query::RowKey> keys;
+  const auto want = [&](const std::string& device, const query::Row& row) {
+    keys.push_back({make_series(device, "temperature"), row});
+  };
+  for (int i = 0; i < 150; ++i) {
+    const std::string device = "d" + std::to_string(i);
+    // Some materialised, some fresh, some both.
+    std::vector<Item> parts;
+    if (i % 3 != 0) parts.push_back(bench.part(device, "temperature", kNow - 20'000 + i * 10));
+    if (i % 3 != 1) parts.push_back(bench.part(device, "temperature", kNow - 600 + i % 50 * 10));
+    bench.add(attic.send(parts, kNow - 10, kNow - 10));
+    want(device, {0, kAllTime});
+    want(device, {window_start_s(kNow - 20'000 + i * 10, 60), 60});
+    want(device, {window_start_s(kNow - 600 + i % 50 * 10, 60), 60});
+    if (i % 10 == 0) want(device, {0, kAllTime});  // twice
+    if (i % 50 == 0) want("nobody", {0, kAllTime});
+  }
+  std::map<size_t, std::string> together;
+  const auto bytes = [](const stats::Summary& summary) {
+    std::string out(stats::kSummaryBytesMax, '\0');
+    out.resize(summary.encode({reinterpret_cast<uint8_t*>(out.data()), out.size()}));
+    return out;
+  };
+  size_t before = 0;
+  const Status done = bench.query->rows("demo", keys, [&](size_t index, const stats::Summary& summary) {
+    EXPECT_TRUE(together.empty() || index > before);
+    before = index;
+    together[index] = bytes(summary);
+  });
+  ASSERT_TRUE(done.ok());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    query::Range range;
+    if (keys[i].row.width_s != kAllTime) range = {ns(keys[i].row.start_s), ns(keys[i].row.start_s + 60)};
+    auto alone = bench.query->summary(
+        {.tenant = "demo", .metric = "temperature", .devices = {keys[i].series.device}, .labels = {}}, range);
+    ASSERT_TRUE(alone.ok());
+    EXPECT_EQ(together.contains(i), !alone->empty()) << i;
+    if (!alone->empty()) {
+      EXPECT_EQ(together[i], bytes(*alone)) << i;
+    }
+  }
+  EXPECT_GT(together.size(), 250u);
 }
 
 }  // namespace

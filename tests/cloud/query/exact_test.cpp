@@ -5,6 +5,7 @@
 
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "tests/cloud/merge/support/scenario.h"
 
@@ -170,7 +171,7 @@ TEST(ExactTest, TheLastReadingOfEverySeriesIsTheGreatestOfItsPartialsPageByPage)
         const size_t page = 1 + pick(fixture.random, 6);
         std::map<std::string, std::pair<int64_t, double>> found;
         for (std::string after;;) {
-          const auto last = fixture.query->last(selection, after, page);
+          const auto last = fixture.query->last(selection, std::nullopt, after, page);
           ASSERT_TRUE(last.ok());
           ASSERT_LE(last->size(), page);
           for (const auto& one : *last) {
@@ -184,6 +185,159 @@ TEST(ExactTest, TheLastReadingOfEverySeriesIsTheGreatestOfItsPartialsPageByPage)
       }
     }
   }
+}
+
+// What a list of partials knows of a series up to an instant: rows are the partials of one window.
+struct KnownAt {
+  struct Window {
+    std::pair<int64_t, double> first, last;
+    uint64_t count = 0;
+  };
+  std::map<std::pair<int64_t, WidthS>, Window> windows;
+
+  std::optional<std::pair<int64_t, double>> last(int64_t at_ns) const {
+    std::optional<std::pair<int64_t, double>> out;
+    for (const auto& [row, window] : windows) {
+      if (window.first.first > at_ns) continue;
+      const auto& known = window.last.first <= at_ns ? window.last : window.first;
+      if (!out || known > *out) out = known;
+    }
+    return out;
+  }
+  std::set<query::Row> open(int64_t at_ns) const {
+    std::set<query::Row> out;
+    for (const auto& [row, window] : windows) {
+      if (window.first.first <= at_ns && at_ns < window.last.first && window.count > 2)
+        out.insert({row.first, row.second});
+    }
+    return out;
+  }
+};
+
+TEST(ExactTest, TheLastReadingAtAnInstantIsTheOneTheRowsTellAndNamesThoseThatMayHoldALaterOne) {
+  uint64_t exact = 0, open = 0;
+  for (uint64_t seed = 401; seed <= 410; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Fixture fixture(seed);
+    while (fixture.state->position() < fixture.scenario.records.size()) {
+      const size_t count = 1 + pick(fixture.random, 60);
+      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      const Oracle oracle = fixture.known();
+      for (int i = 0; i < 8; ++i) {
+        query::Selection selection{.tenant = random_selection(fixture.random).tenant};
+        std::map<std::string, KnownAt> series;
+        std::vector<int64_t> times;
+        for (const auto& [tenant, part] : oracle.parts()) {
+          if (tenant != selection.tenant || part.series.overflow) continue;
+          stats::Summary summary;
+          ASSERT_TRUE(summary.decode(as_bytes(part.summary)));
+          const auto& numeric = summary.numeric();
+          if (numeric.count() == 0) continue;
+          KnownAt::Window& window = series[part.series.id()].windows[{part.start_s, part.width_s}];
+          const std::pair first(numeric.first().time_ns, numeric.first().value);
+          const std::pair last(numeric.last().time_ns, numeric.last().value);
+          window.first = window.count == 0 ? first : std::min(window.first, first);
+          window.last = window.count == 0 ? last : std::max(window.last, last);
+          window.count += numeric.count();
+          times.insert(times.end(), {first.first, last.first, (first.first + last.first) / 2});
+        }
+        if (times.empty()) continue;
+        const int64_t at_ns =
+            times[pick(fixture.random, times.size())] + static_cast<int64_t>(pick(fixture.random, 3)) - 1;
+        const size_t page = 1 + pick(fixture.random, 6);
+        std::map<std::string, query::LastReading> found;
+        for (std::string after;;) {
+          const auto last = fixture.query->last(selection, at_ns, after, page);
+          ASSERT_TRUE(last.ok());
+          ASSERT_LE(last->size(), page);
+          for (const auto& one : *last) {
+            after = one.series.id();
+            ASSERT_TRUE(found.emplace(after, one).second);
+          }
+          if (last->size() < page) break;
+        }
+        for (const auto& [id, known] : series) {
+          const auto expected = known.last(at_ns);
+          ASSERT_EQ(found.contains(id), expected.has_value()) << at_ns;
+          if (!expected) continue;
+          const query::LastReading& one = found.at(id);
+          ASSERT_EQ(std::pair(one.time_ns, one.value), *expected) << at_ns;
+          ASSERT_EQ(std::set(one.open_rows.begin(), one.open_rows.end()), known.open(at_ns)) << at_ns;
+          ++(one.open_rows.empty() ? exact : open);
+          found.erase(id);
+        }
+        ASSERT_TRUE(found.empty());
+      }
+    }
+  }
+  EXPECT_GT(exact, 100u);
+  EXPECT_GT(open, 100u);
+}
+
+TEST(ExactTest, WhereRetentionHasDroppedRowsTheLastReadingAtAnInstantPromisesNoMoreThanIsTrue) {
+  uint64_t exact = 0, open = 0;
+  for (uint64_t seed = 501; seed <= 508; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Folder folder;
+    Random random(seed);
+    const Scenario scenario = make_scenario(seed);
+    merge::StateConfig config = state_config(folder.path("state"));
+    const int64_t hours[] = {2, 12, 72, 144};
+    for (size_t level = 0; level < std::size(hours); ++level) config.retention_s[level] = hours[level] * 3600;
+    auto state = open_state(config);
+    auto query = query::Query::make({state.get()});
+    merge_all(*state, scenario.records, 0, random);
+    struct Part {
+      int64_t start_s;
+      WidthS width_s;
+      std::pair<int64_t, double> first, last;
+      uint64_t count;
+    };
+    std::map<std::pair<std::string, std::string>, std::vector<Part>> series;  // by tenant and id
+    std::vector<int64_t> times;
+    for (const auto& [tenant, part] : scenario.oracle.parts()) {
+      stats::Summary summary;
+      ASSERT_TRUE(summary.decode(as_bytes(part.summary)));
+      const auto& numeric = summary.numeric();
+      if (numeric.count() == 0 || part.series.overflow) continue;
+      const Part one{part.start_s,
+                     part.width_s,
+                     {numeric.first().time_ns, numeric.first().value},
+                     {numeric.last().time_ns, numeric.last().value},
+                     numeric.count()};
+      series[{tenant, part.series.id()}].push_back(one);
+      times.insert(times.end(), {one.first.first, one.last.first});
+    }
+    for (int i = 0; i < 100; ++i) {
+      const int64_t at_ns = times[pick(random, times.size())] + static_cast<int64_t>(pick(random, 3)) - 1;
+      for (const char* tenant : kTenants) {
+        const auto last = query->last({.tenant = tenant}, at_ns, "", 1'000'000);
+        ASSERT_TRUE(last.ok());
+        std::map<std::string, query::LastReading> found;
+        for (const auto& one : *last) found.emplace(one.series.id(), one);
+        for (const auto& [key, parts] : series) {
+          if (key.first != tenant) continue;
+          const auto one = found.find(key.second);
+          for (const Part& part : parts) {
+            if (part.first.first > at_ns) continue;
+            ASSERT_NE(one, found.end()) << at_ns;
+            const std::pair told(one->second.time_ns, one->second.value);
+            ASSERT_LE(told.first, at_ns);
+            const bool may_be_later = part.last.first > at_ns ? part.count > 2 : part.last > told;
+            if (!may_be_later && part.first <= told) continue;
+            const auto& rows = one->second.open_rows;
+            ASSERT_TRUE(std::any_of(rows.begin(), rows.end(), [&](const query::Row& row) {
+              return row.width_s == kAllTime ||
+                     (part.start_s >= row.start_s && part.start_s < row.start_s + static_cast<int64_t>(row.width_s));
+            })) << at_ns;
+          }
+          if (one != found.end()) ++(one->second.open_rows.empty() ? exact : open);
+        }
+      }
+    }
+  }
+  EXPECT_GT(exact, 100u);
+  EXPECT_GT(open, 100u);
 }
 
 TEST(ExactTest, NewestIsTheLastWindowThatHasReadings) {

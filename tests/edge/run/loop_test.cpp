@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "common/runtime/program.h"
 #include "edge/source/mqtt_source.h"
 #include "tests/support/broker.h"
 #include "tests/support/fake_gateway.h"
@@ -29,11 +30,14 @@ class CountingSource final : public Source {
     return 1;
   }
   int64_t due_ns() const override { return due; }
-  void stop() override { stopped = true; }
+  void stop() override {
+    stopped = true;
+    stopped_ns = runtime::now().wall_ns;
+  }
 
   std::atomic<int> drained{0};
   int drained_after_stop = 0;
-  int64_t due = 0;
+  int64_t due = 0, stopped_ns = 0;
   bool started = false, stopped = false;
 };
 
@@ -60,6 +64,31 @@ TEST(Loop, DrainsTicksAndEndsInputsFirstAndOutboxLast) {
   EXPECT_EQ(source->drained_after_stop, 1);
   EXPECT_EQ(gateway.readings.size(), static_cast<size_t>(source->drained));
   EXPECT_TRUE(gateway.closed);
+}
+
+// While the last partials are sent nobody listens to the sensors any more: the gap that the next start reports begins
+// where listening ended, not where sending did.
+TEST(Loop, TheGapOfAStopBeginsWhereTheSourcesEnded) {
+  Broker broker;
+  Waker waker;
+  FakeGateway gateway;
+  gateway.told.flight_items = 1;  // never acknowledged: it is waited for as long as may be
+  auto uplink =
+      std::move(Uplink::make({.client = {.url = broker.url()}, .tenant = "t", .gateway = "g"}, "off", waker).value());
+  std::vector<std::unique_ptr<Source>> sources;
+  sources.push_back(std::make_unique<CountingSource>());
+  auto* source = static_cast<CountingSource*>(sources.front().get());
+  Loop loop(gateway, *uplink, sources, waker);
+  std::atomic<bool> stop{false};
+  std::thread runner([&] { loop.run(stop); });
+  EXPECT_TRUE(eventually([&] { return uplink->ready(); }));
+  stop = true;
+  waker.wake();
+  runner.join();
+  EXPECT_TRUE(loop.finish(500).ok());
+  EXPECT_GE(runtime::now().wall_ns, source->stopped_ns + 400'000'000);
+  EXPECT_GT(gateway.closed_at.wall_ns, 0);
+  EXPECT_LE(gateway.closed_at.wall_ns, source->stopped_ns);
 }
 
 TEST(Loop, WorksWithoutABroker) {

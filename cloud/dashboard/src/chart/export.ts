@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The picture as a file: both charts as they stand, with title, range and completeness printed on it.
+// The picture as files: the charts as they stand, with title, range and completeness printed on them; the distribution as rows of its buckets.
 import type {App} from '../app';
 import {serverNow} from '../api';
+import {isoTime} from '../time';
 import {count, number, span, width as widthText, zone} from '../format';
 import {colors, seriesColor} from '../theme';
 
@@ -9,26 +10,64 @@ const kInset = 20;
 const kHead = 76;
 const kBetween = 34;
 
-export function exportPng(app: App): void {
+export type Part = 'chart' | 'heat';
+const kTitles: Record<Part, string> = {chart: '', heat: 'Distribution over time'};
+
+function save(blob: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  window.setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+// Each bucket of each row, cut by the row's minimum and maximum as the heat map draws it.
+export function exportBuckets(app: App): void {
+  const answer = app.model?.answer;
+  if (!answer) return;
+  const quoted = (text: string): string => (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
+  const lines = ['group,start,width,low,high,count'];
+  for (const one of answer.series) {
+    for (let i = 0; i < one.rows.length; i++) {
+      const bins = one.rows.bins(i);
+      const head = `${quoted(one.name)},${isoTime(one.rows.start(i))},${(one.rows.end(i) - one.rows.start(i)) / 1000}`;
+      for (let k = 0; k < bins.count.length; k++)
+        lines.push(`${head},${bins.low[k]},${bins.high[k]},${bins.count[k]}`);
+    }
+  }
+  save(new Blob([lines.join('\n') + '\n'], {type: 'text/csv'}), `${answer.metric}-distribution.csv`);
+}
+
+export function exportPng(app: App, wanted: Part[]): void {
   const model = app.model;
   const answer = model?.answer;
-  const canvases = ['chart', 'heat'].map((name) =>
-    document.querySelector<HTMLCanvasElement>(`[data-panel="${name}"] canvas`),
-  );
-  const [chart, heat] = canvases;
-  if (!model || !answer || !chart || !heat) return;
+  const parts = wanted.flatMap((part) => {
+    const canvas = document.querySelector<HTMLCanvasElement>(`[data-panel="${part}"] canvas`);
+    return canvas ? [{canvas, title: wanted.length > 1 || part === 'heat' ? kTitles[part] : ''}] : [];
+  });
+  const first = parts[0]?.canvas;
+  if (!model || !answer || !first) return;
   const p = colors();
-  const dpr = chart.width / Math.max(1, chart.clientWidth);
-  const width = chart.clientWidth + 2 * kInset;
-  const height = kHead + chart.clientHeight + kBetween + heat.clientHeight + kInset;
+  const dpr = first.width / Math.max(1, first.clientWidth);
+  const width = first.clientWidth + 2 * kInset;
+  const height = kHead + kInset + parts.reduce((sum, one) => sum + one.canvas.clientHeight + (one.title ? kBetween : 0), 0);
   const out = document.createElement('canvas');
   out.width = Math.round(width * dpr);
   out.height = Math.round(height * dpr);
   const ctx = out.getContext('2d')!;
   ctx.fillStyle = p.panel;
   ctx.fillRect(0, 0, out.width, out.height);
-  ctx.drawImage(chart, kInset * dpr, kHead * dpr);
-  ctx.drawImage(heat, kInset * dpr, (kHead + chart.clientHeight + kBetween) * dpr);
+  let y = kHead;
+  for (const one of parts) {
+    if (one.title) {
+      ctx.fillStyle = p.ink;
+      ctx.font = `600 ${13 * dpr}px ${p.font}`;
+      ctx.fillText(one.title, kInset * dpr, (y + 22) * dpr);
+      y += kBetween;
+    }
+    ctx.drawImage(one.canvas, kInset * dpr, y * dpr);
+    y += one.canvas.clientHeight;
+  }
   ctx.setTransform(dpr, 0, 0, dpr, 0, 0);
   ctx.textBaseline = 'alphabetic';
   ctx.fillStyle = p.ink;
@@ -55,15 +94,7 @@ export function exportPng(app: App): void {
     ctx.fillText(name, x + 20, 62);
     x += 44 + ctx.measureText(name).width;
   });
-  ctx.fillStyle = p.ink;
-  ctx.font = `600 13px ${p.font}`;
-  ctx.fillText('Distribution over time', kInset, kHead + chart.clientHeight + 22);
   out.toBlob((blob) => {
-    if (!blob) return;
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(blob);
-    link.download = `${answer.metric}.png`;
-    link.click();
-    window.setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    if (blob) save(blob, `${answer.metric}${wanted.length > 1 ? '' : wanted[0] === 'heat' ? '-distribution' : '-chart'}.png`);
   }, 'image/png');
 }

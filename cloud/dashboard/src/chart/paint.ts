@@ -83,7 +83,7 @@ function trace(
 }
 
 // What joins two runs: thin where there were simply no readings, dots between hollow rings where a gap is known.
-function breaks(s: Surface, picture: SeriesPicture, style: Style, points: Point[]): void {
+function breaks(s: Surface, picture: SeriesPicture, style: Style, points: Point[], all: Rows): void {
   const {ctx, dpr} = s;
   const {rows, gaps} = picture;
   const mean = rows.column('mean');
@@ -98,6 +98,8 @@ function breaks(s: Surface, picture: SeriesPicture, style: Style, points: Point[
     if (i === 0 || points[i]!.joins || Number.isNaN(mean[i]!) || Number.isNaN(mean[i - 1]!)) continue;
     const a = {x: points[i - 1]!.x1, y: s.y(mean[i - 1]!)};
     const b = {x: points[i]!.x0, y: s.y(mean[i]!)};
+    // Rows of another width stand in between: they are drawn in a layer of their own.
+    if (all !== rows && all.at((rows.end(i - 1) + rows.start(i)) / 2) >= 0) continue;
     const gap = gaps.some(([from, to]) => from < rows.start(i) && to > rows.end(i - 1));
     ctx.save();
     ctx.strokeStyle = style.color;
@@ -276,10 +278,10 @@ function percentiles(s: Surface, picture: SeriesPicture, style: Style, points: P
 }
 
 export function paintSeries(s: Surface, picture: SeriesPicture, style: Style, taken: Taken[]): void {
-  for (const rows of picture.rows.layers(picture.stepMs)) paintLayer(s, {...picture, rows}, style, taken);
+  for (const rows of picture.rows.layers(picture.stepMs)) paintLayer(s, {...picture, rows}, style, taken, picture.rows);
 }
 
-function paintLayer(s: Surface, picture: SeriesPicture, style: Style, taken: Taken[]): void {
+function paintLayer(s: Surface, picture: SeriesPicture, style: Style, taken: Taken[], all: Rows): void {
   const {ctx, dpr} = s;
   const points = geometry(s, picture);
   const {rows} = picture;
@@ -301,7 +303,7 @@ function paintLayer(s: Surface, picture: SeriesPicture, style: Style, taken: Tak
     ctx.setLineDash(style.dash.map((n) => n * dpr));
     trace(ctx, s, points, rows.column('mean'), true);
     ctx.setLineDash([]);
-    breaks(s, picture, style, points);
+    breaks(s, picture, style, points, all);
   }
   ctx.globalAlpha = style.alpha;
   triangles(s, picture, style, beyond, taken);

@@ -11,6 +11,7 @@ import {scaleOf, type Span, SteadySpan} from './scale';
 
 const kNoScale: Span = {low: 0, high: 1};
 const kRaisedAway = 0.25;
+const kBracketShare = 0.06;
 const kDashes = [[], [10, 3], [8, 3, 2, 3], [4, 3], [1.5, 3]];
 
 export class Picture {
@@ -25,11 +26,15 @@ export class Picture {
     if (!answer) return null;
     if (this.seen === revision && this.plotState) return this.plotState;
     this.seen = revision;
-    const wanted =
-      scaleOf(
+    const wanted = {
+      ...(scaleOf(
         answer.series.map((s) => s.rows),
         view.y === 'full',
-      ) ?? kNoScale;
+      ) ?? kNoScale),
+    };
+    // The bracket over coarse windows stands above the data.
+    if (this.single() && this.model.coarse().some((note) => !note.whole))
+      wanted.high += (wanted.high - wanted.low) * kBracketShare;
     const key = [
       answer.metric,
       answer.step,

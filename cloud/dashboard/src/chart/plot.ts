@@ -59,7 +59,7 @@ export class Plot {
         width,
         height,
         ms: 1,
-        padding: [4, right, timeAxis ? 0 : 6, 0],
+        padding: [7, right, timeAxis ? 0 : 6, 0],
         legend: {show: false},
         cursor: {show: false},
         scales: {

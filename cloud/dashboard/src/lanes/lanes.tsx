@@ -51,6 +51,23 @@ function Lane({lane, y, x, right}: {lane: GatewayLane; y: number; x: (ms: number
           </g>
         );
       })}
+      {lane.estimated.map(([from, to]) => {
+        const {at, size} = box(from, to);
+        return (
+          <g key={from}>
+            <rect x={at} y={y} width={size} height={kHeight} fill="var(--panel)" />
+            <rect
+              x={at + 0.5}
+              y={y + 0.5}
+              width={Math.max(kWidthMin, size - 1)}
+              height={kHeight - 1}
+              fill="none"
+              stroke="var(--ink2)"
+              stroke-dasharray="2 2"
+            />
+          </g>
+        );
+      })}
       {lane.gaps.map(([from, to]) => {
         const {at, size} = box(from, to);
         return (
@@ -81,7 +98,10 @@ export function Lanes({words, from, to, plotWidth}: Props) {
   const {lanes} = words;
   if (lanes.length === 0) return null;
   const many = lanes.length > kLanesMax;
-  const height = many ? 32 : kPitch * lanes.length + 8;
+  // Of many, the gaps stand above the share: a gap of one hardly lowers it.
+  const gaps = many ? lanes.flatMap((lane) => lane.gaps).filter(([a, b]) => b > from && a < to) : [];
+  const below = gaps.length ? kHeight + 3 : 0;
+  const height = many ? 32 + below : kPitch * lanes.length + 8;
   const sentence = `Completeness: ${many ? `${share(words.share)} of ${lanes.length} gateways` : lanes.map((lane) => `${lane.gateway} ${lane.word}`).join(', ')}`;
   if (many) {
     // From below: the share of the gateways whose frontier lies beyond.
@@ -93,14 +113,26 @@ export function Lanes({words, from, to, plotWidth}: Props) {
     }));
     return (
       <svg class="lanes" height={height} role="img" aria-label={sentence}>
-        <rect x={inset.left} y={0.5} width={plotWidth} height={23} fill="none" stroke="var(--line2)" />
+        <rect x={inset.left} y={below + 0.5} width={plotWidth} height={23} fill="none" stroke="var(--line2)" />
+        {gaps.map(([a, b], i) => (
+          <rect
+            key={i}
+            x={Math.min(x(a), right - kWidthMin)}
+            y={0.75}
+            width={Math.max(kWidthMin, x(b) - x(a))}
+            height={kHeight - 1.5}
+            fill="var(--panel)"
+            stroke="var(--bad)"
+            stroke-width="1.5"
+          />
+        ))}
         {steps
           .filter((step) => step.to > step.from)
           .map((step) => (
             <rect
               key={step.from}
               x={x(step.from)}
-              y={24 * (1 - step.share)}
+              y={below + 24 * (1 - step.share)}
               width={x(step.to) - x(step.from)}
               height={24 * step.share}
               fill="var(--ink3)"
@@ -108,7 +140,7 @@ export function Lanes({words, from, to, plotWidth}: Props) {
             />
           ))}
         {!phone && (
-          <text x={right + 10} y={16}>
+          <text x={right + 10} y={below + 16}>
             {words.headline}
           </text>
         )}

@@ -10,6 +10,7 @@ export type FleetState = 'parked' | 'silent' | 'late' | 'complete' | 'retired';
 export interface FleetRow {
   gateway: Gateway;
   name: string;
+  rank: number; // of its name among all
   state: FleetState;
   alarm: string; // in words; empty: none
   site: string;
@@ -35,7 +36,7 @@ const kAlarmWords: [RegExp, string][] = [
 // Live windows close one after the other: up to this far behind is not late.
 export const kLateAfterMs = 60_000;
 // Order: what needs a decision, who is silent, who is late, then the rest.
-const kOrder: FleetState[] = ['parked', 'silent', 'late', 'complete', 'retired'];
+const kRank: Record<FleetState, number> = {parked: 0, silent: 1, late: 2, complete: 3, retired: 4};
 export const kStateWords: Record<FleetState, string> = {
   parked: 'needs a decision',
   silent: 'silent',
@@ -56,31 +57,45 @@ const positive = (text: string | undefined | null): number => {
   return ms > 0 ? ms : NaN;
 };
 
-export function fleetRows(gateways: Gateway[], devices: Device[], nowMs: number): FleetRow[] {
-  const labels = new Map<string, Map<string, Set<string>>>();
+// The labels of each gateway's devices: key, its values, key, its values. Most have few, so a search beats a map of maps.
+type Labels = (string | string[])[];
+function labelsByGateway(devices: Device[]): Map<string, Labels> {
+  const all = new Map<string, Labels>();
   for (const device of devices) {
+    const keys = Object.keys(device.labels);
+    if (keys.length === 0) continue;
     for (const name of device.gateways) {
-      let own = labels.get(name);
-      if (!own) labels.set(name, (own = new Map()));
-      for (const [key, value] of Object.entries(device.labels)) {
+      let own = all.get(name);
+      if (!own) all.set(name, (own = []));
+      for (const key of keys) {
         if (key === 'unit') continue;
-        const values = own.get(key);
-        if (values) values.add(value);
-        else own.set(key, new Set([value]));
+        const value = device.labels[key]!;
+        const at = own.indexOf(key);
+        if (at < 0) own.push(key, [value]);
+        else if (!(own[at + 1] as string[]).includes(value)) (own[at + 1] as string[]).push(value);
       }
     }
   }
-  return gateways.map((g): FleetRow => {
+  return all;
+}
+
+export function fleetRows(gateways: Gateway[], devices: Device[], nowMs: number): FleetRow[] {
+  const labels = labelsByGateway(devices);
+  const rows = gateways.map((g): FleetRow => {
     const own = labels.get(g.gateway);
-    const sites = [...(own?.get('site') ?? [])];
+    const at = own ? own.indexOf('site') : -1;
+    const sites = at < 0 ? [] : (own![at + 1] as string[]);
     const outbox = g.status?.outbox ?? {};
     const widths = Object.keys(outbox.waiting_by_width ?? {}).map(Number);
     const alarm = g.alarms?.[0] ?? (g.parked ? 'restored' : '');
-    const text = own ? [...own].map(([key, values]) => `${key}=${[...values].join('+')}`).join('  ') : '';
+    let text = '';
+    for (let i = 0; own && i < own.length; i += 2)
+      text += `${i ? '  ' : ''}${own[i] as string}=${(own[i + 1] as string[]).join('+')}`;
     const site = sites.length === 1 ? sites[0]! : sites.length ? `${sites.length} sites` : '';
     return {
       gateway: g,
       name: g.gateway,
+      rank: 0,
       state: stateOf(g, nowMs),
       alarm: alarm ? (kAlarmWords.find(([pattern]) => pattern.test(alarm))?.[1] ?? alarm.split(':')[0]!) : '',
       site,
@@ -98,19 +113,23 @@ export function fleetRows(gateways: Gateway[], devices: Device[], nowMs: number)
       haystack: `${g.gateway} ${site} ${text}`.toLowerCase(),
     };
   });
+  [...rows].sort((a, b) => (a.name < b.name ? -1 : 1)).forEach((row, i) => (row.rank = i));
+  return rows;
 }
 
+// All but the last two are states; 'behind' is two of them together and has no chip of its own.
 export const kFilters: {key: string; name: string; fits: (row: FleetRow) => boolean}[] = [
   {key: 'complete', name: 'Up to date', fits: (row) => row.state === 'complete'},
   {key: 'late', name: 'Late', fits: (row) => row.state === 'late'},
   {key: 'silent', name: 'Silent', fits: (row) => row.state === 'silent'},
   {key: 'parked', name: 'Needs a decision', fits: (row) => row.state === 'parked'},
+  {key: 'behind', name: 'Behind', fits: (row) => row.state === 'late' || row.state === 'silent'},
   {key: 'coarse', name: 'Coarse', fits: (row) => row.widest === 0 || row.widest > 10},
   {key: 'gaps', name: 'Gaps', fits: (row) => row.gaps.length > 0},
 ];
 
 const kKeys: Record<string, (row: FleetRow) => number | string> = {
-  name: (row) => row.name,
+  name: (row) => row.rank,
   site: (row) => row.site,
   devices: (row) => row.devices,
   seen: (row) => -row.seen, // "7 s" before "3 d"
@@ -127,21 +146,29 @@ function compare(a: number | string, b: number | string): number {
   return Number.isNaN(b) ? -1 : a - b;
 }
 
-// The rows that fit, in order. Names decide between equals, so that the order never depends on what was shown before.
-export function selectRows(rows: FleetRow[], find: string, filter: string, sort: string): FleetRow[] {
-  const words = find.toLowerCase().split(/\s+/).filter(Boolean);
-  const fits = kFilters.find((one) => one.key === filter)?.fits;
-  const out = rows.filter((row) => (!fits || fits(row)) && words.every((word) => row.haystack.includes(word)));
+// The rows in order. Names decide between equals, so that the order never depends on what was shown before.
+export function orderRows(rows: FleetRow[], sort: string): FleetRow[] {
   const down = sort.startsWith('-');
   const key = kKeys[down ? sort.slice(1) : sort];
-  const order = new Map(kOrder.map((state, i) => [state, i]));
-  const byName = (a: FleetRow, b: FleetRow): number => (a.name < b.name ? -1 : 1);
   if (!key)
-    return out.sort(
-      (a, b) => order.get(a.state)! - order.get(b.state)! || compare(a.frontier, b.frontier) || byName(a, b),
+    return [...rows].sort(
+      (a, b) => kRank[a.state] - kRank[b.state] || compare(a.frontier, b.frontier) || a.rank - b.rank,
     );
-  return out.sort((a, b) => (down ? -1 : 1) * compare(key(a), key(b)) || byName(a, b));
+  const sign = down ? -1 : 1;
+  return rows
+    .map((row) => ({row, value: key(row)}))
+    .sort((a, b) => sign * compare(a.value, b.value) || a.row.rank - b.row.rank)
+    .map((one) => one.row);
 }
+
+export function filterRows(rows: FleetRow[], find: string, filter: string): FleetRow[] {
+  const words = find.toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = kFilters.find((one) => one.key === filter)?.fits;
+  return rows.filter((row) => (!fits || fits(row)) && words.every((word) => row.haystack.includes(word)));
+}
+
+export const selectRows = (rows: FleetRow[], find: string, filter: string, sort: string): FleetRow[] =>
+  orderRows(filterRows(rows, find, filter), sort);
 
 export interface FleetSummary {
   expected: number; // all but the retired
@@ -183,7 +210,7 @@ export function siteLines(rows: FleetRow[]): SiteLine[] {
     .sort(([a], [b]) => (a === '' ? 1 : b === '' ? -1 : a < b ? -1 : 1))
     .map(([site, own]) => ({
       site: site || (sites.size > 1 ? 'no site' : ''),
-      states: own.sort((a, b) => (a.name < b.name ? -1 : 1)).map((row) => row.state),
+      states: own.sort((a, b) => a.rank - b.rank).map((row) => row.state),
     }));
 }
 
@@ -207,6 +234,7 @@ export interface FleetView {
 }
 
 const kAgeMs = 15_000;
+const kStillMs = 1000;
 
 export class FleetModel extends Watch {
   constructor(private readonly catalogue: ExploreModel) {
@@ -218,17 +246,37 @@ export class FleetModel extends Watch {
   protected async ask(): Promise<void> {
     await this.catalogue.loadCatalogue();
   }
-  private made: {from: Gateway[] | null; time: number; view: FleetView | null; key: string; shown: FleetRow[]} = {
-    from: null,
-    time: 0,
-    view: null,
-    key: '',
-    shown: [],
-  };
+
+  // While somebody scrolls nothing shifts, and no answer of some megabytes is read in between.
+  private scrolledAt = 0;
+  private deferred = 0;
+  scrolled(): void {
+    this.scrolledAt = Date.now();
+  }
+  private scrolling(): boolean {
+    return this.loaded && Date.now() - this.scrolledAt < kStillMs;
+  }
+  override async load(): Promise<void> {
+    if (!this.scrolling()) return super.load();
+    this.deferred ||= window.setTimeout(() => {
+      this.deferred = 0;
+      void this.load();
+    }, kStillMs);
+  }
+  private made: {
+    from: Gateway[] | null;
+    time: number;
+    view: FleetView | null;
+    sort: string;
+    ordered: FleetRow[];
+    key: string; // empty: nothing is chosen of this view yet
+    shown: FleetRow[];
+  } = {from: null, time: 0, view: null, sort: '', ordered: [], key: '', shown: []};
   // Made anew when the answer is new, and now and then as gateways age: scrolling and the seconds cost nothing.
   view(nowMs: number): FleetView {
     const {made} = this;
-    if (!made.view || made.from !== this.catalogue.gateways || Math.abs(nowMs - made.time) > kAgeMs) {
+    const old = made.from !== this.catalogue.gateways || Math.abs(nowMs - made.time) > kAgeMs;
+    if (!made.view || (old && !this.scrolling())) {
       const rows = fleetRows(this.catalogue.gateways, this.catalogue.devices, nowMs);
       made.view = {
         rows,
@@ -242,12 +290,19 @@ export class FleetModel extends Watch {
     }
     return made.view;
   }
+  // The whole fleet is put in order once for each answer and column: what is typed only leaves some out.
   selected(view: FleetView, find: string, filter: string, sort: string): FleetRow[] {
-    const key = [find, filter, sort].join('\n') + '\n';
-    if (this.made.key !== key || this.made.view !== view) {
-      this.made.key = key;
-      this.made.shown = selectRows(view.rows, find, filter, sort);
+    const {made} = this;
+    if (made.key === '' || made.sort !== sort) {
+      made.sort = sort;
+      made.ordered = orderRows(view.rows, sort);
+      made.key = '';
     }
-    return this.made.shown;
+    const key = `${find}\n${filter}\n${sort}\n`;
+    if (made.key !== key) {
+      made.key = key;
+      made.shown = filterRows(made.ordered, find, filter);
+    }
+    return made.shown;
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rail: how complete this answer is and what it lacks, the window under the cursor, and the figures since the beginning.
+import {useState} from 'preact/hooks';
 import type {App} from '../app';
 import {serverNow} from '../api';
 import {clock, count, day, kNbsp, number, tick, withUnit, zone} from '../format';
@@ -10,7 +11,10 @@ import {Glyph, LaneMark} from '../ui/glyph';
 import {drawStrip, stripSpan} from '../ui/strip';
 import {WindowPart} from './window';
 
+const kLacksShown = 12;
+
 function ThisAnswer({app}: {app: App}) {
+  const [whole, setWhole] = useState(false);
   const words = app.model?.words();
   if (!words) return null;
   return (
@@ -24,7 +28,7 @@ function ThisAnswer({app}: {app: App}) {
       </p>
       <p class="explain">{words.explain.map((part, i) => (part.strong ? <b key={i}>{part.text}</b> : part.text))}</p>
       <ul class="lacks">
-        {words.lacks.map((lack) => {
+        {words.lacks.slice(0, whole ? undefined : kLacksShown).map((lack) => {
           const inner = (
             <>
               <LaneMark mark={lack.mark} />
@@ -36,7 +40,7 @@ function ThisAnswer({app}: {app: App}) {
           );
           const {from, to} = lack;
           return (
-            <li key={lack.title}>
+            <li key={`${lack.mark} ${lack.title}`}>
               {from !== null && to !== null && to > from ? (
                 <button
                   type="button"
@@ -49,10 +53,25 @@ function ThisAnswer({app}: {app: App}) {
               ) : (
                 <div class="lack">{inner}</div>
               )}
+              {lack.go && (
+                <a
+                  class="lack-go"
+                  href={lack.go.to}
+                  aria-label={`${lack.go.word}: ${lack.title}`}
+                  onClick={(event) => app.follow(event)}
+                >
+                  {lack.go.word}
+                </a>
+              )}
             </li>
           );
         })}
       </ul>
+      {words.lacks.length > kLacksShown && (
+        <button type="button" class="link" onClick={() => setWhole(!whole)}>
+          {whole ? 'Show fewer' : `Show ${count(words.lacks.length - kLacksShown)} more`}
+        </button>
+      )}
     </section>
   );
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The field: one cell a gateway, a line a site; what is well is grey, the others stand out by shape and colour. Where there are too many for
 // that, the cells shrink, and at last there is one bar a site.
+import {useMemo} from 'preact/hooks';
 import {count} from '../format';
 import type {FleetState, SiteLine} from '../model/fleet';
 import {colors} from '../theme';
@@ -83,6 +84,7 @@ function drawField(lines: SiteLine[], namePx: number) {
 }
 
 export function Field({lines: all}: {lines: SiteLine[]}) {
+  const version = useMemo(() => all.map((line) => `${line.site}:${line.states.map((state) => state[0]).join('')}`).join('|'), [all]);
   if (all.length === 0) return <div />;
   const lines = all.slice(0, kSitesMax);
   const rest = all.slice(kSitesMax).reduce((n, line) => n + line.states.length, 0);
@@ -94,7 +96,6 @@ export function Field({lines: all}: {lines: SiteLine[]}) {
     for (let i = 0; i < states.length; i += size) lines.push({site: i ? '' : site, states: states.slice(i, i + size)});
   }
   const namePx = lines.some((line) => line.site) ? kNamePx : 2;
-  const version = lines.map((line) => `${line.site}:${line.states.map((state) => state[0]).join('')}`).join('|');
   const total = all.reduce((n, line) => n + line.states.length, 0);
   const late = all.reduce((n, line) => n + line.states.filter((state) => state !== 'complete').length, 0);
   return (

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The marks of completeness, the same in every view, and the few icons of the frame.
 import type {Mark} from '../completeness';
+import {hatchPath} from '../lanes/hatch';
 
 type State = 'complete' | 'late' | 'silent' | 'parked' | 'rejected' | 'live' | 'retired';
 
@@ -40,17 +41,10 @@ export function Glyph({state, share = 0, r = 5, label}: {state: State; share?: n
   );
 }
 
-// The hatch of "exists, not here yet", as lines: a pattern would need an id for each use.
 export function Hatch({x, y, width, height}: {x: number; y: number; width: number; height: number}) {
-  const lines: string[] = [];
-  for (let k = x - height + 3; k < x + width; k += 5) {
-    const x0 = Math.max(x, k);
-    const x1 = Math.min(x + width, k + height);
-    if (x1 > x0) lines.push(`M${x0} ${y + height - (x0 - k)}L${x1} ${y + height - (x1 - k)}`);
-  }
   return (
     <g fill="none" stroke="var(--warn-mark)">
-      <path d={lines.join('')} stroke-width="1.3" />
+      <path d={hatchPath(x, y, width, height)} stroke-width="1.3" />
       <rect x={x + 0.5} y={y + 0.5} width={Math.max(2, width - 1)} height={height - 1} />
     </g>
   );
@@ -82,6 +76,7 @@ export function LaneMark({mark}: {mark: Mark}) {
       {mark === 'parked' && <path d="M11 0l4.5 4.5L11 9 6.5 4.500z" fill="var(--bad)" />}
       {mark === 'rejected' && <path d="M7 .5l8 8m0-8l-8 8" stroke="var(--ink2)" stroke-width="1.4" fill="none" />}
       {mark === 'overflow' && <path d="M0 4.500h22" stroke="var(--ink3)" stroke-width="1.5" stroke-dasharray="6 3" />}
+      {mark === 'estimated' && <path d="M.5 1.500h21v6h-21z" fill="none" stroke="var(--ink2)" stroke-dasharray="2 2" />}
       {mark === 'complete' && <rect y="1" width="22" height="7" fill="var(--ink3)" fill-opacity="0.42" />}
     </svg>
   );

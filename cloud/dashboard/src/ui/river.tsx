@@ -9,15 +9,20 @@ import {type Amounts, delaysOf, rejectedOf, type Sample} from '../model/system';
 const kWideMin = 860;
 const kTop = 92; // of the stream
 const kBottomMax = 36;
+const kCalmShare = 0.2;
 
 function spark(samples: Sample[], key: 'open' | 'waiting' | 'flight' | 'log', width: number): string {
   if (samples.length < 2) return '';
   const first = samples[0]!.at;
   const last = samples[samples.length - 1]!.at;
-  const most = Math.max(1, ...samples.map((s) => s[key]));
+  // About its middle: what hardly moves looks calm, and does not lie on an edge.
+  const most = Math.max(...samples.map((s) => s[key]));
+  const least = Math.min(...samples.map((s) => s[key]));
+  const middle = (most + least) / 2;
+  const size = Math.max(most - least, most * kCalmShare, 1);
   return samples
     .map(
-      (s, i) => `${i ? 'L' : 'M'}${((s.at - first) / Math.max(1, last - first)) * width} ${22 - (s[key] / most) * 18}`,
+      (s, i) => `${i ? 'L' : 'M'}${((s.at - first) / Math.max(1, last - first)) * width} ${most === 0 ? 29 : 14 - ((s[key] - middle) / size) * 18}`,
     )
     .join('');
 }
@@ -95,7 +100,7 @@ export function River({app, amounts}: {app: App; amounts: Amounts}) {
   const left = 270;
   const right = width - 40;
   const pitch = (right - left - 60) / all.length;
-  const at = (i: number): number => left + 60 + i * pitch;
+  const at = (i: number): number => Math.round(left + 60 + i * pitch) + 0.5; // a line of one pixel
   const tall = kBottomMax;
   const middle = kTop + tall / 2;
   const merged = at(all.length - 1);

@@ -4,9 +4,17 @@ import {useState} from 'preact/hooks';
 import {type App, kRanges} from '../app';
 import {serverNow} from '../api';
 import {clockExact, count, day, moment, range, sameDay, width, zone} from '../format';
-import {exportPng} from '../chart/export';
+import {exportBuckets, exportPng, type Part} from '../chart/export';
 import {autoStep, kSteps} from '../time';
 import {Item, Menu} from '../ui/menu';
+
+const kPictures: {name: string; text: string; parts: Part[]}[] = [
+  {name: 'png', text: 'PNG, both charts as they stand', parts: ['chart', 'heat']},
+  {name: 'png-chart', text: 'PNG, mean and range', parts: ['chart']},
+  {name: 'png-heat', text: 'PNG, the distribution', parts: ['heat']},
+];
+const kLabelsShown = 200;
+const kFindFrom = 12;
 
 function DeviceMenu({app}: {app: App}) {
   const [filter, setFilter] = useState('');
@@ -80,6 +88,7 @@ function DeviceMenu({app}: {app: App}) {
 }
 
 function LabelMenu({app}: {app: App}) {
+  const [find, setFind] = useState('');
   const model = app.model!;
   const keys = model.labelKeys();
   const values = keys.flatMap((key) =>
@@ -95,6 +104,7 @@ function LabelMenu({app}: {app: App}) {
       .map((value): [string, string] => [key, value]),
   );
   const free = values.filter(([key]) => !app.view.labels.some(([taken]) => taken === key));
+  const shown = free.filter(([key, value]) => `${key} ${value}`.toLowerCase().includes(find.toLowerCase()));
   return (
     <>
       {app.view.labels.map(([key, value]) => (
@@ -112,7 +122,17 @@ function LabelMenu({app}: {app: App}) {
       ))}
       {free.length > 0 && (
         <Menu app={app} id="label" label="Add a label" face="+ Label" plain bare>
-          {free.map(([key, value]) => (
+          {free.length > kFindFrom && (
+            <input
+              class="control"
+              type="search"
+              aria-label="Find a label"
+              placeholder="Find"
+              value={find}
+              onInput={(event) => setFind(event.currentTarget.value)}
+            />
+          )}
+          {shown.slice(0, kLabelsShown).map(([key, value]) => (
             <Item
               key={`${key}=${value}`}
               note={key}
@@ -124,6 +144,9 @@ function LabelMenu({app}: {app: App}) {
               {value}
             </Item>
           ))}
+          {shown.length > kLabelsShown && (
+            <p class="note">{count(shown.length - kLabelsShown)} more: type a part of the name.</p>
+          )}
         </Menu>
       )}
     </>
@@ -285,7 +308,7 @@ export function Controls({app}: {app: App}) {
           class="item"
           href={model.csvPath()}
           download={`${metric}.csv`}
-          title="The API's own answer for this view (x)"
+          title="The API's own answer for this view"
           data-export="csv"
           onClick={() => app.open(null)}
         >
@@ -294,14 +317,29 @@ export function Controls({app}: {app: App}) {
         <button
           type="button"
           class="item"
-          data-export="png"
+          data-export="csv-heat"
           onClick={() => {
             app.open(null);
-            exportPng(app);
+            exportBuckets(app);
           }}
         >
-          PNG, both charts as they stand
+          CSV, the distribution: each bucket of each row
         </button>
+        <hr />
+        {kPictures.map(({name, text, parts}) => (
+          <button
+            type="button"
+            key={name}
+            class="item"
+            data-export={name}
+            onClick={() => {
+              app.open(null);
+              exportPng(app, parts);
+            }}
+          >
+            {text}
+          </button>
+        ))}
       </Menu>
     </section>
   );

@@ -26,7 +26,9 @@ const kWeekMs = 7 * 86_400_000;
 const kLanePx = 296;
 const kDevicesShown = 5;
 const kStepS = 60; // windows wider than this are seen as coarse
-const kShades = [0.85, 0.6, 0.42, 0.3, 0.22];
+const kShades = [1, 0.66, 0.42, 0.3, 0.22];
+const kByNumber = new Intl.Collator('en', {numeric: true}); // zone-2 before zone-10
+const kDayTicks = [7, 5, 3, 1]; // days ago
 
 // Coarse windows of the week, as the rows of one of its devices have them.
 function useCoarse(app: App, gateway: string): [number, number][] {
@@ -82,11 +84,12 @@ function OutboxPart({row}: {row: FleetRow}) {
     .map(([key, n]): [number, number] => [Number(key), n])
     .sort((a, b) => (a[0] || Infinity) - (b[0] || Infinity));
   const parts = [
-    {name: 'in flight', n: outbox.flight ?? 0, unit: true, alpha: 1},
+    {name: 'in flight', n: outbox.flight ?? 0, unit: true, fill: 'var(--ink)', alpha: 1},
     ...widths.map(([w, n], i) => ({
       name: `waiting, ${w === 0 ? 'all time' : `${widthText(w)} wide`}`,
       n,
       unit: false,
+      fill: 'var(--ink3)',
       alpha: kShades[Math.min(i, kShades.length - 1)]!,
     })),
   ];
@@ -117,7 +120,7 @@ function OutboxPart({row}: {row: FleetRow}) {
               y="2"
               width={Math.max(1, wide - 1)}
               height="11"
-              fill="var(--ink)"
+              fill={part.fill}
               fill-opacity={part.alpha}
             />
           ) : null;
@@ -129,7 +132,7 @@ function OutboxPart({row}: {row: FleetRow}) {
         {parts.map((part) => (
           <>
             <dt key={part.name}>
-              <i style={{background: 'var(--ink)', opacity: part.alpha}} />
+              <i style={{background: part.fill, opacity: part.alpha}} />
               {part.name}
             </dt>
             <dd>{part.unit ? counted(part.n, 'partial') : count(part.n)}</dd>
@@ -146,7 +149,7 @@ export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
   const title = useRef<HTMLHeadingElement>(null);
   const coarse = useCoarse(app, row.name);
   const devices = (app.model?.devices ?? []).filter((d) => d.gateways.includes(row.name));
-  const oldest = [...devices].sort((a, b) => (a.device < b.device ? -1 : 1));
+  const inOrder = [...devices].sort((a, b) => kByNumber.compare(a.device, b.device));
   const off = row.state === 'silent' || row.state === 'late';
   const rejected = Object.entries(g.rejected ?? {}).filter(([, n]) => n > 0);
   const explore = (): void =>
@@ -205,8 +208,14 @@ export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
         height={9}
       />
       <p class="days" aria-hidden="true">
-        <span>{day(now - kWeekMs)}</span>
-        <span>{day(now)}</span>
+        {kDayTicks.map((ago, i) => {
+          const date = day(now - ago * 86_400_000);
+          return (
+            <span key={ago} style={{left: `${((7 - ago) / 7) * 100}%`}}>
+              {i === 0 || i === kDayTicks.length - 1 ? date : date.split(' ')[0]}
+            </span>
+          );
+        })}
       </p>
       <OutboxPart row={row} />
       <dl class="facts">
@@ -224,7 +233,7 @@ export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
       ))}
       <h3>{counted(devices.length, 'device')}</h3>
       <ul class="devices">
-        {oldest.slice(0, kDevicesShown).map((d) => {
+        {inOrder.slice(0, kDevicesShown).map((d) => {
           const age = (now - Date.parse(d.last_seen)) / 1000;
           return (
             <li key={d.device}>

@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fleet: who is up to date, who is late or silent and by how much; thousands of gateways in a list of which only what is seen exists.
-import {useEffect, useRef, useState} from 'preact/hooks';
+import {useEffect, useLayoutEffect, useRef, useState} from 'preact/hooks';
 import type {App} from '../app';
 import {serverNow} from '../api';
-import {clock, count, counted, duration, kNone, list, moment, share as shareText, width as widthText} from '../format';
-import {type FleetRow, type FleetState, type FleetSummary, kFilters, kStateWords, visibleRows} from '../model/fleet';
+import {clock, count, counted, moment, share as shareText} from '../format';
+import {type FleetState, type FleetSummary, kFilters} from '../model/fleet';
 import {Field} from '../ui/field';
 import {Glyph} from '../ui/glyph';
-import {SpanLane} from '../lanes/span';
 import {Away} from './away';
 import {Drawer} from './drawer';
 import {NoReadings} from './empty';
+import {FleetList} from './fleetlist';
 
-const kBehindLeast = 8;
-const kBehindMost = 30 * 86400;
-const kTrackPx = 46;
 const kDayMs = 86_400_000;
 const kPhonePx = 700;
-const kOutboxTick = 0.75;
 
 interface Column {
   key: string;
@@ -38,108 +34,6 @@ const kColumns: Column[] = [
   {key: 'version', name: 'Version', px: 94},
 ];
 
-function shareOf(seconds: number): number {
-  const log = Math.log(Math.max(seconds, kBehindLeast) / kBehindLeast) / Math.log(kBehindMost / kBehindLeast);
-  return Math.min(1, Math.max(0, log));
-}
-
-function Outbox({row}: {row: FleetRow}) {
-  const wide = 56;
-  const filled = row.waiting + row.flight ? Math.max(2, Math.min(1, row.used) * wide) : 0;
-  const over = row.used > kOutboxTick;
-  return (
-    <span class="outbox">
-      <svg width={wide} height="12" aria-hidden="true">
-        <rect y="4" width={wide} height="4" rx="1" fill="var(--line)" />
-        <rect y="4" width={filled} height="4" rx="1" fill={over ? 'var(--warn-mark)' : 'var(--ink2)'} />
-        <path d={`M${wide * kOutboxTick} 0v12`} stroke="var(--ink)" />
-      </svg>
-      <span class={over ? 'warn' : undefined}>
-        {count(row.waiting)}
-        {row.flight > 0 && ` + ${count(row.flight)}`}
-      </span>
-    </span>
-  );
-}
-
-const widest = (row: FleetRow): string =>
-  row.widest < 0 ? kNone : row.widest === 0 ? 'all time' : widthText(row.widest);
-
-function Row({
-  app,
-  row,
-  index,
-  now,
-  phone,
-  selected,
-}: {
-  app: App;
-  row: FleetRow;
-  index: number;
-  now: number;
-  phone: boolean;
-  selected: boolean;
-}) {
-  const off = row.state === 'silent' || row.state === 'late';
-  const behind = (now - row.frontier) / 1000;
-  const known = Number.isFinite(behind);
-  const gaps = row.gaps.length ? counted(row.gaps.length, 'gap') : '';
-  const lane = (
-    <SpanLane
-      from={now - kDayMs}
-      to={now}
-      frontier={off ? row.frontier : null}
-      gaps={row.gaps}
-      parked={row.state === 'parked'}
-      width={146}
-      height={8}
-    />
-  );
-  return (
-    <tr
-      data-gateway={row.name}
-      data-state={row.state}
-      aria-rowindex={index + 2}
-      class={selected ? 'selected' : undefined}
-      onClick={() => app.go({gateway: row.name}, true)}
-    >
-      <td>
-        <Glyph state={row.state} share={0.6} r={phone ? 6 : 5} label={kStateWords[row.state]} />
-      </td>
-      <th scope="row" class="name">
-        <button type="button" class="open" tabIndex={-1} onClick={() => app.go({gateway: row.name}, true)}>
-          {row.name}
-        </button>
-        {phone && lane}
-      </th>
-      <td class={`name wide${row.alarm ? ' bad' : ''}`}>
-        {row.alarm || row.site || (gaps ? '' : kNone)}
-        {!row.alarm && gaps && <span class="quiet"> {gaps}</span>}
-      </td>
-      <td class="wide c-devices">{count(row.devices)}</td>
-      <td class={`wide${row.state === 'silent' ? ' warn' : ''}`}>
-        {Number.isFinite(row.seen) ? duration(Math.max(0, now - row.seen) / 1000) : kNone}
-      </td>
-      <td class={`behind${off ? ' warn' : ''}`}>
-        <span class="track" aria-hidden="true">
-          <i
-            class={off ? 'late' : undefined}
-            style={{width: `${Math.max(3, shareOf(known ? behind : 0) * kTrackPx)}px`}}
-          />
-        </span>
-        <span class="for">{known ? duration(behind) : kNone}</span>
-        {phone && <Outbox row={row} />}
-      </td>
-      <td class="name wide">{lane}</td>
-      <td class="name wide">
-        <Outbox row={row} />
-      </td>
-      <td class={`wide c-widest${row.widest > 10 || row.widest === 0 ? ' strong' : ''}`}>{widest(row)}</td>
-      <td class="wide c-version">{row.version || kNone}</td>
-    </tr>
-  );
-}
-
 function Lead({sum}: {sum: FleetSummary}) {
   const rest = (['late', 'silent', 'parked'] as FleetState[]).filter((state) => sum.counts[state] > 0);
   const words = rest.map((state) => {
@@ -158,7 +52,7 @@ function Lead({sum}: {sum: FleetSummary}) {
       </h1>
       {sum.expected > 0 && (
         <p class="lead">
-          {words.length > 0 && `${list(words)}. `}
+          {words.length > 0 && `${words.join(', ')}. `}
           The newest minute is <b>{shareText(sum.share)}</b> complete
           {Number.isFinite(sum.completeTo) && (
             <>
@@ -175,7 +69,7 @@ function Lead({sum}: {sum: FleetSummary}) {
 export function Fleet({app}: {app: App}) {
   const model = app.fleet!;
   const catalogue = app.model!;
-  const scroll = useRef<HTMLDivElement>(null);
+  const [scroll, setScroll] = useState<HTMLDivElement | null>(null);
   const [, moved] = useState(0);
   const now = serverNow();
   const whole = model.view(now);
@@ -183,47 +77,37 @@ export function Fleet({app}: {app: App}) {
   const {find, filter, sort, gateway} = app.view;
   const shown = model.selected(whole, find, filter, sort);
   const phone = window.innerWidth < kPhonePx;
-  const rowPx = phone ? 59 : 31;
-  const view = scroll.current;
-  const {first, last} = visibleRows(
-    shown.length,
-    rowPx,
-    view?.scrollTop ?? 0,
-    view?.clientHeight ?? window.innerHeight,
-  );
   const selected = all.find((row) => row.name === gateway) ?? null;
 
   useEffect(() => {
     const changed = (): void => moved((n) => n + 1);
     addEventListener('resize', changed);
-    changed();
     return () => removeEventListener('resize', changed);
   }, []);
-  // The list has what is left of the page; its top is known once it stands.
-  useEffect(() => {
-    const element = scroll.current;
-    if (!element) return;
-    const top = element.getBoundingClientRect().top + window.scrollY;
-    const height = `${Math.max(rowPx * 5, window.innerHeight - top - (phone ? 60 : 0))}px`;
-    if (element.style.height !== height) {
-      element.style.height = height;
-      moved((n) => n + 1);
-    }
-  });
+  const body = useRef<HTMLTableSectionElement>(null);
+  const rows = useRef<FleetList | null>(null);
+  useLayoutEffect(() => {
+    if (!scroll || !body.current) return undefined;
+    const made = (rows.current = new FleetList(scroll, body.current, phone));
+    return () => {
+      made.destroy();
+      rows.current = null;
+    };
+  }, [phone, scroll]);
+  useLayoutEffect(() => rows.current?.update(shown, gateway, now));
+  const at = (target: EventTarget | null): string =>
+    (target as HTMLElement).closest('tr')?.getAttribute('data-gateway') ?? '';
 
   // Rows are one stop of the keyboard: arrows choose, Enter opens what it says about it.
   const keys = (event: KeyboardEvent): void => {
     const down = event.key === 'ArrowDown' || event.key === 'j';
     const up = event.key === 'ArrowUp' || event.key === 'k';
-    const at = shown.findIndex((row) => row.name === gateway);
+    const chosen = shown.findIndex((row) => row.name === gateway);
     if (down || up) {
-      const next = shown[Math.min(shown.length - 1, Math.max(0, at < 0 ? 0 : at + (down ? 1 : -1)))];
+      const next = shown[Math.min(shown.length - 1, Math.max(0, chosen < 0 ? 0 : chosen + (down ? 1 : -1)))];
       if (!next) return;
       app.go({gateway: next.name}, true);
-      const top = shown.indexOf(next) * rowPx;
-      const box = scroll.current!;
-      if (top < box.scrollTop) box.scrollTop = top;
-      else if (top + 2 * rowPx > box.scrollTop + box.clientHeight) box.scrollTop = top + 2 * rowPx - box.clientHeight;
+      rows.current?.reveal(shown.indexOf(next));
     } else if (event.key === 'Enter') {
       document.querySelector<HTMLElement>('.drawer h2')?.focus();
     } else return;
@@ -243,7 +127,7 @@ export function Fleet({app}: {app: App}) {
   };
   const chips = [
     {key: '', name: 'All', n: all.length, glyph: null as FleetState | null},
-    ...kFilters.map((one) => ({
+    ...kFilters.filter((one) => one.key !== 'behind').map((one) => ({
       key: one.key,
       name: one.name,
       n: whole.counts.get(one.key) ?? 0,
@@ -267,11 +151,11 @@ export function Fleet({app}: {app: App}) {
                 type="button"
                 key={chip.key}
                 class="chip"
-                aria-pressed={filter === chip.key}
+                aria-pressed={filter === chip.key || (filter === 'behind' && (chip.key === 'late' || chip.key === 'silent'))}
                 disabled={chip.key !== '' && chip.n === 0 && filter !== chip.key}
                 onClick={() => {
                   app.go({filter: chip.key}, true);
-                  if (scroll.current) scroll.current.scrollTop = 0;
+                  if (scroll) scroll.scrollTop = 0;
                 }}
               >
                 {chip.glyph && <Glyph state={chip.glyph} share={0.6} r={5} />}
@@ -279,6 +163,7 @@ export function Fleet({app}: {app: App}) {
               </button>
             ))}
           </div>
+          <span class="finder">
           <input
             class="control find"
             type="search"
@@ -288,21 +173,19 @@ export function Fleet({app}: {app: App}) {
             value={find}
             onInput={(event) => {
               app.go({find: event.currentTarget.value}, true);
-              if (scroll.current) scroll.current.scrollTop = 0;
+              if (scroll) scroll.scrollTop = 0;
             }}
           />
+          {!find && <kbd aria-hidden="true">/</kbd>}
+          </span>
         </div>
         <div
           class="scroll"
-          ref={scroll}
+          ref={setScroll}
           tabIndex={0}
           role="region"
           aria-label="Gateways"
-          onScroll={(event) => {
-            const box = event.currentTarget;
-            const next = visibleRows(shown.length, rowPx, box.scrollTop, box.clientHeight);
-            if (next.first !== first || next.last !== last) moved((n) => n + 1);
-          }}
+          onScroll={() => model.scrolled()}
           onKeyDown={keys}
         >
           <table data-gateways={shown.length} aria-rowcount={shown.length + 1}>
@@ -320,7 +203,7 @@ export function Fleet({app}: {app: App}) {
                     <th
                       key={column.name}
                       scope="col"
-                      class={`${column.left ? 'name' : ''}${i > 1 && column.key !== 'behind' ? ' wide' : ''} c-${column.key}`}
+                      class={`${column.left ? 'name' : ''}${i > 1 && column.key !== 'behind' ? ' wide' : ''} c-${column.key}${sort === '' && column.key === 'behind' ? ' by-default' : ''}`}
                       aria-sort={own ? (sort.startsWith('-') ? 'descending' : 'ascending') : undefined}
                     >
                       {i === 0 ? (
@@ -329,6 +212,7 @@ export function Fleet({app}: {app: App}) {
                         <button type="button" onClick={() => by(column.key)}>
                           {column.name}
                           {own && <span aria-hidden="true">{sort.startsWith('-') ? ' ▴' : ' ▾'}</span>}
+                          {sort === '' && column.key === 'behind' && <span aria-hidden="true"> ▾</span>}
                         </button>
                       ) : (
                         column.name
@@ -338,23 +222,13 @@ export function Fleet({app}: {app: App}) {
                 })}
               </tr>
             </thead>
-            <tbody>
-              {first > 0 && <tr aria-hidden="true" class="space" style={{height: `${first * rowPx}px`}} />}
-              {shown.slice(first, last).map((row, i) => (
-                <Row
-                  key={row.name}
-                  app={app}
-                  row={row}
-                  index={first + i}
-                  now={now}
-                  phone={phone}
-                  selected={row.name === gateway}
-                />
-              ))}
-              {last < shown.length && (
-                <tr aria-hidden="true" class="space" style={{height: `${(shown.length - last) * rowPx}px`}} />
-              )}
-            </tbody>
+            <tbody
+              ref={body}
+              onClick={(event) => {
+                const name = at(event.target);
+                if (name) app.go({gateway: name}, true);
+              }}
+            />
           </table>
           {model.loaded && shown.length === 0 && (
             <p class="none" role="status">

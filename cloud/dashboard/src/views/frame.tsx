@@ -23,7 +23,8 @@ function LiveLine({app}: {app: App}) {
   if (!pulse) return null;
   const state = pulse.error?.away ? 'offline' : pulse.liveState;
   if (state === 'live' || state === 'connecting') {
-    const ago = pulse.lastWindowAt ? (Date.now() - pulse.lastWindowAt) / 1000 : null;
+    const last = Math.max(...[app.model, app.fleet, app.now, app.system].map((one) => one?.lastWindowAt ?? 0));
+    const ago = last ? (Date.now() - last) / 1000 : null;
     const age = ago === null ? '' : ago < 10 ? `${ago.toFixed(1)}${kNbsp}s` : duration(ago);
     return (
       <span class="live" data-live={state}>

@@ -108,17 +108,7 @@ const kKeys: {keys: string[]; what: string; page?: Page; run: (app: App, key: st
     },
   },
   {keys: ['c'], what: 'copy link', page: 'explore', run: (app) => void app.copy(app.link(), 'Link copied')},
-  {
-    keys: ['x'],
-    what: 'export CSV',
-    page: 'explore',
-    run: (app) => {
-      const link = document.createElement('a');
-      link.href = app.model!.csvPath();
-      link.download = `${app.model!.metric()}.csv`;
-      link.click();
-    },
-  },
+  {keys: ['x'], what: 'export as CSV or PNG', page: 'explore', run: (app) => app.open('export')},
   {
     keys: ['j', 'k'],
     what: 'gateway after and before; also ↓ and ↑',

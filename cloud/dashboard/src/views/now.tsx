@@ -240,7 +240,12 @@ function Completeness({app}: {app: App}) {
     <p class="now-line" data-now-line>
       <Glyph state={off.length ? 'late' : 'complete'} share={gateways.length ? well / gateways.length : 1} r={6} />
       {count(well)} of {counted(gateways.length, 'gateway')} up to date.
-      {words.length > 0 && ` ${list(words)}${off.length > words.length ? ', and others' : ''}.`}
+      {words.length > 0 && ` ${list(words)}${off.length > words.length ? `, ${counted(off.length - words.length, 'other')} too` : ''}.`}
+      {off.length > words.length && (
+        <a href="/fleet?show=behind" onClick={(event) => app.follow(event)}>
+          Which
+        </a>
+      )}
     </p>
   );
 }

@@ -161,9 +161,9 @@ function Rejected({app}: {app: App}) {
                     />
                   </svg>
                 </td>
-                <td class="quiet">
-                  {one.at.slice(0, 2).join(', ')}
-                  {one.at.length > 2 && ` and ${count(one.at.length - 2)} more`}
+                <td class="quiet some" title={one.at.slice(0, 20).join(', ')}>
+                  {one.at[0]}
+                  {one.at.length > 1 && ` and ${count(one.at.length - 1)} more`}
                 </td>
                 <td class="end">
                   <a href={`/docs/index.html#${one.reason}`} aria-label={`Meaning of ${reason(one.reason)}`}>
@@ -201,7 +201,7 @@ function Troubles({app}: {app: App}) {
           </tr>
         </thead>
         <tbody>
-          {all.slice(0, kListMax * 2).map((one, i) => (
+          {all.slice(0, kListMax).map((one, i) => (
             <tr key={i} data-trouble={one.kind}>
               <th scope="row" class={one.kind === 'gap' ? undefined : 'bad'}>
                 {one.kind !== 'gap' && <Glyph state={one.kind === 'parked' ? 'parked' : 'rejected'} r={4} />}{' '}
@@ -216,7 +216,7 @@ function Troubles({app}: {app: App}) {
                   <a
                     href={gapLink(app, one.where, one.from, one.to)}
                     aria-label={`Show the gap of ${one.where}`}
-                    onClick={(event) => follow(app, event)}
+                    onClick={(event) => app.follow(event)}
                   >
                     Show
                   </a>
@@ -241,7 +241,14 @@ function Troubles({app}: {app: App}) {
           )}
         </tbody>
       </table>
-      {all.length > kListMax * 2 && <p class="note">and {count(all.length - kListMax * 2)} more, see the gateways</p>}
+      {all.length > kListMax && (
+        <p class="note">
+          and {count(all.length - kListMax)} more.{' '}
+          <a href="/fleet?show=gaps" onClick={(event) => app.follow(event)}>
+            Which
+          </a>
+        </p>
+      )}
     </section>
   );
 }
@@ -255,12 +262,6 @@ function gapLink(app: App, gateway: string, from: number, to: number): string {
     .slice(0, 20)
     .map((d) => encodeURIComponent(d.device))
     .join(',')}&from=${iso(from - half)}&to=${iso(Math.min(serverNow(), to + half))}`;
-}
-
-function follow(app: App, event: MouseEvent): void {
-  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-  event.preventDefault();
-  app.visit((event.currentTarget as HTMLAnchorElement).getAttribute('href')!);
 }
 
 function LogPart({app}: {app: App}) {

@@ -3,7 +3,7 @@
 import {useState} from 'preact/hooks';
 import type {App} from '../app';
 import {type Quantile, serverNow, type Summary} from '../api';
-import {count, kNone, moment, number, quantileDecimals, width} from '../format';
+import {capital, count, kNone, moment, number, quantileDecimals, width} from '../format';
 import type {SeriesData} from '../model/types';
 import {colors, seriesColor} from '../theme';
 
@@ -17,16 +17,16 @@ interface Entry {
 type Key = 'name' | 'count' | 'mean' | 'min' | 'p50' | 'p95' | 'p99' | 'max' | 'seen' | 'gateway';
 
 const kColumns: {key: Key; name: string; width: string}[] = [
-  {key: 'name', name: 'Device', width: '14%'},
-  {key: 'count', name: 'Readings', width: '7.5%'},
-  {key: 'mean', name: 'Mean ± standard deviation', width: '18%'},
+  {key: 'name', name: 'Device', width: '14.5%'},
+  {key: 'count', name: 'Readings', width: '8.2%'},
+  {key: 'mean', name: 'Mean ± standard deviation', width: '20.2%'},
   {key: 'min', name: 'Minimum', width: '8.5%'},
-  {key: 'p50', name: 'Median', width: '7.5%'},
-  {key: 'p95', name: '95th', width: '7%'},
-  {key: 'p99', name: '99th', width: '7%'},
+  {key: 'p50', name: 'Median', width: '6.7%'},
+  {key: 'p95', name: '95th', width: '6.7%'},
+  {key: 'p99', name: '99th', width: '6.6%'},
   {key: 'max', name: 'Maximum', width: '8.5%'},
-  {key: 'seen', name: 'Last seen', width: '10%'},
-  {key: 'gateway', name: 'Gateway', width: '12%'},
+  {key: 'seen', name: 'Last seen', width: '9.4%'},
+  {key: 'gateway', name: 'Gateway', width: '10.7%'},
 ];
 
 function quantile(q: Quantile | null | undefined, d: number): string {
@@ -79,7 +79,7 @@ export function DeviceTable({app}: {app: App}) {
   });
   const by = (key: Key): void =>
     setSort({key, down: sort.key === key ? !sort.down : key !== 'name' && key !== 'gateway'});
-  const first = model.groupBy() === 'device' ? 'Device' : model.groupBy() === '' ? 'Selection' : model.groupBy();
+  const first = model.groupBy() === '' ? 'Selection' : capital(model.groupBy());
   return (
     <div class="rows" tabIndex={0} role="region" aria-label="Figures of the range">
       <table>

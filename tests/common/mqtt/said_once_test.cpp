@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Claims about what is said of a connection that is away.
+#include "common/mqtt/said_once.h"
+
+#include <gtest/gtest.h>
+
+namespace tributary::mqtt {
+namespace {
+
+TEST(SaidOnce, TheSameLossIsSaidAgainOnceTheConnectionWasThere) {
+  SaidOnce said;
+  EXPECT_TRUE(said.lost("connection lost"));
+  EXPECT_FALSE(said.lost("connection lost"));
+  EXPECT_TRUE(said.lost("refused"));
+  EXPECT_TRUE(said.lost("connection lost"));
+  said.connected();
+  EXPECT_TRUE(said.lost("connection lost"));
+  EXPECT_FALSE(said.lost("connection lost"));
+}
+
+}  // namespace
+}  // namespace tributary::mqtt
