@@ -17,6 +17,7 @@
 #include "common/runtime/program.h"
 #include "edge/config/config.h"
 #include "edge/gateway.h"
+#include "edge/run/clock.h"
 #include "edge/run/edge_http.h"
 #include "edge/run/loop.h"
 #include "edge/run/recovery_watch.h"
@@ -100,6 +101,8 @@ int main(int argc, char** argv) {
   runtime::start_logging("tributary-edge");
   runtime::explain_file_faults("tributary-edge");
   config->gateway.machine_id = read_machine_id();
+  config->gateway.boot_id = read_boot_id();
+  config->gateway.clock_synchronised = is_clock_synchronised(config->clock_synchronised_file);
   runtime::Recoveries recoveries(recovery_kinds());
   const Instant begin = runtime::now();
   Result<std::unique_ptr<Gateway>> gateway = Gateway::open(config->gateway, runtime::random_bits, begin);
@@ -109,6 +112,12 @@ int main(int argc, char** argv) {
     recoveries.note(*found);
   } else {
     runtime::log_info("outbox " + config->gateway.state_dir + ": a new one begins");
+  }
+
+  if (!(*gateway)->clock_set()) {
+    runtime::log_warn("clock: not set yet; readings are kept without a date, and sent when it is");
+  } else if (!(*gateway)->recovery().boots.empty()) {
+    for (const std::string& line : describe_boots((*gateway)->recovery())) runtime::log_info(line);
   }
 
   Waker waker;
@@ -139,7 +148,8 @@ int main(int argc, char** argv) {
     stop = true;
     waker.wake();
   });
-  Loop loop(**gateway, **uplink, sources, waker, recoveries, http.get());
+  Loop loop(**gateway, **uplink, sources, waker, recoveries, http.get(),
+            [file = config->clock_synchronised_file] { return is_clock_synchronised(file); });
   loop.run(stop);
   signals.join();
   runtime::log_info("stopping");

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,7 +34,15 @@ struct StoreFailure {
 MDB_val to_val(std::string_view text) { return {text.size(), const_cast<char*>(text.data())}; }
 std::string_view to_view(const MDB_val& val) { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
 
+// Less than LMDB may want to write at once.
+bool nearly_full(const std::string& path) {
+  struct statvfs disk {};
+  return ::statvfs(path.c_str(), &disk) == 0 && uint64_t{disk.f_bavail} * disk.f_frsize < (1U << 20);
+}
+
 Error describe(const std::string& what, const std::string& path, int code) {
+  // LMDB takes a write that the end of the disk cut short for an input/output error.
+  if (code == EIO && nearly_full(path)) code = ENOSPC;
   ErrorCode kind = ErrorCode::kIo;
   if (code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT) kind = ErrorCode::kFull;
   // Incompatible: an entry among the tables that is none, for all of ours are made with the same flags.

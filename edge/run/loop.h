@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,11 +19,15 @@
 
 namespace tributary::edge {
 
+// For the log, once the clock is set: what became of the readings that were kept without a date.
+std::vector<std::string> describe_boots(const RecoveryReport& report);
+
 class Loop {
  public:
-  // All must outlive the loop. http: served between the rest; may be nothing.
+  // All must outlive the loop. http: served between the rest; may be nothing. synchronised says whether the machine's
+  // clock is; asked once a second until the gateway's is set.
   Loop(Gateway& gateway, Uplink& uplink, std::vector<std::unique_ptr<Source>>& sources, Waker& waker,
-       runtime::Recoveries& recoveries, HttpPort* http = nullptr);
+       runtime::Recoveries& recoveries, HttpPort* http = nullptr, std::function<bool()> synchronised = nullptr);
 
   // Starts inputs and uplink and works until stop is true and the waker woken.
   void run(const std::atomic<bool>& stop);
@@ -43,6 +48,9 @@ class Loop {
   HttpPort* const http_;
   UplinkWatch uplink_watch_;
   DiskWatch disk_watch_;
+  std::function<bool()> synchronised_;
+  bool clock_set_;
+  int64_t clock_due_ns_ = 0;
   int64_t tick_due_ns_ = 0;
   int64_t last_message_ns_ = 0;
   std::string last_failure_;  // of writing; empty when it works

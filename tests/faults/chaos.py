@@ -94,6 +94,9 @@ class Driver:
                 return
 
     def raise_what_was_found(self):
+        ends = [text for _, text in self.stack.events if " ended (" in text and "signal SIGKILL" not in text]
+        if ends:
+            raise Wrong(f"a program ended by itself: {ends[0]}\n{self.stack.parts[ends[0].split()[0]].tail(20)}")
         if self.faults.failed:
             raise Wrong(self.faults.failed[0])
         if self.wrong:

@@ -77,8 +77,8 @@ class Disk:
 
 class Watch(threading.Thread):
     """Reads what parts write to their logs, and notes when. The time is the watch's: a part's own clock may be wrong."""
-    LINES = {"start": re.compile(r"tributary-\w+: outbox "), "connected": re.compile(r"source \S+: connected"),
-             "lost": re.compile(r"source \S+: not connected"), "replaced": re.compile(r"did not open and was moved"),
+    LINES = {"start": re.compile(r"tributary-edge: outbox \S+: (a new one begins|taken up|the old one)"), "connected": re.compile(r"source \S+: connected"),
+             "lost": re.compile(r"source \S+: not connected"), "replaced": re.compile(r"the old one .*moved to"),
              "crash": re.compile(r"taken up after a crash"), "stopped": re.compile(r"taken up after a clean stop"),
              "disk": re.compile(r"(?i)no space|disk (is )?full|ENOSPC"), "works": re.compile(r"works again")}
 

@@ -4,6 +4,8 @@
 #include "common/store/env.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,6 +112,36 @@ TEST_F(EnvTest, AMapThatMayGrowGrows) {
     ASSERT_TRUE(status.ok()) << status.error().message;
   }
   EXPECT_GT((*env)->map_bytes(), 1u << 20);
+}
+
+// On a small disk of its own, in a child process that alone sees it; its exit code says how far it came.
+int write_to_a_full_disk(const std::string& folder) {
+  if (::unshare(::geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0) return 1;
+  (void)::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  if (::mount("none", folder.c_str(), "tmpfs", 0, "size=512k") != 0) return 2;
+  auto env = Env::open({.path = folder, .map_bytes = 8 << 20});
+  if (!env.ok()) return 3;
+  const Table table = *(*env)->table("t");
+  const std::string value(100'000, 'v');  // consecutive pages, written at once
+  Status status;
+  for (int i = 0; i < 10 && status.ok(); ++i) {
+    status = (*env)->write([&](Txn& txn) { return txn.put(table, std::to_string(i), value), true; });
+  }
+  if (status.ok()) return 4;
+  if (status.error().code != ErrorCode::kFull) return 5;
+  if (status.error().message.find("No space left") == std::string::npos) return 6;
+  if (::mount("none", folder.c_str(), nullptr, MS_REMOUNT, "size=4m") != 0) return 7;
+  return (*env)->write([&](Txn& txn) { return txn.put(table, "later", value), true; }).ok() ? 0 : 8;
+}
+
+TEST_F(EnvTest, AWriteThatTheEndOfTheDiskCutsShortIsFull) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) ::_exit(write_to_a_full_disk(config_.path));
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "see write_to_a_full_disk";
 }
 
 TEST_F(EnvTest, ASecondOwnerIsRefused) {
