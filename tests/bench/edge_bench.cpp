@@ -96,6 +96,8 @@ class CountingGateway final : public edge::Gateway {
     std::puts("ready");
     std::fflush(stdout);
   }
+  void on_clock_synchronised() override { inner_.on_clock_synchronised(); }
+  bool clock_set() const override { return inner_.clock_set(); }
   void on_ack(Bytes payload, Instant now) override { inner_.on_ack(payload, now); }
   edge::GatewayStats stats() const override { return inner_.stats(); }
   edge::GatewayProgress progress() const override { return inner_.progress(); }
