@@ -57,6 +57,7 @@ Error describe(const std::string& what, const std::string& path, int code) {
 constexpr const char* kSealedTable = "sealed";  // empty; that it is there says that values are sealed
 constexpr size_t kSealBytes = 4;
 constexpr Table kFreePages = 0;  // LMDB's own
+constexpr int64_t kCutCheckMs = 60'000;
 
 uint32_t seal_of(std::string_view key, std::string_view value) {
   return crc32c(as_bytes(value), crc32c(as_bytes(key)));
@@ -255,15 +256,15 @@ Result<std::unique_ptr<Env>> Env::open(const EnvConfig& config) {
     int failed = ::posix_fallocate(fd, 0, static_cast<off_t>(config.map_bytes));
     if (failed != 0) return describe("cannot allocate the budget of", file, failed);
   }
-  // A cut file would otherwise be found by a SIGBUS: the last page in use must lie inside it.
+  // A cut file would otherwise be found by a SIGBUS. Its end may also lie below the last page that was ever taken, for
+  // not all of them were written: then what is reachable decides.
   MDB_envinfo used{};
   MDB_stat pages{};
   mdb_env_info(env->env_, &used);
   mdb_env_stat(env->env_, &pages);
   if (existed && ::stat(file.c_str(), &info) == 0 &&
       static_cast<uint64_t>(info.st_size) < (static_cast<uint64_t>(used.me_last_pgno) + 1) * pages.ms_psize) {
-    return Error{ErrorCode::kCorrupt, file + " is cut: " + std::to_string(info.st_size) + " bytes found, " +
-                                          std::to_string((used.me_last_pgno + 1) * pages.ms_psize) + " expected"};
+    if (auto checked = env->check(kCutCheckMs); !checked) return checked.error();
   }
   if (config.sealed) {
     if (Status known = env->find_seal(); !known) return known.error();

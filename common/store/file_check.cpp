@@ -31,6 +31,7 @@ constexpr uint16_t kBranch = 0x01, kLeaf = 0x02, kOverflow = 0x04, kMeta = 0x08;
 constexpr uint16_t kBigData = 0x01, kSubData = 0x02;
 constexpr size_t kNodeBytes = 8;
 constexpr size_t kKeyBytesMax = 511;
+constexpr Word kUnwrittenMax = Word{1} << 18;
 constexpr int kDepthMax = 32;
 constexpr Word kNoRoot = ~Word{0};
 constexpr size_t kTreeBytes = 8 + 5 * kWord;
@@ -123,8 +124,11 @@ class Walk {
     free_ = load_tree(trees);
     main_ = load_tree(trees + kTreeBytes);
     last_page_ = load<Word>(trees + 2 * kTreeBytes);
-    if (last_page_ < 1 || last_page_ >= size_ / page_bytes_) {
-      return "cut: " + std::to_string(size_ / page_bytes_) + " pages found, " + std::to_string(last_page_) +
+    file_pages_ = size_ / page_bytes_;
+    // Pages that a transaction took and gave back itself are counted, but may never have been written: the end of a
+    // sound file may lie below the last page. Far below it does not.
+    if (last_page_ < 1 || last_page_ > 2 * file_pages_ + kUnwrittenMax) {
+      return "cut: " + std::to_string(file_pages_) + " pages found, " + std::to_string(last_page_) +
              " and more expected";
     }
     seen_.assign(last_page_ + 1, false);
@@ -177,6 +181,7 @@ class Walk {
 
   bool take(Word page) {
     if (page < 2 || page > last_page_ || seen_[page]) return fail("page " + std::to_string(page) + " is misplaced");
+    if (page >= file_pages_) return fail("cut: page " + std::to_string(page) + " lies beyond the end");
     seen_[page] = true;
     // Time is up: what was found so far is sound.
     if ((++pages_ & 255) == 0 && std::chrono::steady_clock::now() > deadline_) {
@@ -288,6 +293,10 @@ class Walk {
       fail("page " + std::to_string(number) + " is not the overflow of its value");
       return nullptr;
     }
+    if (pages > file_pages_ - number) {
+      fail("cut: page " + std::to_string(number + pages - 1) + " lies beyond the end");
+      return nullptr;
+    }
     for (Word i = 1; i < pages; ++i) {
       if (seen_[number + i]) {
         fail("page " + std::to_string(number + i) + " is misplaced");
@@ -319,7 +328,7 @@ class Walk {
   uint64_t pages_ = 0;
   size_t page_bytes_ = 0;
   Tree free_, main_;
-  Word last_page_ = 0, last_txn_ = 0;
+  Word file_pages_ = 0, last_page_ = 0, last_txn_ = 0;
   int depth_of_tables_ = 0;
   std::vector<bool> seen_;
   std::vector<std::pair<size_t, size_t>> spans_;
