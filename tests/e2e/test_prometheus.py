@@ -173,7 +173,7 @@ def prometheus(filled, tmp_path_factory):
     demo.write_private(folder / "key", filled.key)
     config = (FOLDER / "prometheus.yml").read_text()
     for old, new in (("15s", "1s"), ("rules.yml", str(FOLDER / "rules.yml")), ("/etc/prometheus/tributary.key", str(folder / "key")),
-                     ("127.0.0.1:8081", filled.ingest[7:]), ("127.0.0.1:8080", filled.http[7:])):
+                     ("127.0.0.1:8082", f"127.0.0.1:{next(iter(filled.layout.edges.values()))}"), ("127.0.0.1:8081", filled.ingest[7:]), ("127.0.0.1:8080", filled.http[7:])):
         assert old in config
         config = config.replace(old, new)
     running = Prometheus(folder, config)
@@ -181,7 +181,7 @@ def prometheus(filled, tmp_path_factory):
         wait_for(running.ready, 30)
 
         def scraped():
-            return len(running.query("up == 1")) == 3 and running.query("tributary_readings_temperature")
+            return len(running.query("up == 1")) == 4 and running.query("tributary_readings_temperature")
         try:
             wait_for(scraped, 20)
         except AssertionError:
@@ -198,7 +198,7 @@ def selector(name, **labels):
 
 def test_every_target_is_up(prometheus):
     assert {labels["job"] for labels, value in prometheus.query("up") if value == 1} == {
-        "tributary-bridge", "tributary-aggregator", "tributary-data"}
+        "tributary-edge", "tributary-bridge", "tributary-aggregator", "tributary-data"}
     assert prometheus.number("tributary_ready") == 1
 
 

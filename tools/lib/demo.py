@@ -163,7 +163,6 @@ interval_ms = 5000
 """
         for zone in sorted(Path("/sys/class/thermal").glob("thermal_zone*/temp"))[:1] if machine else []:
             files += f'\n[[source.file]]\npath = "{zone}"\ndevice = {machine}\nmetric = "cpu_temperature"\nscale = 0.001\ninterval_ms = 5000\n'
-        labels = '\n[labels]\nsite = "home"\n' if machine else ""
         (self.folder / f"{name}.toml").write_text(f"""\
 tenant = "{TENANT}"
 gateway = "{name}"
@@ -181,7 +180,10 @@ url = "{url}"
 username = "{name}"
 password_file = "{self.folder}/{name}.password"
 topics = ["{prefix}/+", "{prefix}/+/+"]
-{labels}{files}
+
+[labels]
+site = "home"
+{files}
 {metrics}""")
 
     def write_cloud(self, url, metrics):
