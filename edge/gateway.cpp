@@ -63,8 +63,9 @@ Result<std::unique_ptr<GatewayCore>> GatewayCore::open(const GatewayConfig& conf
   outbox.budget_bytes = config.budget_bytes;
   outbox.sync = config.sync;
   outbox.machine_id = config.machine_id;
+  outbox.boot_id = config.boot_id;
   outbox.commit_hook = std::move(commit_hook);
-  auto opened = Outbox::open(outbox, core->random_, now);
+  auto opened = Outbox::open(outbox);
   if (!opened) return opened.error();
   core->outbox_ = std::move(*opened);
   // The map's free quarter must hold what two transactions touch, with room for pages that are half full.
@@ -81,23 +82,27 @@ Result<std::unique_ptr<GatewayCore>> GatewayCore::open(const GatewayConfig& conf
   }
   const Meta& meta = core->outbox_->meta();
   core->rejected_total_.insert(meta.rejected_total.begin(), meta.rejected_total.end());
-  const OutboxRecovery& recovery = core->outbox_->recovery();
-  core->recovery_ = {recovery.fresh, recovery.moved_aside, recovery.moved_to,           recovery.clean_stop,
-                     meta.epoch,     meta.predecessor,     recovery.inherited_partials, recovery.flight_items,
-                     recovery.gap};
-  core->sender_ = std::make_unique<Sender>(
-      SenderConfig{config.idle_message_interval_ms * kNanosPerMilli, config.resend_min_ms * kNanosPerMilli,
-                   config.resend_max_ms * kNanosPerMilli},
-      *core->outbox_,
-      [table = &core->series_](uint32_t index) {
-        if (index >= table->size()) return SeriesName{};
-        const SeriesState& series = (*table)[index];
-        return SeriesName{series.id, series.kind};
-      },
-      core->random_, now);
   core->last_scan_mono_ns_ = core->last_checkpoint_mono_ns_ = core->last_commit_mono_ns_ = core->durable_mono_ns_ =
-      now.mono_ns;
+      core->opened_mono_ns_ = now.mono_ns;
+  core->synchronised_ = config.clock_synchronised || core->outbox_->clock_was_set();
+  if (core->is_clock_set(now)) {
+    if (Status begun = core->begin(now); !begun) return begun.error();
+  } else {
+    if (Status begun = core->outbox_->begin_undated(core->random_); !begun) return begun.error();
+    core->report_recovery();
+  }
   return core;
+}
+
+void GatewayCore::report_recovery() {
+  const Meta& meta = outbox_->meta();
+  const OutboxRecovery& recovery = outbox_->recovery();
+  recovery_ = {recovery.fresh,   recovery.moved_aside,        recovery.moved_to,     recovery.clean_stop, meta.epoch,
+               meta.predecessor, recovery.inherited_partials, recovery.flight_items, recovery.gap,        {}};
+  for (const BootRecord& boot : recovery.boots) {
+    recovery_.boots.push_back({boot.id, boot.state != BootState::kUndated, boot.state == BootState::kEstimated,
+                               boot.base_ns, boot.last_mono_ns, boot.readings});
+  }
 }
 
 void GatewayCore::count_rejected(std::string_view reason, uint64_t count) {
@@ -121,6 +126,10 @@ bool GatewayCore::accept(std::string_view device, std::string_view metric, std::
                          Instant now) {
   if (!std::isfinite(value)) [[unlikely]]
     return refuse(std::isnan(value) ? "not_a_number" : "out_of_range");
+  if (now.mono_ns < set_mono_ns_) [[unlikely]]
+    now.wall_ns = wall_at_boot_ns_ + now.mono_ns;
+  if (sender_ == nullptr) [[unlikely]]
+    return accept_undated(device, metric, time_ns, value, now);
   const int64_t ahead_ns = config_.max_future_ms * kNanosPerMilli;
   const int64_t limit_ns = now.wall_ns < kTimeMaxNs - ahead_ns ? now.wall_ns + ahead_ns : kTimeMaxNs - 1;
   const int64_t at_ns = time_ns.value_or(now.wall_ns);
@@ -250,6 +259,8 @@ void GatewayCore::close_all_due(Instant now) {
 }
 
 Status GatewayCore::tick(Instant now) {
+  if (sender_ == nullptr) [[unlikely]]
+    return tick_undated(now);
   if (now.mono_ns - last_scan_mono_ns_ >= kScanIntervalNs) {
     last_scan_mono_ns_ = now.mono_ns;
     close_all_due(now);
@@ -279,11 +290,14 @@ int64_t GatewayCore::mark_ns(Instant now) const {
   return dirty_.empty() && closed_.empty() ? now.wall_ns : outbox_->meta().last_durable_ns;
 }
 
-std::optional<Bytes> GatewayCore::next_message(Instant now) { return sender_->next({open_min_ns_, mark_ns(now)}, now); }
+std::optional<Bytes> GatewayCore::next_message(Instant now) {
+  if (sender_ == nullptr) return std::nullopt;
+  return sender_->next({open_min_ns_, mark_ns(now)}, now);
+}
 
 void GatewayCore::on_ack(Bytes payload, Instant now) {
   wire::Ack ack;
-  if (!wire::decode_ack(payload, ack)) {
+  if (sender_ == nullptr || !wire::decode_ack(payload, ack)) {
     ++acks_ignored_total_;
     return;
   }
@@ -294,6 +308,7 @@ void GatewayCore::on_ack(Bytes payload, Instant now) {
 }
 
 Status GatewayCore::close(Instant now) {
+  if (sender_ == nullptr) return commit_undated(now, true);
   for (uint32_t index = 0; index < series_.size(); ++index) {
     while (!series_[index].windows.empty()) close_window(index, series_[index], 0);
   }

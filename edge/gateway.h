@@ -23,6 +23,14 @@
 
 namespace tributary::edge {
 
+// When the machine's clock counts as set. Once it did, it does so until the next boot.
+enum class ClockTrust {
+  kPlausible,     // as soon as it is synchronised, or not earlier than can be: not before earliest_ns, and not shortly
+                  // before the last durable time (a clock that was saved before a power cut)
+  kSynchronised,  // only when it is synchronised
+  kAlways
+};
+
 struct GatewayConfig {
   std::string tenant;
   std::string gateway;
@@ -43,6 +51,20 @@ struct GatewayConfig {
   int64_t resend_min_ms = 2000, resend_max_ms = 60'000;
   bool sync = true;  // false only in tests
   std::array<uint8_t, 16> machine_id{};
+  ClockTrust clock_trust = ClockTrust::kPlausible;
+  int64_t clock_earliest_ns = 0;
+  bool clock_synchronised = true;     // as the operating system says at the start
+  std::array<uint8_t, 16> boot_id{};  // of the machine; now.mono_ns counts from its boot. All zero: unknown
+};
+
+// What became of readings that came while a boot's clock was not set.
+struct UndatedBoot {
+  std::array<uint8_t, 16> boot_id{};
+  bool placed = false;     // wall clock = base_ns + monotonic clock
+  bool estimated = false;  // its clock never was set: placed after the last durable time
+  int64_t base_ns = 0;
+  int64_t last_mono_ns = 0;  // of its newest reading
+  uint64_t readings = 0;
 };
 
 // What came back from opening the outbox; one line for the log and /metrics.
@@ -55,6 +77,7 @@ struct RecoveryReport {
   uint64_t inherited_partials = 0;  // waiting, from checkpoint and outbox
   uint64_t flight_items = 0;
   std::optional<wire::Gap> gap;
+  std::vector<UndatedBoot> boots;  // with readings without a date: as found, and then as dated
 };
 
 struct GatewayStats {
@@ -66,19 +89,31 @@ struct GatewayStats {
   uint64_t used_bytes = 0, budget_bytes = 0;
   uint64_t coarsened_total = 0, acked_total = 0, resent_total = 0, checkpoints_total = 0;
   int64_t frontier_ns = 0, oldest_waiting_ns = 0, last_durable_ns = 0;
-  bool disk_full = false;  // the last write failed for want of space; it is tried again
+  bool clock_set = true;
+  uint64_t undated_readings = 0;  // kept, without a date yet
+  bool disk_full = false;         // the last write failed for want of space; it is tried again
 };
 
+// While the clock is not set (ClockTrust) the gateway keeps readings with the boot's id and monotonic time, in the
+// checkpoint's rhythm, and sends nothing. When it is set, what was kept in this boot is dated by the difference of the
+// two clocks; boots before it whose clock never was set are placed one after another behind the last durable time and
+// flagged "time estimated"; then the new epoch begins. Readings that carry their own time are kept like the others, and
+// judged (max_future) when the clock is known.
 class Gateway {
  public:
-  // Opens or makes the outbox and begins a new epoch (random: 64 random bits a call). Errors: kMismatch (another
-  // tenant's or gateway's), kBusy, kIo, kFull (budget cannot be allocated). A corrupt outbox is moved aside, never
-  // deleted, and a new one begins with a gap.
+  // Opens or makes the outbox and begins a new epoch (random: 64 random bits a call), or waits for the clock with it.
+  // Errors: kMismatch (another tenant's or gateway's), kBusy, kIo, kFull (budget cannot be allocated). A corrupt outbox
+  // is moved aside, never deleted, and a new one begins with a gap.
   static Result<std::unique_ptr<Gateway>> open(const GatewayConfig& config, std::function<uint64_t()> random,
                                                Instant now);
   virtual ~Gateway() = default;
 
+  // Before the clock is set: of what is known then.
   virtual const RecoveryReport& recovery() const = 0;
+
+  // The operating system says that its clock is synchronised. Takes effect with the next tick.
+  virtual void on_clock_synchronised() = 0;
+  virtual bool clock_set() const = 0;
 
   // One reading. Checks name, value and time; whatever is refused is counted by reason. A metric of kind counter gives
   // cumulative values: the increase since the last one is what is added. time_ns: event time, or nothing (arrival

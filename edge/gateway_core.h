@@ -24,8 +24,14 @@ class GatewayCore final : public Gateway {
   void count_rejected(std::string_view reason, uint64_t count) override;
   Status tick(Instant now) override;
   std::optional<Bytes> next_message(Instant now) override;
-  void message_not_sent() override { sender_->not_sent(); }
-  void on_connected(Instant now) override { sender_->on_connected(now); }
+  void on_clock_synchronised() override { synchronised_ = true; }
+  bool clock_set() const override { return sender_ != nullptr; }
+  void message_not_sent() override {
+    if (sender_) sender_->not_sent();
+  }
+  void on_connected(Instant now) override {
+    if (sender_) sender_->on_connected(now);
+  }
   void on_ack(Bytes payload, Instant now) override;
   GatewayStats stats() const override;
   std::string status_json(bool online, Instant now) const override;
@@ -59,6 +65,16 @@ class GatewayCore final : public Gateway {
   void close_all_due(Instant now);
   void find_next_due(SeriesState& series) const;
   int64_t mark_ns(Instant now) const;
+  void report_recovery();
+
+  // While the clock is not set (undated.cpp).
+  bool is_clock_set(Instant now) const;
+  Status begin(Instant now);
+  bool accept_undated(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
+                      Instant now);
+  Status tick_undated(Instant now);
+  Status commit_undated(Instant now, bool clean_stop);
+  SeriesFacts series_facts(uint32_t series) const;
 
   // Committing (commit.cpp).
   Status commit(Instant now, bool checkpoint, bool clean_stop = false);
@@ -85,6 +101,11 @@ class GatewayCore final : public Gateway {
   int64_t last_scan_mono_ns_ = 0, last_checkpoint_mono_ns_ = 0, last_commit_mono_ns_ = 0, durable_mono_ns_ = 0;
   int64_t retry_mono_ns_ = std::numeric_limits<int64_t>::min();
   bool disk_full_ = false, coarsening_ = false;
+  bool synchronised_ = false;
+  std::vector<UndatedReading> undated_;  // in memory only
+  int64_t opened_mono_ns_ = 0;
+  // What arrived before the clock was set is dated by the difference of the clocks, whatever the wall clock said.
+  int64_t set_mono_ns_ = std::numeric_limits<int64_t>::min(), wall_at_boot_ns_ = 0;
   size_t batch_bytes_ = 0, batch_bytes_max_ = 0;
   uint64_t coarsened_total_ = 0;  // in memory; the outbox counts its own
   uint64_t acked_total_ = 0, acks_ignored_total_ = 0, checkpoints_total_ = 0;

@@ -17,6 +17,7 @@
 #include "common/runtime/program.h"
 #include "edge/config/config.h"
 #include "edge/gateway.h"
+#include "edge/run/clock.h"
 #include "edge/run/loop.h"
 #include "edge/source/file_source.h"
 #include "edge/source/mqtt_source.h"
@@ -114,9 +115,17 @@ int main(int argc, char** argv) {
   runtime::block_stop_signals();
   runtime::start_logging("tributary-edge");
   config->gateway.machine_id = read_machine_id();
+  config->gateway.boot_id = read_boot_id();
+  config->gateway.clock_synchronised = is_clock_synchronised(config->clock_synchronised_file);
   Result<std::unique_ptr<Gateway>> gateway = Gateway::open(config->gateway, runtime::random_bits, runtime::now());
   if (!gateway.ok()) return fail(gateway.error());
   runtime::log_info(describe((*gateway)->recovery(), config->gateway.state_dir));
+
+  if (!(*gateway)->clock_set()) {
+    runtime::log_warn("clock: not set yet; readings are kept without a date, and sent when it is");
+  } else if (!(*gateway)->recovery().boots.empty()) {
+    for (const std::string& line : describe_boots((*gateway)->recovery())) runtime::log_info(line);
+  }
 
   Waker waker;
   Result<std::unique_ptr<Uplink>> uplink =
@@ -136,7 +145,8 @@ int main(int argc, char** argv) {
     stop = true;
     waker.wake();
   });
-  Loop loop(**gateway, **uplink, sources, waker);
+  Loop loop(**gateway, **uplink, sources, waker,
+            [file = config->clock_synchronised_file] { return is_clock_synchronised(file); });
   loop.run(stop);
   signals.join();
   runtime::log_info("stopping");

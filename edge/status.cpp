@@ -74,7 +74,7 @@ GatewayStats GatewayCore::stats() const {
   stats.budget_bytes = config_.budget_bytes;
   stats.coarsened_total = outbox_->coarsened_total() + coarsened_total_;
   stats.acked_total = acked_total_;
-  stats.resent_total = sender_->resent_total();
+  stats.resent_total = sender_ ? sender_->resent_total() : 0;
   stats.checkpoints_total = checkpoints_total_;
   stats.oldest_waiting_ns = stats.waiting_partials > 0 ? outbox_->waiting_min_ns() : 0;
   stats.last_durable_ns = meta.last_durable_ns;
@@ -84,6 +84,8 @@ GatewayStats GatewayCore::stats() const {
     for (const auto& [seq, start_ns] : epoch->start_ns) stats.frontier_ns = std::min(stats.frontier_ns, start_ns);
   }
   if (stats.frontier_ns == std::numeric_limits<int64_t>::max()) stats.frontier_ns = meta.last_durable_ns;
+  stats.clock_set = clock_set();
+  stats.undated_readings = clock_set() ? 0 : outbox_->undated_readings() + undated_.size();
   stats.disk_full = disk_full_;
   return stats;
 }
@@ -98,12 +100,18 @@ std::string GatewayCore::status_json(bool online, Instant now) const {
     status.text("tenant", config_.tenant);
     status.text("gateway", config_.gateway);
     status.text("epoch", hex(recovery_.epoch));
-    status.time("time", now.wall_ns, true);
-    status.time("frontier", stats.frontier_ns, stats.frontier_ns != kUnknownStart);
-    status.time("mark", mark_ns(now), true);
+    status.time("time", now.wall_ns, stats.clock_set);
+    status.time("frontier", stats.frontier_ns, stats.clock_set && stats.frontier_ns != kUnknownStart);
+    status.time("mark", mark_ns(now), stats.clock_set);
     status.number("series", stats.series);
     status.number("open_windows", stats.open_windows);
     status.boolean("disk_full", stats.disk_full);
+    status.name("clock");
+    {
+      JsonObject clock(out);
+      clock.boolean("set", stats.clock_set);
+      clock.number("undated", stats.undated_readings);
+    }
     status.name("outbox");
     {
       JsonObject outbox(out);

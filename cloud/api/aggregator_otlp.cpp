@@ -175,7 +175,7 @@ bool OtlpExporter::tell(const query::Selection& selection, int64_t deadline_ms) 
   std::string after;
   while (true) {
     const int64_t now_ns = parts_.now_ns();
-    const auto found = parts_.query->last(selection, after, config_.series_at_once);
+    const auto found = parts_.query->last(selection, std::nullopt, after, config_.series_at_once);
     if (!found) {
       note("cannot read the state: " + found.error().message);
       return false;

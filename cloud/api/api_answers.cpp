@@ -116,6 +116,16 @@ void write_completeness(JsonWriter& json, const query::Completeness& completenes
     json.end_array();
   }
   write_gaps(json, completeness.gaps);
+  if (!completeness.estimated.empty()) {
+    json.key("estimated").begin_array();
+    for (const auto& estimated : completeness.estimated) {
+      json.begin_object().field("gateway", estimated.gateway);
+      write_time(json, "from", estimated.from_ns);
+      write_time(json, "to", estimated.to_ns);
+      json.end_object();
+    }
+    json.end_array();
+  }
   write_lost(json, completeness.lost);
   write_counts(json, "rejected", completeness.rejected);
   if (completeness.parked > 0) json.field("parked", completeness.parked);

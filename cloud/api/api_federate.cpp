@@ -125,7 +125,7 @@ Status add_series(const Asked& asked, const Wish& wish, Families& totals, Famili
   const int64_t oldest_end_ns = asked.now_ns - wish.max_age_s * kNanosPerSecond;
   std::string after;
   for (uint64_t told = 0;;) {
-    const auto found = asked.query.last(wish.selection, after, kPage);
+    const auto found = asked.query.last(wish.selection, std::nullopt, after, kPage);
     if (!found) return found.error();
     told += found->size();
     if (told > wish.limit || totals.bytes() + windows.bytes() > kBytesMax) {

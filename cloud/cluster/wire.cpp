@@ -100,6 +100,8 @@ bool get(In& in, query::Change& change) {
 // What lists hold, and stands below.
 void put(Out& out, const query::GapNote& value);
 bool get(In& in, query::GapNote& value);
+void put(Out& out, const query::EstimatedNote& value);
+bool get(In& in, query::EstimatedNote& value);
 void put(Out& out, const query::LostNote& value);
 bool get(In& in, query::LostNote& value);
 void put(Out& out, const query::LogGapNote& value);
@@ -158,6 +160,14 @@ bool get(In& in, query::GapNote& gap) {
   return in.text(gap.cause, kNoteBytesMax);
 }
 
+void put(Out& out, const query::EstimatedNote& note) { out.text(note.gateway).zigzag(note.from_ns).zigzag(note.to_ns); }
+bool get(In& in, query::EstimatedNote& note) {
+  if (!in.text(note.gateway, kNameBytesMax)) return false;
+  note.from_ns = in.zigzag();
+  note.to_ns = in.zigzag();
+  return in.ok();
+}
+
 void put(Out& out, const query::LostNote& lost) {
   out.text(lost.gateway).varint(lost.epoch).varint(lost.first_seq).varint(lost.last_seq).text(lost.cause);
 }
@@ -183,6 +193,7 @@ void put(Out& out, const query::GatewayNote& note) {
   out.text(note.gateway).zigzag(note.frontier_ns).zigzag(note.mark_ns).zigzag(note.last_seen_ns);
   out.zigzag(note.first_seen_ns).u8(note.retired).u8(note.overflow).text(note.absence).varint(note.parked);
   put(out, note.gaps);
+  put(out, note.estimated);
   put(out, note.lost);
   put(out, note.rejected);
 }
@@ -194,7 +205,7 @@ bool get(In& in, query::GatewayNote& note) {
   note.first_seen_ns = in.zigzag();
   if (!in.flag(note.retired) || !in.flag(note.overflow) || !in.text(note.absence, kNameBytesMax)) return false;
   note.parked = in.varint();
-  return get(in, note.gaps) && get(in, note.lost) && get(in, note.rejected);
+  return get(in, note.gaps) && get(in, note.estimated) && get(in, note.lost) && get(in, note.rejected);
 }
 
 void put(Out& out, const query::MetricInfo& metric) {

@@ -156,6 +156,7 @@ void Batch::apply_item(GatewayEntry& gateway, const MessageItem& item, const log
   switch (gateway.ledger.admit(epoch, item.seq, item.inherited)) {
     case ledger::Verdict::kMerge:
       merge_partial(gateway.record.tenant_no, gateway.no, item);
+      if (item.time_estimated) note_estimated(gateway, item);
       break;
     case ledger::Verdict::kDuplicate:
       if (bug("merge_before_settle")) merge_partial(gateway.record.tenant_no, gateway.no, item);
@@ -208,6 +209,15 @@ void Batch::park(const GatewayEntry& gateway, const MessageItem& item) {
   txn_.put(tables_.deadletter, Key().u64(head_.position).u64(item.seq), letter.encode());
   counts_.parked++;
   counts_.dead_letters++;
+}
+
+void Batch::note_estimated(GatewayEntry& gateway, const MessageItem& item) {
+  if (item.width_s == kAllTime) {
+    gateway.record.add_estimated({item.first_ns, item.last_ns + 1});
+    return;
+  }
+  const int64_t start_ns = item.start_s * kNanosPerSecond;
+  gateway.record.add_estimated({start_ns, start_ns + static_cast<int64_t>(item.width_s) * kNanosPerSecond});
 }
 
 bool Batch::is_future(const MessageItem& item, const log::Record& record) const {

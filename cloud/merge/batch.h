@@ -59,6 +59,7 @@ class Batch {
   void apply_item(GatewayEntry& gateway, const MessageItem& item, const log::Record& record);
   void open_epoch(GatewayEntry& gateway, const MessageItem& item, const log::Record& record);
   void park(const GatewayEntry& gateway, const MessageItem& item);
+  void note_estimated(GatewayEntry& gateway, const MessageItem& item);
   bool is_future(const MessageItem& item, const log::Record& record) const;
   // gateway_no 0: it came over HTTP.
   void merge_partial(uint32_t tenant_no, uint32_t gateway_no, const MessageItem& item);

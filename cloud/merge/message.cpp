@@ -57,6 +57,8 @@ wire::DecodeError MessageDecoder::on_partial(uint64_t seq, const wire::Partial& 
   item.width_s = partial.width_s;
   item.start_s = partial.start_s;
   item.seq = seq;
+  item.time_estimated = partial.time_estimated;
+  item.first_ns = facts.count > 0 ? facts.first.time_ns : item.start_s * kNanosPerSecond;
   // Without a numeric part no reading says its time.
   item.last_ns = facts.count > 0 ? facts.last.time_ns : item.start_s * kNanosPerSecond;
   item.summary = partial.summary;

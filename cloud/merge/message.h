@@ -19,6 +19,8 @@ struct MessageItem {
   WidthS width_s = 0;
   int64_t start_s = 0;
   uint64_t seq = 0;
+  bool time_estimated = false;
+  int64_t first_ns = 0;
   int64_t last_ns = 0;  // of a partial: the time of its newest reading
   Bytes summary;        // of a partial; lives as long as the message's bytes
   size_t detail = 0;    // of an opening or gap: index in openings() or gaps()

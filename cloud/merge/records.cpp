@@ -49,6 +49,28 @@ void GatewayRecord::add_alarm(const GatewayAlarm& alarm) {
   if (alarms.size() > kAlarmsMax) alarms.pop_front();
 }
 
+void GatewayRecord::add_estimated(EstimatedRange range) {
+  std::vector<EstimatedRange> kept;
+  for (const EstimatedRange& other : estimated) {
+    if (other.to_ns < range.from_ns || other.from_ns > range.to_ns) {
+      kept.push_back(other);
+    } else {
+      range = {std::min(range.from_ns, other.from_ns), std::max(range.to_ns, other.to_ns)};
+    }
+  }
+  const auto before = [](const EstimatedRange& a, const EstimatedRange& b) { return a.from_ns < b.from_ns; };
+  kept.insert(std::upper_bound(kept.begin(), kept.end(), range, before), range);
+  if (kept.size() > kEstimatedMax) {
+    size_t nearest = 1;
+    for (size_t i = 2; i < kept.size(); ++i) {
+      if (kept[i].from_ns - kept[i - 1].to_ns < kept[nearest].from_ns - kept[nearest - 1].to_ns) nearest = i;
+    }
+    kept[nearest - 1].to_ns = kept[nearest].to_ns;
+    kept.erase(kept.begin() + static_cast<std::ptrdiff_t>(nearest));
+  }
+  estimated = std::move(kept);
+}
+
 std::string GatewayRecord::encode() const {
   std::string bytes;
   Out out(bytes);
@@ -73,6 +95,12 @@ std::string GatewayRecord::encode() const {
     out.u8(static_cast<uint8_t>(alarm.kind));
     out.varint(alarm.epoch);
     out.zigzag(alarm.append_ns);
+  }
+  // Left out where there is nothing, as records of earlier versions do.
+  if (!estimated.empty()) out.varint(estimated.size());
+  for (const EstimatedRange& range : estimated) {
+    out.zigzag(range.from_ns);
+    out.zigzag(range.to_ns);
   }
   return bytes;
 }
@@ -102,6 +130,12 @@ bool GatewayRecord::decode(std::string_view bytes) {
     alarm.epoch = in.varint();
     alarm.append_ns = in.zigzag();
     alarms.push_back(alarm);
+  }
+  for (uint64_t left = in.remaining() > 0 ? in.varint() : 0; left > 0 && in.ok(); --left) {
+    EstimatedRange range;
+    range.from_ns = in.zigzag();
+    range.to_ns = in.zigzag();
+    estimated.push_back(range);
   }
   return in.done();
 }

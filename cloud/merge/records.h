@@ -15,9 +15,10 @@
 
 namespace tributary::merge {
 
-inline constexpr size_t kGapsMax = 256;    // newest kept, per gateway
-inline constexpr size_t kAlarmsMax = 16;   // newest kept, per gateway
-inline constexpr size_t kReasonsMax = 64;  // beyond: "other"
+inline constexpr size_t kGapsMax = 256;      // newest kept, per gateway
+inline constexpr size_t kAlarmsMax = 16;     // newest kept, per gateway
+inline constexpr size_t kEstimatedMax = 64;  // ranges, per gateway; beyond, the nearest two become one
+inline constexpr size_t kReasonsMax = 64;    // beyond: "other"
 inline constexpr size_t kReasonBytesMax = 64;
 
 // Appends stored numbers and texts to a growing string.
@@ -51,6 +52,11 @@ struct GatewayAlarm {
   int64_t append_ns = 0;
 };
 
+// [from, to): some of what is merged of the gateway there was dated without a synchronised clock.
+struct EstimatedRange {
+  int64_t from_ns = 0, to_ns = 0;
+};
+
 struct GatewayRecord {
   std::string tenant, gateway;
   uint32_t tenant_no = 0;
@@ -58,10 +64,12 @@ struct GatewayRecord {
   std::map<std::string, uint64_t, std::less<>> rejected;
   std::deque<GatewayGap> gaps;
   std::deque<GatewayAlarm> alarms;
+  std::vector<EstimatedRange> estimated;  // ascending, disjoint
 
   void count_rejected(std::string_view reason, uint64_t count);
   void add_gap(const GatewayGap& gap);
   void add_alarm(const GatewayAlarm& alarm);
+  void add_estimated(EstimatedRange range);
 
   std::string encode() const;
   bool decode(std::string_view bytes);

@@ -66,6 +66,7 @@ CompletenessPart read_completeness(const Snapshots& snapshots, const Selection& 
       note.absence = view.absence(now_ns);
       note.parked = view.ledger.parked_count();
       append_gaps(view, range, note.gaps);
+      append_estimated(view, range, note.estimated);
       append_lost(view, note.lost);
       add_rejected(view, note.rejected);
       out.gateways.push_back(std::move(note));

@@ -119,6 +119,14 @@ void append_gaps(const GatewayView& gateway, const Range& range, std::vector<Gap
   }
 }
 
+void append_estimated(const GatewayView& gateway, const Range& range, std::vector<EstimatedNote>& out) {
+  for (const merge::EstimatedRange& estimated : gateway.record.estimated) {
+    if (range.from_ns && estimated.to_ns <= *range.from_ns) continue;
+    if (range.to_ns && estimated.from_ns >= *range.to_ns) continue;
+    out.push_back({gateway.record.gateway, estimated.from_ns, estimated.to_ns});
+  }
+}
+
 void append_lost(const GatewayView& gateway, std::vector<LostNote>& out) {
   for (const ledger::LostRange& lost : gateway.ledger.lost()) {
     out.push_back({gateway.record.gateway, lost.epoch, lost.seqs.first, lost.seqs.last, lost.cause});

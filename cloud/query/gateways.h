@@ -39,6 +39,7 @@ void each_gateway(const Snapshot& snapshot, uint32_t tenant_no, const std::funct
 
 // Gaps that touch [from, to), and losses, for an answer.
 void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out);
+void append_estimated(const GatewayView& gateway, const Range& range, std::vector<EstimatedNote>& out);
 void append_lost(const GatewayView& gateway, std::vector<LostNote>& out);
 // Edge and bridge together.
 void add_rejected(const GatewayView& gateway, std::map<std::string, uint64_t>& out);

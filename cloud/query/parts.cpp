@@ -68,6 +68,7 @@ Completeness conclude(CompletenessPart part, const Range& range, int64_t now_ns)
   int64_t least_ns = std::numeric_limits<int64_t>::max();
   for (GatewayNote& note : gateways) {
     append(out.gaps, std::move(note.gaps));
+    append(out.estimated, std::move(note.estimated));
     append(out.lost, std::move(note.lost));
     for (const auto& [reason, count] : note.rejected) out.rejected[reason] += count;
     out.parked += note.parked;

@@ -22,7 +22,8 @@ struct GatewayNote {
   bool overflow = false;  // its series limit is reached
   std::string absence;    // "offline", "silent", or nothing: alive
   uint64_t parked = 0;
-  std::vector<GapNote> gaps;  // those that touch the range
+  std::vector<GapNote> gaps;             // those that touch the range
+  std::vector<EstimatedNote> estimated;  // the same
   std::vector<LostNote> lost;
   std::map<std::string, uint64_t> rejected;
 };

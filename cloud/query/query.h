@@ -43,6 +43,11 @@ struct GapNote {
   int64_t from_ns = 0, to_ns = 0;
   std::string cause;
 };
+// Readings of the gateway in [from, to) were dated without a synchronised clock.
+struct EstimatedNote {
+  std::string gateway;
+  int64_t from_ns = 0, to_ns = 0;
+};
 struct LostNote {
   std::string gateway;
   uint64_t epoch = 0, first_seq = 0, last_seq = 0;
@@ -64,6 +69,7 @@ struct Completeness {
   uint64_t expected = 0;
   std::vector<Behind> behind;
   std::vector<GapNote> gaps;
+  std::vector<EstimatedNote> estimated;
   std::vector<LostNote> lost;
   std::map<std::string, uint64_t> rejected;  // reason → count (edge and bridge together)
   uint64_t parked = 0;

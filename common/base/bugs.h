@@ -25,6 +25,8 @@ inline constexpr const char* kBugNames[] = {
     "frontier_past_waiting",  // edge: the frontier passes what waits
     "outbox_crc_unchecked",   // edge: damaged stored values are read as if they were sound
     "tenant_unchecked",       // edge: opens another tenant's outbox
+    "boots_as_one",           // edge: readings of earlier boots are dated by the clock of the present one
+    "estimate_unflagged",     // edge: does not say that a time is an estimate
     "wire_crc_unchecked",     // common: damaged bodies are read as if they were sound
     "low_off_by_one",         // ledger: the seq at low counts as settled
     "claim_too_early",        // ledger: a claim takes effect before what it depends on

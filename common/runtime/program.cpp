@@ -63,7 +63,7 @@ bool wait_for_stop(int timeout_ms) {
   return sigtimedwait(&set, nullptr, &timeout) > 0;
 }
 
-Instant now() { return {read_clock(CLOCK_REALTIME), read_clock(CLOCK_MONOTONIC)}; }
+Instant now() { return {read_clock(CLOCK_REALTIME), read_clock(CLOCK_BOOTTIME)}; }
 
 uint64_t random_bits() {
   uint64_t bits = 0;

@@ -27,7 +27,7 @@ void block_stop_signals();
 // Waits until one of them comes, or timeout_ms pass (-1: for ever). True: one came.
 bool wait_for_stop(int timeout_ms = -1);
 
-Instant now();
+Instant now();           // the wall clock, and the time since boot, with what the machine slept
 uint64_t random_bits();  // 64 bits of the operating system's randomness
 
 }  // namespace tributary::runtime

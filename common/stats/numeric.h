@@ -45,6 +45,12 @@ class BasicNumeric {
   }
   void merge(const BasicNumeric& other);
   void clear();
+  // Every reading is delta_ns later. REQUIRES: its times stay within int64.
+  void shift_time(int64_t delta_ns) {
+    if (count_ == 0) return;
+    first_.time_ns += delta_ns;
+    last_.time_ns += delta_ns;
+  }
 
   uint64_t count() const { return clamp_count(count_); }
   // Each is the mathematical value over the set, rounded once to the nearest double (ties to even). A saturated count

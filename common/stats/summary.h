@@ -32,6 +32,7 @@ class BasicSummary {
   }
   void merge(const BasicSummary& other);
   void clear();
+  void shift_time(int64_t delta_ns) { numeric_.shift_time(delta_ns); }  // as BasicNumeric::shift_time
   bool empty() const { return numeric_.count() == 0 && distribution_.empty(); }
 
   // Writes the one encoded form; returns its size, 0 if out is too small (kSummaryBytesMax always suffices).

@@ -66,6 +66,24 @@ void read_windows(ConfigTable table, GatewayConfig& gateway) {
   gateway.series_max = static_cast<uint32_t>(table.integer("series_max", gateway.series_max, 1, 10'000'000));
 }
 
+// No clock that is right can show an earlier time to this program.
+constexpr int64_t kClockEarliestNs = 1'767'225'600 * kNanosPerSecond;  // 2026-01-01
+
+void read_clock(ConfigTable table, EdgeConfig& config) {
+  config.gateway.clock_earliest_ns = kClockEarliestNs;
+  const std::string trust = table.text("trust", "plausible");
+  if (trust == "plausible") {
+    config.gateway.clock_trust = ClockTrust::kPlausible;
+  } else if (trust == "synchronised") {
+    config.gateway.clock_trust = ClockTrust::kSynchronised;
+  } else if (trust == "always") {
+    config.gateway.clock_trust = ClockTrust::kAlways;
+  } else {
+    table.complain("trust", quoted(trust), R"("plausible", "synchronised" or "always")");
+  }
+  config.clock_synchronised_file = table.text("synchronised_file");
+}
+
 void read_labels(ConfigTable table, GatewayConfig& gateway) {
   for (const std::string& key : table.keys()) {
     gateway.labels.push_back({key, table.text(key)});
@@ -184,6 +202,7 @@ Result<EdgeConfig> read(runtime::Config& file) {
   ConfigTable outbox = root.table("outbox");
   config.gateway.budget_bytes = static_cast<uint64_t>(outbox.integer("budget_mib", 64, 1, 1 << 20)) << 20;
   read_windows(root.table("windows"), config.gateway);
+  read_clock(root.table("clock"), config);
   read_labels(root.table("labels"), config.gateway);
   read_metrics(root.table("metrics"), config.gateway);
 

@@ -17,6 +17,7 @@ namespace tributary::edge {
 struct EdgeConfig {
   GatewayConfig gateway;  // without machine_id, which is the machine's and not the file's
   UplinkConfig uplink;
+  std::string clock_synchronised_file;  // exists once a time service has set the clock; empty: only the kernel is asked
   std::vector<MqttSourceConfig> mqtt_sources;
   std::vector<FileSourceConfig> file_sources;
 };

@@ -214,6 +214,7 @@ Status Outbox::run(const std::function<void(store::Txn&, Batch::Plan&)>& body) {
     plan = {};
     plan.meta = meta_;
     plan.waiting = waiting_;
+    plan.undated = undated_;
     for (const FlightKey& key : acknowledged_) txn.erase(flight_table_, key.encode());
     body(txn, plan);
     for (const auto& epoch : flight_) {
@@ -246,6 +247,7 @@ Status Outbox::run(const std::function<void(store::Txn&, Batch::Plan&)>& body) {
   waiting_ = std::move(plan.waiting);
   std::erase_if(waiting_, [](const auto& entry) { return entry.second.partials == 0; });
   waiting_min_ns_ = plan.waiting_min_ns;
+  undated_ = std::move(plan.undated);
   coarsened_total_ += plan.coarsened;
   acknowledged_.clear();
   if (flight_.empty() || flight_.back()->index != meta_.epoch_index) {
@@ -268,7 +270,7 @@ Status Outbox::write(const std::function<void(Batch&)>& fill) {
   Status status = run([&](store::Txn& txn, Batch::Plan& plan) {
     Batch batch(*this, txn, plan);
     fill(batch);
-    freeze_backlog(txn, plan);
+    if (begun_) freeze_backlog(txn, plan);
   });
   const size_t most = std::clamp<size_t>(config_.budget_bytes / 64, kFreezeBytesMin, kFreezeBytesMax);
   freeze_bytes_ = status ? std::min(freeze_bytes_ * 2, most) : std::max(freeze_bytes_ / 2, kFreezeBytesMin);
@@ -290,7 +292,7 @@ uint64_t Outbox::acknowledge(const wire::Ack& ack) {
 }
 
 bool Outbox::can_freeze() const {
-  if (waiting_.empty()) return false;
+  if (!begun_ || waiting_.empty()) return false;
   Batch::Plan plan;
   plan.meta.next_seq = current().window.next_seq();
   // One more than the largest item must fit, else a write would be tried again and again for nothing.

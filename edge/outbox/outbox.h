@@ -8,13 +8,16 @@
 //   - next seq − oldest unacknowledged seq stays within kSpanMax, flight below kFlightBytesMax; seqs beyond kSpanMax
 //   are
 //     given only when the flight of all older epochs is acknowledged;
-//   - partials born in this epoch never merge with inherited ones.
+//   - partials born in this epoch never merge with inherited ones;
+//   - a reading without a date is among the undated or, dated, in waiting, never in both.
 // The format is edge/outbox/FORMAT.md. Not thread-safe.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +28,7 @@
 #include "common/stats/summary.h"
 #include "common/store/env.h"
 #include "edge/outbox/records.h"
+#include "edge/outbox/undated.h"
 
 namespace tributary::edge {
 
@@ -38,6 +42,7 @@ struct OutboxConfig {
   uint64_t budget_bytes = 64ULL << 20;
   bool sync = true;
   std::array<uint8_t, 16> machine_id{};
+  BootId boot_id{};
   CommitHook commit_hook;  // tests only
 };
 
@@ -68,6 +73,15 @@ struct OutboxRecovery {
   std::string moved_to;
   uint64_t inherited_partials = 0, flight_items = 0;
   std::optional<wire::Gap> gap;
+  std::vector<BootRecord> boots;  // with undated readings: what open found, then where begin has put them
+};
+
+// What Outbox::begin must know beside the outbox.
+struct Beginning {
+  Instant now;
+  int64_t opened_mono_ns = 0;  // when this run opened the outbox, on the clock of now.mono_ns
+  int64_t max_future_ns = 0;   // readings with a time of their own are refused beyond it
+  std::function<SeriesFacts(uint32_t series)> facts;
 };
 
 class Outbox {
@@ -81,6 +95,8 @@ class Outbox {
     void put_previous(uint32_t series, const PreviousValue& previous);
     void put_checkpoint(const CheckpointKey& key, CheckpointForm form, Bytes content);
     void erase_checkpoint(const CheckpointKey& key);
+    // Readings of this boot, while it has no clock. REQUIRES: !begun().
+    void keep_undated(std::span<const UndatedReading> readings);
     // A closed window of this epoch: merges into its waiting partial, is frozen at once where there is room, or waits.
     void add_closed(uint32_t series, WidthS width_s, int64_t start_s, Bytes summary);
     size_t bytes() const;  // about what this transaction has written
@@ -94,10 +110,19 @@ class Outbox {
     Plan& plan_;
   };
 
-  // Opens or makes the outbox, recovers what a predecessor left, and begins a new epoch. Errors: kMismatch, kBusy, kIo,
-  // kFull, kUnsupported (written by a newer version). A corrupt one is moved aside.
-  static Result<std::unique_ptr<Outbox>> open(const OutboxConfig& config, const std::function<uint64_t()>& random,
-                                              Instant now);
+  // Opens or makes the outbox and recovers what a predecessor left. Errors: kMismatch, kBusy, kIo, kFull, kUnsupported
+  // (written by a newer version). A corrupt one is moved aside. Then comes begin, or begin_undated and later begin.
+  static Result<std::unique_ptr<Outbox>> open(const OutboxConfig& config);
+  // The clock is set: what was kept without a date gets one and goes to waiting, as inherited, and a new epoch begins.
+  // Where it fails (kFull, kIo) nothing is lost, and it can be called again.
+  Status begin(const std::function<uint64_t()>& random, const Beginning& beginning);
+  // There is no clock yet: readings are kept undated, nothing is frozen, until begin.
+  Status begin_undated(const std::function<uint64_t()>& random);
+  bool begun() const { return begun_; }
+  bool clock_was_set() const;  // in this boot, by an earlier run
+  // Readings that have no date yet, or are being dated.
+  uint64_t undated_readings() const;
+  std::optional<PreviousValue> read_previous(uint32_t series) const;
 
   const OutboxRecovery& recovery() const { return recovery_; }
   std::vector<StoredSeries> take_series() { return std::move(series_); }
@@ -108,6 +133,8 @@ class Outbox {
   // change anything but the batch (it may run again).
   Status write(const std::function<void(Batch&)>& fill);
 
+  // coarsen, or the same among what is undated, whichever takes more room.
+  Result<bool> shrink(size_t bytes_max, const std::function<SeriesFacts(uint32_t)>& facts);
   // Merges some of the oldest partials of the width that takes most room into the next width; reads at most about
   // bytes_max. False: there is nothing left to merge.
   Result<bool> coarsen(size_t bytes_max);
@@ -147,7 +174,19 @@ class Outbox {
   Status load();
   Status adopt_checkpoint();
   Status forget_unused_series();
-  Status begin_epoch(const std::function<uint64_t()>& random, Instant now);
+  Status begin_epoch(const std::function<uint64_t()>& random, Instant now, int64_t start_ns);
+
+  // Undated readings (undated.cpp).
+  struct Dating;
+  Status load_undated(const store::Txn& txn, std::set<uint32_t>& used);
+  Result<bool> condense(size_t bytes_max, const std::function<SeriesFacts(uint32_t)>& facts);
+  Result<bool> date_some(size_t bytes_max, const Beginning& beginning);
+  void leave_raw(store::Txn& txn, Batch::Plan& plan, Dating& dating, const std::string& key, std::string_view value);
+  void put_placed(store::Txn& txn, Batch::Plan& plan, Dating& dating);
+  void put_undated(store::Txn& txn, Batch::Plan& plan, const UndatedKey& key, Bytes summary);
+  void put_boot(store::Txn& txn, Batch::Plan& plan, uint32_t number);
+  void put_clock(store::Txn& txn, Batch::Plan& plan);
+  std::optional<PreviousValue> read_previous(const store::Txn& txn, uint32_t series) const;
 
   bool older_flight() const;
   bool has_room(const Batch::Plan& plan, size_t bytes) const;
@@ -163,7 +202,10 @@ class Outbox {
   OutboxConfig config_;
   std::unique_ptr<store::Env> env_;
   store::Table meta_table_ = 0, epochs_table_ = 0, series_table_ = 0, previous_table_ = 0, checkpoint_table_ = 0,
-               waiting_table_ = 0, flight_table_ = 0;
+               waiting_table_ = 0, flight_table_ = 0, undated_table_ = 0;
+  bool begun_ = false;
+  bool fresh_undated_ = false;  // begin_undated made this outbox: nothing of it can be missing
+  UndatedState undated_;
   Meta meta_;
   std::vector<std::unique_ptr<FlightEpoch>> flight_;
   std::vector<FlightKey> acknowledged_;
@@ -191,6 +233,7 @@ struct Outbox::Batch::Plan {
   int64_t waiting_min_ns = 0;
   size_t bytes = 0;
   uint64_t coarsened = 0;
+  UndatedState undated;
 };
 
 }  // namespace tributary::edge

@@ -238,7 +238,7 @@ void encode_identity(const Identity& identity, std::string& out) {
 
 std::optional<Identity> decode_identity(std::string_view content) {
   ByteReader reader(as_bytes(content));
-  if (reader.u32() != kOutboxVersion) return std::nullopt;
+  if (const uint32_t version = reader.u32(); version == 0 || version > kOutboxVersion) return std::nullopt;
   Identity identity;
   identity.tenant = read_text(reader);
   identity.gateway = read_text(reader);

@@ -53,8 +53,7 @@ std::string find_moved_aside(const std::string& folder) {
 
 }  // namespace
 
-Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config, const std::function<uint64_t()>& random,
-                                             Instant now) {
+Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config) {
   if (config.budget_bytes < kBudgetBytesMin) {
     return Error{ErrorCode::kInvalid, "a budget of " + std::to_string(config.budget_bytes) +
                                           " bytes is too small: at least " + std::to_string(kBudgetBytesMin) +
@@ -82,9 +81,11 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config, const s
     outbox->recovery_.fresh = fresh && moved_to.empty();
     outbox->recovery_.moved_aside = !moved_to.empty();
     outbox->recovery_.moved_to = moved_to;
+    outbox->recovery_.clean_stop =
+        outbox->meta_.epoch != 0 && outbox->meta_.clean_stop && !outbox->undated_.clock.crashed;
+    for (const auto& [number, boot] : outbox->undated_.boots) outbox->recovery_.boots.push_back(boot);
     if (Status adopted = outbox->adopt_checkpoint(); !adopted) return adopted.error();
     if (Status forgotten = outbox->forget_unused_series(); !forgotten) return forgotten.error();
-    if (Status begun = outbox->begin_epoch(random, now); !begun) return begun.error();
     return outbox;
   }
 }
@@ -93,7 +94,7 @@ Status Outbox::open_tables() {
   auto env = store::Env::open({.path = config_.folder,
                                .map_bytes = config_.budget_bytes,
                                .map_bytes_max = config_.budget_bytes,
-                               .tables_max = 8,
+                               .tables_max = 9,
                                .sync = config_.sync,
                                .readers_max = 8,
                                .exclusive = true,
@@ -103,7 +104,7 @@ Status Outbox::open_tables() {
   const std::pair<const char*, store::Table*> tables[] = {
       {"meta", &meta_table_},         {"epochs", &epochs_table_},         {"series", &series_table_},
       {"previous", &previous_table_}, {"checkpoint", &checkpoint_table_}, {"waiting", &waiting_table_},
-      {"flight", &flight_table_}};
+      {"flight", &flight_table_},     {"undated", &undated_table_}};
   for (const auto& [name, table] : tables) {
     auto opened = env_->table(name);
     if (!opened) return opened.error();
@@ -123,8 +124,8 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
   auto txn = env_->read();
   if (!txn) return txn.error();
   uint64_t entries = 0;
-  for (store::Table table :
-       {meta_table_, epochs_table_, series_table_, previous_table_, checkpoint_table_, waiting_table_, flight_table_}) {
+  for (store::Table table : {meta_table_, epochs_table_, series_table_, previous_table_, checkpoint_table_,
+                             waiting_table_, flight_table_, undated_table_}) {
     entries += txn->count(table);
   }
   fresh = empty = entries == 0;
@@ -141,7 +142,7 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
   if (!identity) return corrupt(config_.folder + ": its identity is not one");
   if (identity->tenant == config_.tenant && identity->gateway == config_.gateway) return {};
 
-  bool data = txn->count(waiting_table_) > 0 || txn->count(checkpoint_table_) > 0;
+  bool data = txn->count(waiting_table_) > 0 || txn->count(checkpoint_table_) > 0 || txn->count(undated_table_) > 0;
   store::Cursor cursor(*txn, flight_table_);
   for (bool more = cursor.first(); more && !data; more = cursor.next()) {
     const auto item_content = unseal(cursor.key(), cursor.value());
@@ -267,6 +268,8 @@ Status Outbox::load() {
     used.insert(key->series);
   }
 
+  if (Status status = load_undated(*txn, used); !status) return status;
+
   store::Cursor series(*txn, series_table_);
   for (bool more = series.first(); more; more = series.next()) {
     const auto index = decode_index_key(series.key());
@@ -362,7 +365,8 @@ Status Outbox::adopt_checkpoint() {
   return {};
 }
 
-Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now) {
+// start_ns: the wall clock when this run began; what was accepted since is not in doubt.
+Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now, int64_t start_ns) {
   const Meta before = meta_;
   uint64_t epoch = 0;
   const auto taken = [&](uint64_t candidate) {
@@ -372,13 +376,16 @@ Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now)
     epoch = random();
   } while (epoch == 0 || epoch == before.epoch || taken(epoch));
   if (bug("epoch_reused") && before.epoch != 0) epoch = before.epoch;
-  if (before.epoch != 0) {
-    recovery_.clean_stop = before.clean_stop;
-    recovery_.gap =
-        wire::Gap{std::min(before.last_durable_ns, now.wall_ns), std::max(before.last_durable_ns, now.wall_ns),
-                  before.clean_stop ? wire::GapCause::kStopped : wire::GapCause::kCrash};
-  } else if (recovery_.moved_aside) {
-    recovery_.gap = wire::Gap{0, now.wall_ns, wire::GapCause::kOutboxReplaced};
+  // A copy of this outbox may hold readings up to here.
+  int64_t newest_ns = before.last_durable_ns;
+  for (const auto& [number, boot] : undated_.boots) {
+    newest_ns = std::max(newest_ns, boot.base_ns + boot.last_mono_ns);
+  }
+  if (recovery_.moved_aside || undated_.clock.replaced) {
+    recovery_.gap = wire::Gap{0, start_ns, wire::GapCause::kOutboxReplaced};
+  } else if (before.epoch != 0 && !fresh_undated_) {
+    recovery_.gap = wire::Gap{std::min(before.last_durable_ns, start_ns), std::max(before.last_durable_ns, start_ns),
+                              recovery_.clean_stop ? wire::GapCause::kStopped : wire::GapCause::kCrash};
   }
   recovery_.inherited_partials = waiting_partials();
 
@@ -396,8 +403,7 @@ Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now)
     put_sealed(txn, plan, epochs_table_, index_key(plan.meta.epoch_index), content);
     FlightItem opening;
     opening.kind = ItemKind::kOpening;
-    opening.opening = {before.epoch, before.epoch == 0 ? 0 : before.next_seq - 1, config_.machine_id,
-                       before.last_durable_ns};
+    opening.opening = {before.epoch, before.epoch == 0 ? 0 : before.next_seq - 1, config_.machine_id, newest_ns};
     freeze(txn, plan, opening);
     if (recovery_.gap && !bug("gap_forgotten")) {
       FlightItem gap;
@@ -405,10 +411,18 @@ Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now)
       gap.gap = *recovery_.gap;
       freeze(txn, plan, gap);
     }
+    for (const auto& [number, boot] : plan.undated.boots) {
+      txn.erase(undated_table_, UndatedKey{kBootLevel, number, 0, 0}.encode());
+    }
+    plan.undated.boots.clear();
+    plan.undated.boot = 0;
+    plan.undated.clock = {config_.boot_id, false, false};
+    put_clock(txn, plan);
   };
   // The reserve above the budget's upper mark makes room; if it should not, partials are merged until there is.
   for (int attempt = 0;; ++attempt) {
     Status status = run(begin);
+    if (status) begun_ = true;
     if (status || status.error().code != ErrorCode::kFull || attempt >= kRoomAttemptsMax) return status;
     auto coarsened = coarsen(kRecoveryBatchBytes >> std::min(attempt, 5));
     if (!coarsened && coarsened.error().code != ErrorCode::kFull) return coarsened.error();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "common/reading/payload.h"
 #include "common/runtime/program.h"
 
 namespace tributary::edge {
@@ -13,9 +14,20 @@ constexpr int64_t kMilli = 1'000'000;
 // How often the gateway looks at its windows and timers: with something open or under way, and with nothing.
 constexpr int64_t kBusyTickNs = 100 * kMilli;
 constexpr int64_t kIdleTickNs = 1000 * kMilli;
+constexpr int64_t kClockNs = 1000 * kMilli;
 constexpr int64_t kRecentNs = 1000 * kMilli;
 
 }  // namespace
+
+std::vector<std::string> describe_boots(const RecoveryReport& report) {
+  std::vector<std::string> lines = {"clock: set"};
+  for (const UndatedBoot& boot : report.boots) {
+    lines.push_back("clock: " + std::to_string(boot.readings) + " readings without a date, up to " +
+                    reading::format_timestamp(boot.base_ns + boot.last_mono_ns) +
+                    (boot.estimated ? ", of a boot whose clock never was set: time estimated" : ", dated"));
+  }
+  return lines;
+}
 
 void Loop::run(const std::atomic<bool>& stop) {
   uplink_.start();
@@ -25,6 +37,10 @@ void Loop::run(const std::atomic<bool>& stop) {
     if (drain(now) > 0) {
       last_message_ns_ = now.mono_ns;
       tick_due_ns_ = std::min(tick_due_ns_, now.mono_ns + kBusyTickNs);
+    }
+    if (!clock_set_ && synchronised_ && now.mono_ns >= clock_due_ns_) {
+      clock_due_ns_ = now.mono_ns + kClockNs;
+      if (synchronised_()) gateway_.on_clock_synchronised();
     }
     if (now.mono_ns >= tick_due_ns_) tick(now);
     uplink_.pump(gateway_, now);
@@ -50,6 +66,11 @@ void Loop::tick(Instant now) {
                          "; trying again, readings since the last checkpoint are in memory only");
     }
     last_failure_ = failure;
+  }
+  if (!clock_set_ && gateway_.clock_set()) {
+    clock_set_ = true;
+    uplink_.status_changed();
+    for (const std::string& line : describe_boots(gateway_.recovery())) runtime::log_info(line);
   }
   tick_due_ns_ = now.mono_ns + kBusyTickNs;
   if (now.mono_ns - last_message_ns_ < kRecentNs) return;

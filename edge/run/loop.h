@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,11 +16,21 @@
 
 namespace tributary::edge {
 
+// For the log, once the clock is set: what became of the readings that were kept without a date.
+std::vector<std::string> describe_boots(const RecoveryReport& report);
+
 class Loop {
  public:
-  // All must outlive the loop.
-  Loop(Gateway& gateway, Uplink& uplink, std::vector<std::unique_ptr<Source>>& sources, Waker& waker)
-      : gateway_(gateway), uplink_(uplink), sources_(sources), waker_(waker) {}
+  // All must outlive the loop. synchronised says whether the machine's clock is; asked once a second until the
+  // gateway's is set.
+  Loop(Gateway& gateway, Uplink& uplink, std::vector<std::unique_ptr<Source>>& sources, Waker& waker,
+       std::function<bool()> synchronised = nullptr)
+      : gateway_(gateway),
+        uplink_(uplink),
+        sources_(sources),
+        waker_(waker),
+        synchronised_(std::move(synchronised)),
+        clock_set_(gateway.clock_set()) {}
 
   // Starts inputs and uplink and works until stop is true and the waker woken.
   void run(const std::atomic<bool>& stop);
@@ -35,6 +46,9 @@ class Loop {
   Uplink& uplink_;
   std::vector<std::unique_ptr<Source>>& sources_;
   Waker& waker_;
+  std::function<bool()> synchronised_;
+  bool clock_set_;
+  int64_t clock_due_ns_ = 0;
   int64_t tick_due_ns_ = 0;
   int64_t last_message_ns_ = 0;
   std::string last_failure_;

@@ -10,7 +10,7 @@ namespace tributary::edge {
 namespace {
 
 struct RecordHead {
-  int64_t arrived_ns;
+  Instant arrived;
   uint32_t topic_size;
   uint32_t payload_size;
   bool retained;
@@ -22,7 +22,7 @@ constexpr size_t kKeptBytes = 128 << 10;
 }  // namespace
 
 bool Inbox::push(const InboxMessage& message) {
-  const RecordHead head{message.arrived_ns, static_cast<uint32_t>(message.topic.size()),
+  const RecordHead head{message.arrived, static_cast<uint32_t>(message.topic.size()),
                         static_cast<uint32_t>(message.payload.size()), message.retained};
   const size_t size = sizeof head + message.topic.size() + message.payload.size();
   bool wake = false;
@@ -67,7 +67,7 @@ bool Inbox::next(size_t& at, InboxMessage& message) const {
   std::memcpy(&head, emptying_.data() + at, sizeof head);
   at += sizeof head;
   const std::string_view all = emptying_;
-  message = {head.arrived_ns, head.retained, all.substr(at, head.topic_size),
+  message = {head.arrived, head.retained, all.substr(at, head.topic_size),
              all.substr(at + head.topic_size, head.payload_size)};
   at += size_t{head.topic_size} + head.payload_size;
   return true;

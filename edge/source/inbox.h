@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/time.h"
 #include "edge/source/waker.h"
 
 namespace tributary::edge {
@@ -23,7 +24,7 @@ struct InboxConfig {
 };
 
 struct InboxMessage {
-  int64_t arrived_ns = 0;  // wall clock, when it was received
+  Instant arrived;  // when it was received, on both clocks
   bool retained = false;
   std::string_view topic, payload;
 };

@@ -25,7 +25,7 @@ Result<std::unique_ptr<MqttSource>> MqttSource::make(const MqttSourceConfig& con
   const size_t kept_max = reading::PayloadLimits{}.bytes_max + 1;
   mqtt::Client::Handlers handlers;
   handlers.on_message = [raw, kept_max](const mqtt::Message& message) {
-    raw->inbox_.push({runtime::now().wall_ns, message.retained, message.topic, message.payload.substr(0, kept_max)});
+    raw->inbox_.push({runtime::now(), message.retained, message.topic, message.payload.substr(0, kept_max)});
   };
   const auto said = std::make_shared<mqtt::SaidOnce>();
   handlers.on_connected = [url, said] {
@@ -49,7 +49,7 @@ void MqttSource::start() { client_->start(); }
 size_t MqttSource::drain(Gateway& gateway, Instant now) {
   if (const uint64_t dropped = inbox_.take_dropped(); dropped > 0) gateway.count_rejected("overload", dropped);
   const size_t count = inbox_.drain(true, [&](const InboxMessage& message) {
-    reader_.read(message.topic, message.payload, message.retained, {message.arrived_ns, now.mono_ns}, gateway);
+    reader_.read(message.topic, message.payload, message.retained, message.arrived, gateway);
   });
   due_ns_ = count > 0 ? now.mono_ns + kGatherNs : INT64_MAX;
   return count;

@@ -120,6 +120,14 @@ class Prometheus:
         except urllib.error.HTTPError as error:
             raise AssertionError((path, parameters, error.read().decode())) from None
 
+    def ready(self):
+        assert self.process.poll() is None, (self.folder / "prometheus.log").read_text()[-2000:]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5):
+                return True
+        except OSError:  # not there yet, or 503
+            return False
+
     def query(self, text):
         """[(labels, value)] of an instant query; a value is a number or a native histogram."""
         result = self.get("query", query=text)["result"]
@@ -170,12 +178,10 @@ def prometheus(filled, tmp_path_factory):
         config = config.replace(old, new)
     running = Prometheus(folder, config)
     try:
+        wait_for(running.ready, 30)
+
         def scraped():
-            assert running.process.poll() is None, (folder / "prometheus.log").read_text()[-2000:]
-            try:
-                return len(running.query("up == 1")) == 3 and running.query("tributary_readings_temperature")
-            except OSError:
-                return False
+            return len(running.query("up == 1")) == 3 and running.query("tributary_readings_temperature")
         try:
             wait_for(scraped, 20)
         except AssertionError:

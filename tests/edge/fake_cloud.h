@@ -102,6 +102,7 @@ class FakeCloud final : public wire::BodyVisitor {
   std::function<void()> on_claim;
   std::function<void(const std::string& series, Bytes summary)> on_merge;
   std::function<void(uint64_t epoch, uint64_t seq)> on_item;
+  std::function<void(const wire::Partial& partial)> on_merged;
 
   wire::DecodeError on_series(uint32_t index, const wire::SeriesView& view) override {
     EXPECT_EQ(index, series_.size());
@@ -127,6 +128,7 @@ class FakeCloud final : public wire::BodyVisitor {
       const RowKey row{series_.at(partial.series), partial.width_s, partial.start_s};
       EXPECT_TRUE(rows[row].merge_encoded(partial.summary));
       if (on_merge) on_merge(series_.at(partial.series), partial.summary);
+      if (on_merged) on_merged(partial);
     }
     return wire::DecodeError::kNone;
   }

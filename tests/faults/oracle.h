@@ -50,7 +50,10 @@ struct Reading {
   int gateway = kOverHttp;
   int64_t time_ns = 0;
   double value = 0;
-  int64_t arrival_ns = 0;  // wall clock of the gateway
+  int64_t arrival_ns = 0;  // wall clock of the gateway, or what it would be if it were set
+  int64_t mono_ns = 0;     // since the gateway's boot, where its clock was not set
+  bool own_time = false;   // said by the sensor
+  bool estimated = false;  // of a boot whose clock never was set
   uint64_t accepted_order = 0;
   bool durable = false;  // the gateway, or the 202, said so
   bool refused = false;  // must never count

@@ -41,6 +41,7 @@ constexpr std::array<KindInfo, static_cast<size_t>(Kind::kCount)> kKinds = {{
     {"wipe a gateway", 3, true},
     {"foreign tenant", 3, true},
     {"clock step", 5, true},
+    {"power cut, no clock", 6, true},
     {"garbage times", 4, true},
     {"disk full at the edge", 4, true},
     {"disk full at the aggregator", 4, true},

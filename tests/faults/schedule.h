@@ -37,6 +37,7 @@ enum class Kind : uint8_t {
   kWipe,
   kForeignTenant,   // the gateway is configured for another tenant, then for its own again
   kClock,           // a: gateway, b: how far its clock is stepped
+  kPowerCut,        // a: gateway, b: its machine boots without a clock, and when that is set
   kGarbageTimes,    // a: gateway
   kDiskFullEdge,    // a: gateway
   kDiskFullCloud,   // the aggregator's

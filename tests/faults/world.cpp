@@ -106,6 +106,9 @@ edge::GatewayConfig World::edge_config(const Edge& edge) const {
   config.base_width_s = schedule_.base_width_s;
   config.checkpoint_interval_ms = schedule_.checkpoint_ms;
   config.sync = false;
+  config.clock_trust = edge::ClockTrust::kSynchronised;
+  config.clock_synchronised = sites_[edge.site].clock_set;
+  config.boot_id = boot_id(edge);
   return config;
 }
 
@@ -142,6 +145,7 @@ void World::step() {
     }
   }
   for (auto& edge : edges_) step_edge(*edge);
+  for (size_t site = 0; site < sites_.size(); ++site) set_clock(site);
   deliver_up();
   for (BridgeSim& bridge : bridges_) step_bridge(bridge);
   deliver_down();
@@ -191,6 +195,7 @@ void World::step_edge(Edge& edge) {
     if (!ticked && !DiskFaults::is_full(edge.dir)) fail("an edge cannot write: " + ticked.error().message);
     if (!ticked) require(edge.core->stats().disk_full, "a full disk is not told");
     if (ticked) note_durable(edge);
+    forget_undated(edge);
     const edge::GatewayStats stats = edge.core->stats();
     require(stats.flight_bytes <= kFlightBytesMax, "more than 1 MiB in flight");
     require(stats.open_windows <= 8 * std::max<uint64_t>(stats.series, 1), "more than 8 open windows a series");

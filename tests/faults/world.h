@@ -56,6 +56,11 @@ class World {
     std::string tenant, name;
     Link link;
     int64_t clock_offset_ns = 0;
+    // Its machine: monotonic time counts from the boot; while the clock is not set it shows what it began with.
+    bool clock_set = true;
+    uint32_t boot = 1;
+    int64_t booted_mono_ns = 0, shown_at_boot_ns = 0;
+    int64_t set_at_ns = 0;  // 0: not before the end
     int64_t newer_until_ns = 0;
     bool stepped = false, cloned = false, coarse = false;
     bool log_gap = false;                   // something it said went with the log
@@ -74,7 +79,8 @@ class World {
     std::string dir;
     std::unique_ptr<edge::GatewayCore> core;
     int64_t start_at_ns = 0;
-    std::vector<uint32_t> undurable;  // readings accepted, not yet in a committed transaction
+    std::vector<uint32_t> undurable;                        // readings accepted, not yet in a committed transaction
+    std::map<edge::BootId, std::vector<uint32_t>> undated;  // readings by boot, until the clock is set
     uint64_t checkpoints = 0, coarsened = 0, used_bytes = 0;
     int kill_countdown = 0;  // commits until it dies
     edge::CommitPoint kill_point = edge::CommitPoint::kBefore;
@@ -107,7 +113,11 @@ class World {
   // world.cpp: the system's own life.
   int64_t wall_ns() const { return start_wall_ns_ + mono_ns_; }
   Instant cloud_now() const { return {wall_ns(), mono_ns_}; }
-  Instant edge_now(const Site& site) const { return {wall_ns() + site.clock_offset_ns, mono_ns_}; }
+  int64_t true_now(const Site& site) const { return wall_ns() + site.clock_offset_ns; }
+  Instant edge_now(const Site& site) const {
+    const int64_t mono_ns = mono_ns_ - site.booted_mono_ns;
+    return {site.clock_set ? true_now(site) : site.shown_at_boot_ns + mono_ns, mono_ns};
+  }
   void note(const std::string& line);
   void pump(int64_t ms);
   void advance(int64_t ms);
@@ -159,6 +169,15 @@ class World {
   void second_aggregator();
   Edge& edge_of(uint32_t a) { return *edges_[a % edges_.size()]; }
 
+  // world_clock.cpp
+  edge::BootId boot_id(const Edge& edge) const;
+  bool is_undated(size_t site) const;
+  void cut_power(Edge& edge, uint32_t how);
+  void note_undated(Edge& edge, uint32_t index);
+  void set_clock(size_t site);
+  void place_boots(Edge& edge);
+  void forget_undated(Edge& edge);
+
   // world_check.cpp
   void settle();
   // kClaims: totals and what is claimed of gateways; kAnswers: rows and completeness too; kFinal: nothing is under way.
@@ -168,6 +187,8 @@ class World {
   void check_fleet(const std::string& tenant, const std::string& metric, const std::vector<Mask>& masks);
   void check_completeness(const std::string& tenant, const std::string& metric, const query::Range& range,
                           const std::vector<Mask>& masks, const std::map<std::string, query::GatewayInfo>& gateways);
+  void check_estimated(const query::Completeness& answer, const std::string& tenant, const std::string& metric,
+                       const query::Range& range, const std::vector<Mask>& masks);
   void check_behind(const std::string& tenant, const query::Behind& behind, const query::GatewayInfo& info);
   bool named(const Reading& reading, const query::Completeness& answer) const;
   void check_no_false_alarm(const std::map<std::string, query::GatewayInfo>& gateways);

@@ -28,6 +28,14 @@ void World::settle() {
     edge->kill_countdown = 0;
     edge->start_at_ns = mono_ns_;
   }
+  for (size_t i = 0; i < sites_.size(); ++i) {
+    for (int left = 200; left > 0 && is_undated(i); --left) {
+      if (!sites_[i].clock_set) sites_[i].set_at_ns = 1;
+      advance(500);
+      step();
+    }
+    require(!is_undated(i), "a clock is set, and readings stay without a date");
+  }
   for (Site& site : sites_) {
     site.link = Link{};
     site.clock_offset_ns = 0;
@@ -89,6 +97,8 @@ bool World::named(const Reading& reading, const query::Completeness& answer) con
   if (site != nullptr && site->log_gap && excuses != 0 && !answer.log_gaps.empty()) return true;
   if (site != nullptr && site->words_refused && excuses != 0 && !answer.rejected.empty()) return true;
   if ((excuses & kExcuseCrash) != 0 && (gap("crash", !stepped) || gap("stopped", !stepped))) return true;
+  // Of runs without a clock, after the outbox was moved aside, one gap tells of both.
+  if ((excuses & kExcuseCrash) != 0 && reading.mono_ns > 0 && gap("outbox_replaced", !stepped)) return true;
   const bool copied = gap("restored", false) || gap("cloned", false);
   if ((excuses & kExcuseCrash) != 0 && site->parking_since && copied) return true;
   if ((excuses & kExcuseReplaced) != 0) {
@@ -257,6 +267,7 @@ void World::check_completeness(const std::string& tenant, const std::string& met
   if (answer->share == 1) require(answer->behind.empty(), "a share of 1, and somebody is behind");
   if (answer->share < 1) require(!answer->behind.empty(), "a share below 1, and no reason is named");
   const int64_t end_ns = range.to_ns ? *range.to_ns : answer->to_ns;
+  check_estimated(*answer, tenant, metric, range, masks);
   // Who has merged nothing for the selection yet is not expected: nobody can know that it will.
   std::set<int> contributing;
   for (const Reading& reading : oracle_.readings()) {
@@ -294,6 +305,29 @@ void World::check_completeness(const std::string& tenant, const std::string& met
       if (everything && named(reading, *everything)) continue;
     }
     fail("share 1 hides " + oracle_.describe(reading) + " in a range to " + time_text(end_ns));
+  }
+}
+
+// Whose time is an estimate is said; what is not, is not.
+void World::check_estimated(const query::Completeness& answer, const std::string& tenant, const std::string& metric,
+                            const query::Range& range, const std::vector<Mask>& masks) {
+  std::set<std::string> expected;
+  for (const Reading& reading : oracle_.readings()) {
+    if (!reading.estimated) continue;
+    const std::string& name = sites_[static_cast<size_t>(reading.gateway)].name;
+    expected.insert(name);
+    const OracleSeries& series = oracle_.series()[reading.series];
+    if (series.tenant != tenant || series.name.metric != metric) continue;
+    if ((masks[reading.series] >> reading.bit & 1) == 0) continue;
+    if (range.from_ns && reading.time_ns < *range.from_ns) continue;
+    if (range.to_ns && reading.time_ns >= *range.to_ns) continue;
+    const bool said = std::any_of(answer.estimated.begin(), answer.estimated.end(), [&](const auto& note) {
+      return note.gateway == name && note.from_ns <= reading.time_ns && reading.time_ns < note.to_ns;
+    });
+    if (!said) fail(oracle_.describe(reading) + " has an estimated time, and nothing says so");
+  }
+  for (const query::EstimatedNote& note : answer.estimated) {
+    if (!expected.contains(note.gateway)) fail(note.gateway + " is said to have estimated times, and has none");
   }
 }
 

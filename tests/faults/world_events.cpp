@@ -124,7 +124,7 @@ void World::apply(const Event& event) {
       shorter_log();
       break;
     case Kind::kBackupOutbox:
-      if (!edge.core) break;
+      if (!edge.core || is_undated(edge.site)) break;
       site.backup = folder("outbox-backup" + std::to_string(edge.site));
       copy_file(edge.dir + "/outbox/data.mdb", site.backup + "/data.mdb");
       break;
@@ -138,7 +138,7 @@ void World::apply(const Event& event) {
       copy_file(site.backup + "/data.mdb", edge.dir + "/outbox/data.mdb");
       break;
     case Kind::kCloneOutbox: {
-      if (!edge.core || site.cloned || edge.may_be_moved_aside) break;
+      if (!edge.core || site.cloned || edge.may_be_moved_aside || is_undated(edge.site)) break;
       identity_trouble_ = site.cloned = true;
       auto clone = std::make_unique<Edge>();
       clone->site = edge.site;
@@ -164,7 +164,11 @@ void World::apply(const Event& event) {
     case Kind::kForeignTenant:
       foreign_tenant(edge);
       break;
+    case Kind::kPowerCut:
+      cut_power(edge, event.b);
+      break;
     case Kind::kClock: {
+      if (is_undated(edge.site)) break;
       const std::array<int64_t, 6> steps = {
           365 * kDay, -365 * kDay, 3600 * kNanosPerSecond, -3600 * kNanosPerSecond, 700 * kNanosPerSecond, 0};
       site.clock_offset_ns = steps[event.b % steps.size()];
@@ -242,7 +246,7 @@ uint32_t World::pick_series(size_t site_index) {
 }
 
 std::optional<int64_t> World::pick_time(const Site& site) {
-  const int64_t now_ns = edge_now(site).wall_ns;
+  const int64_t now_ns = true_now(site);
   const auto back = [&](uint64_t seconds) {
     return now_ns - static_cast<int64_t>(random_.below(seconds * 1000)) * kMilli;
   };
@@ -269,8 +273,9 @@ void World::accept(Edge& edge, std::optional<int64_t> time_ns) {
   const Site& site = sites_[edge.site];
   const uint32_t series = pick_series(edge.site);
   const Instant now = edge_now(site);
+  const int64_t arrival_ns = true_now(site);
   const uint32_t index =
-      oracle_.add_reading(series, static_cast<int>(edge.site), time_ns.value_or(now.wall_ns), now.wall_ns);
+      oracle_.add_reading(series, static_cast<int>(edge.site), time_ns.value_or(arrival_ns), arrival_ns);
   const OracleSeries& of = oracle_.series()[series];
   Reading& reading = oracle_.readings()[index];
   if (!edge.core->accept(of.name.device, of.name.metric, time_ns, reading.value, now)) {
@@ -281,6 +286,11 @@ void World::accept(Edge& edge, std::optional<int64_t> time_ns) {
   }
   if (site.parking_since) reading.excuses |= kExcuseParked;
   edge.undurable.push_back(index);
+  if (edge.core->clock_set()) return;
+  reading.own_time = time_ns.has_value();
+  // Refused when the clock is known.
+  if (reading.time_ns > arrival_ns + 300 * kNanosPerSecond) reading.excuses |= kExcuseRejected;
+  note_undated(edge, index);
 }
 
 // HTTP.
@@ -400,8 +410,8 @@ void World::corrupt(Edge& edge, uint32_t how) {
   identity_trouble_ = true;
   edge.may_be_moved_aside = true;
   // If the newest commit's own page is damaged, the outbox is that of a commit earlier: as if restored.
-  excuse_unlogged(edge.site,
-                  kExcuseReplaced | kExcuseParked | (known_to_cloud(edge.site) ? 0U : uint32_t{kExcuseUnknown}));
+  excuse_unlogged(edge.site, (is_undated(edge.site) ? uint32_t{kExcuseCrash} : 0U) | kExcuseReplaced | kExcuseParked |
+                                 (known_to_cloud(edge.site) ? 0U : uint32_t{kExcuseUnknown}));
   if (!sites_[edge.site].parking_since) sites_[edge.site].parking_since = oracle_.readings().size();
   const bool full = DiskFaults::is_full(edge.dir);
   DiskFaults::drain(edge.dir);  // this damage needs no room
@@ -472,7 +482,7 @@ void World::damage(size_t site_index, uint32_t how) {
 }
 
 void World::foreign_tenant(Edge& edge) {
-  if (!edge.core || edge.may_be_moved_aside) return;
+  if (!edge.core || edge.may_be_moved_aside || is_undated(edge.site)) return;
   const edge::GatewayStats stats = edge.core->stats();
   const bool data = stats.open_windows + stats.waiting_partials > 0;
   if (!stop_edge(edge, 1000)) return;

@@ -25,7 +25,7 @@ class FakeGateway final : public edge::Gateway {
   std::vector<std::string> acks;
   std::deque<std::string> outgoing;  // what next_message gives, one after another
   int connects = 0, ticks = 0;
-  bool closed = false;
+  bool closed = false, synchronised = true;
   Instant closed_at{};
   edge::GatewayStats told;
 
@@ -46,6 +46,8 @@ class FakeGateway final : public edge::Gateway {
     outgoing.pop_front();
     return as_bytes(current_);
   }
+  void on_clock_synchronised() override { synchronised = true; }
+  bool clock_set() const override { return synchronised; }
   void message_not_sent() override { outgoing.push_front(current_); }
   void on_connected(Instant) override { ++connects; }
   void on_ack(Bytes payload, Instant) override { acks.emplace_back(as_text(payload)); }

@@ -65,6 +65,7 @@ TEST(WireTest, EveryAnswerReadsBackTheSameAndOnlyWhole) {
   check(NewestBody{{true, 10, query::Row{20, 60}, std::nullopt}});
   query::GatewayNote note{.gateway = "g", .frontier_ns = -1, .retired = true, .absence = "silent", .parked = 4};
   note.gaps = gateway.gaps;
+  note.estimated = {{"g", -7, 8}};
   note.lost = gateway.lost;
   note.rejected = gateway.rejected;
   check(CompletenessBody{{{note, note}, {{4, 5, 6, "trimmed"}}, 5}});

@@ -79,6 +79,23 @@ TEST(FormatTest, KeysStandInTimeOrderAcross1970) {
   EXPECT_EQ(reader.u32(), 2u);
 }
 
+TEST(FormatTest, EstimatedTimesAreRangesThatGrowTogether) {
+  GatewayRecord gateway;
+  gateway.add_estimated({10, 20});
+  gateway.add_estimated({30, 40});
+  gateway.add_estimated({20, 25});
+  ASSERT_EQ(gateway.estimated.size(), 2u);
+  EXPECT_EQ(gateway.estimated[0].to_ns, 25);
+  gateway.add_estimated({15, 35});
+  ASSERT_EQ(gateway.estimated.size(), 1u);
+  EXPECT_EQ(gateway.estimated[0].from_ns, 10);
+  EXPECT_EQ(gateway.estimated[0].to_ns, 40);
+  for (int64_t i = 1; i <= 200; ++i) gateway.add_estimated({i * 1000, i * 1000 + 1});
+  ASSERT_EQ(gateway.estimated.size(), kEstimatedMax);
+  EXPECT_EQ(gateway.estimated.front().from_ns, 10);
+  EXPECT_EQ(gateway.estimated.back().to_ns, 200'001);
+}
+
 TEST(FormatTest, RecordsOnceWrittenAreRead) {
   GatewayRecord gateway;
   gateway.tenant = "t";
@@ -97,6 +114,11 @@ TEST(FormatTest, RecordsOnceWrittenAreRead) {
   GatewayRecord read;
   ASSERT_TRUE(read.decode(unhex(kGateway)));
   EXPECT_EQ(hex(read.encode()), kGateway);
+  gateway.add_estimated({20, 30});
+  gateway.add_estimated({1, 2});
+  EXPECT_EQ(hex(gateway.encode()), kGateway + "020204283c");
+  ASSERT_TRUE(read.decode(unhex(kGateway + "020204283c")));
+  EXPECT_EQ(hex(read.encode()), kGateway + "020204283c");
 
   const SeriesInfo series{.tenant_no = 1, .fleet = true, .kind = MetricKind::kCounter, .id = "x"};
   EXPECT_EQ(hex(series.encode()), "0101010178");

@@ -140,6 +140,28 @@ TEST(CompletenessTest, AWipedGatewayIsNamedForAllTimesThatWhatItHadAcceptedMayHa
   EXPECT_TRUE(bench.completeness("temperature", {ns(kNow + 7200), ns(kNow + 7300)}).gaps.empty());
 }
 
+TEST(CompletenessTest, TimesThatAreEstimatesAreNamedWhereAnAnswerTouchesThem) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow));
+  Part part = make_part(bench.random, make_series("d1", "temperature"), kNow - 50, 10);
+  bench.add(attic.send({part}, kNow));
+  EXPECT_TRUE(bench.completeness("temperature").estimated.empty());
+  part.time_estimated = true;
+  const log::Record record = attic.send({part}, kNow);
+  bench.add(record);
+  bench.add(record);  // merged once, named once
+  for (const query::Range& range : {query::Range{}, query::Range{ns(kNow - 45), ns(kNow)}}) {
+    const query::Completeness answer = bench.completeness("temperature", range);
+    ASSERT_EQ(answer.estimated.size(), 1u);
+    EXPECT_EQ(answer.estimated[0].gateway, "attic");
+    EXPECT_EQ(answer.estimated[0].from_ns, ns(kNow - 50));
+    EXPECT_EQ(answer.estimated[0].to_ns, ns(kNow - 40));
+    EXPECT_TRUE(answer.gaps.empty()) << "nothing is missing";
+  }
+  EXPECT_TRUE(bench.completeness("temperature", {ns(kNow - 40), ns(kNow)}).estimated.empty());
+}
+
 TEST(CompletenessTest, AHoleInTheLogThatWasSkippedIsNamedInEveryAnswer) {
   Bench bench;
   GatewaySim attic("demo", "attic", 1);

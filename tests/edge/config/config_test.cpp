@@ -189,9 +189,21 @@ TEST(EdgeConfig, WhatIsMissingIsNamed) {
   EXPECT_FALSE(load_config("/does/not/exist.toml").ok());
 }
 
+TEST(EdgeConfig, WhenTheClockCountsAsSet) {
+  const auto trust = [](const std::string& table) { return parse_config(kLeast + table, "edge.toml"); };
+  EXPECT_EQ(trust("")->gateway.clock_trust, ClockTrust::kPlausible);
+  EXPECT_GT(trust("")->gateway.clock_earliest_ns, 0);
+  EXPECT_EQ(trust("[clock]\ntrust = \"always\"\n")->gateway.clock_trust, ClockTrust::kAlways);
+  const auto waits = trust("[clock]\ntrust = \"synchronised\"\nsynchronised_file = \"/run/x\"\n");
+  EXPECT_EQ(waits->gateway.clock_trust, ClockTrust::kSynchronised);
+  EXPECT_EQ(waits->clock_synchronised_file, "/run/x");
+  EXPECT_NE(complaint(kLeast + "[clock]\ntrust = \"sometimes\"\n").find("\"plausible\""), std::string::npos);
+}
+
 TEST(EdgeConfig, TheBundledDefaultIsFine) {
   Result<EdgeConfig> config = load_config(TRIBUTARY_SOURCE_DIR "/boards/raspberry-pi/tributary-edge.toml");
   EXPECT_TRUE(config.ok()) << (config.ok() ? "" : config.error().message);
+  EXPECT_EQ(config->gateway.clock_trust, ClockTrust::kSynchronised) << "a board without a battery";
 }
 
 }  // namespace

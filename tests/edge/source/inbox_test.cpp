@@ -14,16 +14,16 @@ namespace {
 
 size_t drain_into(Inbox& inbox, std::vector<std::string>& out, bool gather = false) {
   return inbox.drain(gather, [&](const InboxMessage& message) {
-    out.push_back(std::to_string(message.arrived_ns) + (message.retained ? "R " : " ") + std::string(message.topic) +
-                  " " + std::string(message.payload));
+    out.push_back(std::to_string(message.arrived.wall_ns) + (message.retained ? "R " : " ") +
+                  std::string(message.topic) + " " + std::string(message.payload));
   });
 }
 
 TEST(Inbox, GivesEverythingInOrder) {
   Waker waker;
   Inbox inbox({}, waker);
-  EXPECT_TRUE(inbox.push({1, false, "a", "x"}));
-  EXPECT_TRUE(inbox.push({2, true, "b", ""}));
+  EXPECT_TRUE(inbox.push({{1, 0}, false, "a", "x"}));
+  EXPECT_TRUE(inbox.push({{2, 0}, true, "b", ""}));
   std::vector<std::string> seen;
   EXPECT_EQ(drain_into(inbox, seen), 2u);
   EXPECT_EQ(seen, (std::vector<std::string>{"1 a x", "2R b "}));
@@ -34,21 +34,21 @@ TEST(Inbox, WhenFullItDropsTheNewestAndCountsThem) {
   Waker waker;
   Inbox inbox({.bytes_max = 1000, .full_wait_ms = 1}, waker);
   int accepted = 0;
-  while (inbox.push({0, false, "topic", std::string(100, 'x')})) ++accepted;
+  while (inbox.push({{0, 0}, false, "topic", std::string(100, 'x')})) ++accepted;
   EXPECT_GT(accepted, 5);
-  for (int i = 0; i < 9; ++i) EXPECT_FALSE(inbox.push({0, false, "topic", std::string(100, 'x')}));
+  for (int i = 0; i < 9; ++i) EXPECT_FALSE(inbox.push({{0, 0}, false, "topic", std::string(100, 'x')}));
   EXPECT_EQ(inbox.take_dropped(), 10u);
   EXPECT_EQ(inbox.take_dropped(), 0u);
   std::vector<std::string> seen;
   EXPECT_EQ(drain_into(inbox, seen), static_cast<size_t>(accepted));
-  EXPECT_TRUE(inbox.push({0, false, "topic", "x"}));
+  EXPECT_TRUE(inbox.push({{0, 0}, false, "topic", "x"}));
 }
 
 TEST(Inbox, TakesOneMessageLargerThanItself) {
   Waker waker;
   Inbox inbox({.bytes_max = 1000, .full_wait_ms = 1}, waker);
-  EXPECT_TRUE(inbox.push({0, false, "a", std::string(5000, 'x')}));
-  EXPECT_FALSE(inbox.push({0, false, "a", "y"}));
+  EXPECT_TRUE(inbox.push({{0, 0}, false, "a", std::string(5000, 'x')}));
+  EXPECT_FALSE(inbox.push({{0, 0}, false, "a", "y"}));
 }
 
 TEST(Inbox, AFullOneWaitsForRoomAndLosesNothing) {
@@ -58,12 +58,13 @@ TEST(Inbox, AFullOneWaitsForRoomAndLosesNothing) {
   constexpr int kCount = 100'000;
   std::thread producer([&] {
     std::mt19937_64 random(seed);
-    for (int i = 0; i < kCount; ++i) ASSERT_TRUE(inbox.push({i, false, "t", std::string(random() % 50, 'x')}));
+    for (int i = 0; i < kCount; ++i) ASSERT_TRUE(inbox.push({{i, 0}, false, "t", std::string(random() % 50, 'x')}));
   });
   int64_t expected = 0;
   std::mt19937_64 random(seed);
   while (expected < kCount) {
-    inbox.drain(random() % 2 == 0, [&](const InboxMessage& message) { EXPECT_EQ(message.arrived_ns, expected++); });
+    inbox.drain(random() % 2 == 0,
+                [&](const InboxMessage& message) { EXPECT_EQ(message.arrived.wall_ns, expected++); });
     waker.sleep(1'000'000);
   }
   producer.join();
@@ -73,8 +74,8 @@ TEST(Inbox, AFullOneWaitsForRoomAndLosesNothing) {
 TEST(Inbox, ClosingReleasesWhoWaits) {
   Waker waker;
   Inbox inbox({.bytes_max = 100, .full_wait_ms = 60'000}, waker);
-  EXPECT_TRUE(inbox.push({0, false, "a", std::string(200, 'x')}));
-  std::thread producer([&] { EXPECT_FALSE(inbox.push({0, false, "a", "y"})); });
+  EXPECT_TRUE(inbox.push({{0, 0}, false, "a", std::string(200, 'x')}));
+  std::thread producer([&] { EXPECT_FALSE(inbox.push({{0, 0}, false, "a", "y"})); });
   inbox.close();
   producer.join();
   std::vector<std::string> seen;
@@ -84,15 +85,15 @@ TEST(Inbox, ClosingReleasesWhoWaits) {
 TEST(Inbox, TheFirstMessageWakesTheLoopAndWhileItGathersNoneDoes) {
   Waker waker;
   Inbox inbox({}, waker);
-  inbox.push({0, false, "a", "x"});
+  inbox.push({{0, 0}, false, "a", "x"});
   waker.sleep(60'000'000'000);  // returns at once
   std::vector<std::string> seen;
   drain_into(inbox, seen, true);
-  inbox.push({0, false, "a", "x"});
+  inbox.push({{0, 0}, false, "a", "x"});
   waker.sleep(1);  // nobody woke it: only the timeout lets it go
   drain_into(inbox, seen, true);
   EXPECT_EQ(drain_into(inbox, seen, true), 0u);
-  inbox.push({0, false, "a", "x"});
+  inbox.push({{0, 0}, false, "a", "x"});
   waker.sleep(60'000'000'000);
   EXPECT_EQ(seen.size(), 2u);
 }

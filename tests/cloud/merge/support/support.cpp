@@ -84,6 +84,7 @@ std::string make_message(uint64_t epoch, uint64_t first_seq, const std::vector<I
       partial.start_s = part->start_s;
       partial.width_s = part->width_s;
       partial.inherited = part->inherited;
+      partial.time_estimated = part->time_estimated;
       partial.summary = as_bytes(part->summary);
       fits = builder.add(partial);
     } else if (const auto* opening = std::get_if<wire::Opening>(&item)) {

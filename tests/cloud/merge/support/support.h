@@ -48,6 +48,7 @@ struct Part {
   WidthS width_s = 0;
   std::string summary;
   bool inherited = false;
+  bool time_estimated = false;
 };
 Part make_part(Random& random, const Series& series, int64_t start_s, WidthS width_s);
 Series make_series(const std::string& device, const std::string& metric, std::vector<Label> labels = {});
