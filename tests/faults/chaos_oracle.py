@@ -181,19 +181,25 @@ class Oracle:
             latest = stop[1] + 3.0
         return sent, latest
 
+    def in_crash_gap(self, gateway, earliest, latest, gaps):
+        """The shortest gap, in s, that the gateway reported for an outage there was at this time, by its own clock."""
+        if not any(begin <= latest and earliest <= end for begin, end in self.outages(gateway)):
+            return None
+        return min((end - begin for offset in self.history.clock_ahead(gateway, earliest, latest) for begin, end, cause in gaps
+                    if cause in ("crash", "stopped") and begin <= latest + offset + 0.5 and earliest + offset - 0.5 <= end),
+                   default=None)
+
     def excuse(self, gateway, device, metric, tick, gaps, deaf, live=False):
         """Why this reading may be missing: what the system names, or nothing."""
         sent = self.sensors[gateway].sent[tick]
         earliest, latest = self.arrival(gateway, sent)
-        away = any(begin <= latest and earliest <= end for begin, end in self.outages(gateway))
-        for offset in self.history.clock_ahead(gateway, earliest, latest) if away else ():
-            for begin, end, cause in gaps:
-                if cause in ("crash", "stopped") and begin <= latest + offset + 0.5 and earliest + offset - 0.5 <= end:
-                    return "gap of a crash"
+        crash = self.in_crash_gap(gateway, earliest, latest, gaps)
+        if crash is not None and crash < 3600:
+            return "gap of a crash"
         if any(begin <= sent <= end for begin, end in deaf):
             return "no subscription"
         if live:
-            return None
+            return None if crash is None else "gap of a crash"
         events = self.history.events[gateway]
         causes = {cause for _, _, cause in gaps}
         for event in events:
@@ -207,7 +213,7 @@ class Oracle:
             return "parked"
         if any(offset < -MAX_FUTURE for offset in self.history.clock_ahead(gateway, earliest, latest)):
             return "future"
-        return None
+        return "gap of a crash, while its clock was wrong" if crash is not None else None
 
     def must_be_refused(self, gateway, tick):
         """Its gateway's clock was so far behind that this reading lay too far in the future for it, all the while."""

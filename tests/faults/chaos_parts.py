@@ -259,6 +259,13 @@ topics = ["{gateway}/+", "{gateway}/+/+"]
         return answer is not None and any(g["gateway"] == gateway and g["state"] in ("online", "late")
                                           for g in json.loads(answer)["gateways"])
 
+    def _supervise(self):
+        while not self.stopping.is_set():
+            with self.lock:  # who holds a part back must not find it started by a round that began before
+                self.supervisor.parts = [part for name, part in self.parts.items() if name not in self.held]
+                self.supervisor.tick(lambda text: self.events.append((time.time(), text)))
+            time.sleep(0.02)
+
     def wait_ready(self, seconds=120):
         super().wait_ready(seconds)
 
@@ -281,7 +288,6 @@ topics = ["{gateway}/+", "{gateway}/+/+"]
         with self.lock:
             self.held.add(name)
         part = self.parts[name]
-        time.sleep(0.1)  # the supervisor's round that began before is over
         if number == signal.SIGKILL and part.alive():
             part.process.kill()
             part.process.wait()
@@ -289,10 +295,10 @@ topics = ["{gateway}/+", "{gateway}/+/+"]
 
     def release(self, name):
         part = self.parts[name]
-        part.next_start = 0.0
-        part.starts = part.quick = 0
-        part.process = None
         with self.lock:
+            part.next_start = 0.0
+            part.starts = part.quick = 0
+            part.process = None
             self.held.discard(name)
 
     def outbox(self, gateway):
