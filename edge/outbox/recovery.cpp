@@ -142,7 +142,10 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
   }
   const auto identity = decode_identity(*content);
   if (!identity) return corrupt(config_.folder + ": its identity is not one");
-  if (identity->tenant == config_.tenant && identity->gateway == config_.gateway) return {};
+  if (identity->tenant == config_.tenant && identity->gateway == config_.gateway) {
+    fresh = entries == 1;  // begun anew under this name by a run that died before its first epoch
+    return {};
+  }
 
   bool data = txn->count(waiting_table_) > 0 || txn->count(checkpoint_table_) > 0 || txn->count(undated_table_) > 0;
   store::Cursor cursor(*txn, flight_table_);
@@ -162,6 +165,12 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
     for (store::Table table : {meta_table_, epochs_table_, series_table_, previous_table_, flight_table_}) {
       write.clear(table);
     }
+    // A file with nothing in it would be taken for one that was moved aside.
+    std::string value;
+    encode_identity({config_.tenant, config_.gateway}, value);
+    std::string sealed;
+    seal(kIdentityKey, value, sealed);
+    write.put(meta_table_, kIdentityKey, sealed);
     return true;
   });
   fresh = true;
@@ -202,7 +211,10 @@ Status Outbox::load() {
   auto txn = env_->read();
   if (!txn) return txn.error();
   const auto state = txn->get(meta_table_, kStateKey);
-  if (!state) return txn->count(meta_table_) == 0 ? Status{} : Status(corrupt(config_.folder + ": no state in it"));
+  if (!state) {
+    const bool begun = txn->count(meta_table_) <= 1 && txn->count(epochs_table_) == 0;  // its identity, at most
+    return begun ? Status{} : Status(corrupt(config_.folder + ": no state in it"));
+  }
   const auto content = unseal(kStateKey, *state);
   const auto meta = content ? decode_meta(*content) : std::nullopt;
   if (!meta) return corrupt(config_.folder + ": its state record cannot be read");

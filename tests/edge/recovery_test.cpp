@@ -119,6 +119,25 @@ TEST_F(RecoveryTest, AnotherTenantsDataIsRefusedNamingBothUntilItIsSent) {
   EXPECT_EQ(gateway->stats().accepted_total, 0U);
 }
 
+// Found by the simulator: the outbox that an earlier run had moved aside was then told as damaged once more.
+TEST_F(RecoveryTest, ARunThatDiesWhileTheFileBeginsAnewUnderAnotherNameMovesNothingAside) {
+  std::filesystem::create_directories(folder_.path() + "/outbox.corrupt-1");
+  auto gateway = open();
+  drain(*gateway, cloud_, clock_);
+  ASSERT_TRUE(gateway->close(clock_.now).ok());
+  gateway.reset();
+  GatewayConfig other = config_;
+  other.tenant = "globex";
+  struct Death {};
+  EXPECT_THROW((void)GatewayCore::open(
+                   other, [this] { return random_(); }, clock_.now, [](CommitPoint) { throw Death{}; }),
+               Death);
+  gateway = open_or_die(other, random_, clock_.now);
+  ASSERT_NE(gateway, nullptr);
+  EXPECT_FALSE(gateway->recovery().moved_aside);
+  EXPECT_EQ(gateway->recovery().predecessor, 0U);
+}
+
 TEST_F(RecoveryTest, AWipedGatewayBeginsWithoutPredecessorAndIsNoticed) {
   auto gateway = open();
   accept(*gateway, 5);
