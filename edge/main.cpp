@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <malloc.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdio>
@@ -135,7 +136,10 @@ int main(int argc, char** argv) {
   std::unique_ptr<HttpPort> http;
   if (config->http.on) {
     auto opened = HttpPort::open(config->http, [&](std::string_view path) {
-      return edge_answer(path, **gateway, (*uplink)->ready(), recoveries);
+      const auto listening =
+          std::count_if(sources.begin(), sources.end(), [](const auto& source) { return source->listening(); });
+      const EdgeLinks links{(*uplink)->ready(), static_cast<size_t>(listening), sources.size()};
+      return edge_answer(path, **gateway, links, recoveries);
     });
     if (!opened.ok()) return fail(opened.error());
     http = std::move(opened.value());

@@ -22,7 +22,7 @@ uint64_t resident_bytes() {
 
 double to_seconds(int64_t time_ns) { return static_cast<double>(time_ns / 1'000'000) / 1000; }
 
-std::string metrics(const Gateway& gateway, bool uplink_connected, const runtime::Recoveries& recoveries) {
+std::string metrics(const Gateway& gateway, const EdgeLinks& links, const runtime::Recoveries& recoveries) {
   const GatewayStats stats = gateway.stats();
   const GatewayProgress progress = gateway.progress();
   Exposition text;
@@ -55,14 +55,17 @@ std::string metrics(const Gateway& gateway, bool uplink_connected, const runtime
   text.gauge("tributary_edge_write_failing", "1 while the outbox cannot be written.")
       .sample(uint64_t{progress.write_failing});
   text.gauge("tributary_edge_uplink_connected", "1 while the connections to the broker stand.")
-      .sample(uint64_t{uplink_connected});
+      .sample(uint64_t{links.uplink});
+  text.gauge("tributary_edge_sources", "Sources configured.").sample(uint64_t{links.sources});
+  text.gauge("tributary_edge_sources_listening", "Sources at which readings arrive now.")
+      .sample(uint64_t{links.listening});
   text.gauge("process_resident_memory_bytes", "What the process holds of the machine's memory.")
       .sample(resident_bytes());
   recoveries.families(text);
   return text.take();
 }
 
-std::string ready_json(const GatewayStats& stats, const GatewayProgress& progress, bool uplink_connected) {
+std::string ready_json(const GatewayStats& stats, const GatewayProgress& progress, const EdgeLinks& links) {
   std::string out = std::string("{\"ready\":") + (progress.write_failing ? "false" : "true");
   if (progress.write_failing) {
     out += stats.disk_full ? ",\"trouble\":\"the disk is full: readings are held in memory\""
@@ -72,21 +75,22 @@ std::string ready_json(const GatewayStats& stats, const GatewayProgress& progres
          ",\"budget_bytes\":" + std::to_string(stats.budget_bytes) +
          ",\"waiting\":" + std::to_string(stats.waiting_partials) +
          ",\"flight\":" + std::to_string(stats.flight_items) +
-         "},\"uplink\":{\"connected\":" + (uplink_connected ? "true" : "false") + "}}";
+         "},\"uplink\":{\"connected\":" + (links.uplink ? "true" : "false") +
+         "},\"sources\":{\"listening\":" + std::to_string(links.listening) +
+         ",\"of\":" + std::to_string(links.sources) + "}}";
   return out;
 }
 
 }  // namespace
 
-HttpAnswer edge_answer(std::string_view path, const Gateway& gateway, bool uplink_connected,
+HttpAnswer edge_answer(std::string_view path, const Gateway& gateway, const EdgeLinks& links,
                        const runtime::Recoveries& recoveries) {
   if (path == "/health") return {200, "application/json", R"({"status":"ok"})"};
   if (path == "/ready") {
     const GatewayProgress progress = gateway.progress();
-    return {progress.write_failing ? 503 : 200, "application/json",
-            ready_json(gateway.stats(), progress, uplink_connected)};
+    return {progress.write_failing ? 503 : 200, "application/json", ready_json(gateway.stats(), progress, links)};
   }
-  if (path == "/metrics") return {200, Exposition::kContentType, metrics(gateway, uplink_connected, recoveries)};
+  if (path == "/metrics") return {200, Exposition::kContentType, metrics(gateway, links, recoveries)};
   return {404, "text/plain; charset=utf-8", "expected /health, /ready or /metrics\n"};
 }
 

@@ -10,9 +10,14 @@
 
 namespace tributary::edge {
 
-// Ready: readings become durable. An uplink that is away is told, but it is what the outbox is for. No series, device
-// or tenant is named.
-HttpAnswer edge_answer(std::string_view path, const Gateway& gateway, bool uplink_connected,
+struct EdgeLinks {
+  bool uplink = false;                // its connection stands
+  size_t listening = 0, sources = 0;  // of so many sources, how many hear what is sent to them
+};
+
+// Ready: readings become durable. An uplink that is away and a source that hears nothing are told; the first
+// is what the outbox is for. No series, device or tenant is named.
+HttpAnswer edge_answer(std::string_view path, const Gateway& gateway, const EdgeLinks& links,
                        const runtime::Recoveries& recoveries);
 
 }  // namespace tributary::edge

@@ -32,6 +32,7 @@ class MqttSource final : public Source {
   size_t drain(Gateway& gateway, Instant now) override;
   int64_t due_ns() const override { return due_ns_; }
   void stop() override;
+  bool listening() const override { return client_->connected(); }
 
  private:
   MqttSource(const MqttSourceConfig& config, Waker& waker) : inbox_(config.inbox, waker), reader_(config.reader) {}

@@ -20,6 +20,8 @@ class Source {
   virtual int64_t due_ns() const = 0;
   // Nothing arrives after; what has arrived can still be drained.
   virtual void stop() = 0;
+  // True while what senders say now arrives here.
+  virtual bool listening() const { return true; }
 };
 
 }  // namespace tributary::edge

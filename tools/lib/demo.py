@@ -260,6 +260,11 @@ def build_parts(layout, options):
 
     def online(gateway):
         def ask():
+            # What is published before the edge has subscribed never reaches it.
+            edge = http_ok(f"http://127.0.0.1:{layout.edges[gateway]}/ready")
+            sources = json.loads(edge)["sources"] if edge else {"listening": 0, "of": 1}
+            if sources["listening"] < sources["of"]:
+                return False
             answer = http_ok(f"http://127.0.0.1:{layout.http}/api/v1/devices", layout.api_key)
             if answer is None:
                 return False

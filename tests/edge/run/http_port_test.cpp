@@ -49,18 +49,19 @@ TEST(Respond, WaitsForTheWholeHeadAndRefusesWhatIsNoRequest) {
 TEST(EdgeAnswer, ReadinessFollowsTheDiskAndNotTheUplink) {
   test::FakeGateway gateway;
   runtime::Recoveries recoveries(recovery_kinds());
-  EXPECT_EQ(edge_answer("/health", gateway, false, recoveries).status, 200);
-  EXPECT_EQ(edge_answer("/ready", gateway, false, recoveries).status, 200);
+  EXPECT_EQ(edge_answer("/health", gateway, {false, 1, 2}, recoveries).status, 200);
+  EXPECT_EQ(edge_answer("/ready", gateway, {false, 1, 2}, recoveries).status, 200);
   gateway.now.write_failing = true;
-  const HttpAnswer ready = edge_answer("/ready", gateway, true, recoveries);
+  const HttpAnswer ready = edge_answer("/ready", gateway, {true, 1, 2}, recoveries);
   EXPECT_EQ(ready.status, 503);
   EXPECT_NE(ready.body.find("cannot be written"), std::string::npos) << ready.body;
-  const std::string metrics = edge_answer("/metrics", gateway, true, recoveries).body;
+  EXPECT_NE(ready.body.find(R"("sources":{"listening":1,"of":2})"), std::string::npos) << ready.body;
+  const std::string metrics = edge_answer("/metrics", gateway, {true, 1, 2}, recoveries).body;
   EXPECT_NE(metrics.find("tributary_edge_write_failing 1\n"), std::string::npos) << metrics;
   for (const std::string& kind : recovery_kinds()) {
     EXPECT_NE(metrics.find("tributary_recoveries_total{kind=\"" + kind + "\"} 0\n"), std::string::npos) << metrics;
   }
-  EXPECT_EQ(edge_answer("/", gateway, true, recoveries).status, 404);
+  EXPECT_EQ(edge_answer("/", gateway, {true, 1, 2}, recoveries).status, 404);
 }
 
 class Client {
