@@ -52,11 +52,12 @@ def kinds(log):
         out["disk full log"] = [("disk log",)]
     for what in ("seconds", "minutes ahead", "hours behind", "year ahead", "year behind"):
         out[f"clock {what}"] = [(name,) for name in TAMPERED]
-    out["restore outbox"] = [(name,) for name in TAMPERED]
+    # Nobody can put a copy back on a full disk.
+    out["restore outbox"] = [(name, f"disk {name}") for name in TAMPERED]
     for how in ("truncated", "zeros", "flipped"):
         out[f"damage {how}"] = [(name, f"disk {name}") for name in TAMPERED]
     out["clone outbox"] = [(name,) for name in CLONED]
-    out["restore state"] = [("aggregator",)]
+    out["restore state"] = [("aggregator", "disk aggregator")]
     return out
 
 
