@@ -3,6 +3,7 @@
 // opening.
 #include "common/store/env.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -134,14 +135,38 @@ int write_to_a_full_disk(const std::string& folder) {
   return (*env)->write([&](Txn& txn) { return txn.put(table, "later", value), true; }).ok() ? 0 : 8;
 }
 
-TEST_F(EnvTest, AWriteThatTheEndOfTheDiskCutsShortIsFull) {
+// The same with a lock file that is to be made anew: as after a backup was put back.
+int open_on_a_full_disk(const std::string& folder) {
+  if (::unshare(::geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0) return 1;
+  (void)::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  if (::mount("none", folder.c_str(), "tmpfs", 0, "size=512k") != 0) return 2;
+  if (!Env::open({.path = folder}).ok()) return 3;
+  std::filesystem::remove(folder + "/lock.mdb");
+  const int ballast = ::open((folder + "/ballast").c_str(), O_CREAT | O_WRONLY, 0600);
+  const std::string block(4096, 'x');
+  while (::write(ballast, block.data(), block.size()) > 0) {
+  }
+  const auto refused = Env::open({.path = folder});
+  if (refused.ok() || refused.error().code != ErrorCode::kFull) return 4;
+  std::filesystem::remove(folder + "/ballast");
+  ::close(ballast);
+  return Env::open({.path = folder}).ok() ? 0 : 5;
+}
+
+int exit_code_of(int (*body)(const std::string&), const std::string& folder) {
   const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) ::_exit(write_to_a_full_disk(config_.path));
+  if (child == 0) ::_exit(body(folder));
   int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 0) << "see write_to_a_full_disk";
+  if (child < 0 || ::waitpid(child, &status, 0) != child) return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+TEST_F(EnvTest, OpeningOnAFullDiskIsAnErrorAndNoSignal) {
+  EXPECT_EQ(exit_code_of(open_on_a_full_disk, config_.path), 0) << "see open_on_a_full_disk; above 1000: a signal";
+}
+
+TEST_F(EnvTest, AWriteThatTheEndOfTheDiskCutsShortIsFull) {
+  EXPECT_EQ(exit_code_of(write_to_a_full_disk, config_.path), 0) << "see write_to_a_full_disk";
 }
 
 TEST_F(EnvTest, ASecondOwnerIsRefused) {
