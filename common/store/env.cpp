@@ -200,17 +200,56 @@ Result<std::unique_ptr<Env>> Env::open(const EnvConfig& config) {
     int failed = ::posix_fallocate(fd, 0, static_cast<off_t>(config.map_bytes));
     if (failed != 0) return describe("cannot allocate the budget of", file, failed);
   }
-  // A cut file would otherwise be found by a SIGBUS: the last page in use must lie inside it.
-  MDB_envinfo used{};
-  MDB_stat pages{};
-  mdb_env_info(env->env_, &used);
-  mdb_env_stat(env->env_, &pages);
-  if (existed && ::stat(file.c_str(), &info) == 0 &&
-      static_cast<uint64_t>(info.st_size) < (static_cast<uint64_t>(used.me_last_pgno) + 1) * pages.ms_psize) {
-    return Error{ErrorCode::kCorrupt, file + " is cut: " + std::to_string(info.st_size) + " bytes found, " +
-                                          std::to_string((used.me_last_pgno + 1) * pages.ms_psize) + " expected"};
+  if (existed) {
+    if (Status whole = env->check_length(); !whole) return whole.error();
   }
   return env;
+}
+
+// A cut file would otherwise be found by a SIGBUS: the last page in use must lie inside it. Pages at the end that a
+// transaction took and gave back are never written, so the file may end before them; then they are on the free list.
+Status Env::check_length() {
+  const std::string file = config_.path + "/data.mdb";
+  struct stat info {};
+  MDB_envinfo used{};
+  MDB_stat pages{};
+  mdb_env_info(env_, &used);
+  mdb_env_stat(env_, &pages);
+  const uint64_t expected = (static_cast<uint64_t>(used.me_last_pgno) + 1) * pages.ms_psize;
+  if (::stat(file.c_str(), &info) != 0 || static_cast<uint64_t>(info.st_size) >= expected) return {};
+  const auto cut = [&] {
+    return Error{ErrorCode::kCorrupt, file + " is cut: " + std::to_string(info.st_size) + " bytes found, " +
+                                          std::to_string(expected) + " expected"};
+  };
+  // With zeros behind it the file can be read whatever is missing. What others may append meanwhile stays.
+  const int fd = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return cut();
+  const int code = ::fallocate(fd, 0, info.st_size, static_cast<off_t>(expected) - info.st_size) == 0 ? 0 : errno;
+  Status status = code == 0 ? Status() : Status(describe("cannot lengthen", file, code));
+  if (code == 0 && !is_free(static_cast<uint64_t>(info.st_size) / pages.ms_psize, used.me_last_pgno)) {
+    (void)!::ftruncate(fd, info.st_size);
+    status = cut();
+  }
+  ::close(fd);
+  return status;
+}
+
+// True if every page from first to last is on the free list.
+bool Env::is_free(uint64_t first, uint64_t last) const {
+  auto txn = read();
+  if (!txn) return false;
+  uint64_t found = 0;
+  Cursor cursor(*txn, 0);
+  for (bool more = cursor.first(); more; more = cursor.next()) {
+    const std::string_view value = cursor.value();
+    size_t page = 0, count = 0;
+    if (value.size() >= sizeof count) std::memcpy(&count, value.data(), sizeof count);
+    for (size_t i = 1; i <= count && (i + 1) * sizeof page <= value.size(); ++i) {
+      std::memcpy(&page, value.data() + i * sizeof page, sizeof page);
+      found += page >= first && page <= last ? 1 : 0;
+    }
+  }
+  return found == last - first + 1;
 }
 
 Env::~Env() {

@@ -123,6 +123,8 @@ class Env {
 
  private:
   Env() = default;
+  Status check_length();
+  bool is_free(uint64_t first, uint64_t last) const;
   MDB_env* env_ = nullptr;
   EnvConfig config_;
   int lock_fd_ = -1;
