@@ -54,6 +54,18 @@ Error describe(const std::string& what, const std::string& path, int code) {
   return {kind, what + " " + path + ": " + mdb_strerror(code)};
 }
 
+// LMDB maps its lock file, which it makes without blocks: a page that the disk has no room for would end the program
+// with a SIGBUS. 0, or why there is no room. Whatever else is wrong, LMDB names itself.
+int allocate_lock_file(const EnvConfig& config) {
+  constexpr off_t kHeaderBytes = 4096, kReaderBytes = 64;
+  const int fd = ::open((config.path + "/lock.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return 0;
+  const int code =
+      ::fallocate(fd, 0, 0, kHeaderBytes + static_cast<off_t>(config.readers_max) * kReaderBytes) == 0 ? 0 : errno;
+  ::close(fd);
+  return code == ENOSPC || code == EDQUOT ? code : 0;
+}
+
 constexpr const char* kSealedTable = "sealed";  // empty; that it is there says that values are sealed
 constexpr size_t kSealBytes = 4;
 constexpr Table kFreePages = 0;  // LMDB's own
@@ -238,6 +250,9 @@ Result<std::unique_ptr<Env>> Env::open(const EnvConfig& config) {
     if (Status header = check_header(config.path); !header) return header.error();
   }
 
+  if (const int no_room = allocate_lock_file(config); no_room != 0) {
+    return describe("cannot make the lock file in", config.path, no_room);
+  }
   int code = mdb_env_create(&env->env_);
   if (code != MDB_SUCCESS) return describe("cannot open", file, code);
   mdb_env_set_assert(env->env_, &on_assertion);

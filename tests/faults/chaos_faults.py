@@ -52,11 +52,12 @@ def kinds(log):
         out["disk full log"] = [("disk log",)]
     for what in ("seconds", "minutes ahead", "hours behind", "year ahead", "year behind"):
         out[f"clock {what}"] = [(name,) for name in TAMPERED]
-    out["restore outbox"] = [(name,) for name in TAMPERED]
+    # Nobody can put a copy back on a full disk.
+    out["restore outbox"] = [(name, f"disk {name}") for name in TAMPERED]
     for how in ("truncated", "zeros", "flipped"):
         out[f"damage {how}"] = [(name, f"disk {name}") for name in TAMPERED]
     out["clone outbox"] = [(name,) for name in CLONED]
-    out["restore state"] = [("aggregator",)]
+    out["restore state"] = [("aggregator", "disk aggregator")]
     return out
 
 
@@ -119,7 +120,8 @@ class Faults:
     def kill(self, fault, what, _):
         for name in fault.targets:
             if name not in self.stack.held and self.stack.send(name, signal.SIGKILL):
-                self.history.ended(name, time.time())
+                now = time.time()
+                self.history.ended(name, now, now + 0.1)  # the supervisor waits as long before it starts another one
 
     def stop(self, fault, what, _):
         name = fault.targets[0]
@@ -213,8 +215,9 @@ class Faults:
         return (min(told[-1], now) if told else 0.0) - 10
 
     def away(self, gateway, chance):
-        self.history.ended(gateway, time.time())
+        began = time.time()
         self.stack.hold(gateway, signal.SIGKILL if chance.random() < 0.5 else signal.SIGTERM)
+        self.history.ended(gateway, began, time.time())
 
     def back(self, gateway, event):
         """The event ends when the program has opened what it found."""

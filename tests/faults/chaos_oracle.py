@@ -36,13 +36,13 @@ class History:
     def __init__(self):
         self.lock = threading.Lock()
         self.stops = {}      # part → [[from, to]]; to is inf while it is stopped
-        self.ends = {}       # part → [when it was killed, or ended to be held]
+        self.ends = {}       # part → [(when it was killed, or ended to be held; since when it is certainly dead)]
         self.offsets = {name: [(0.0, 0)] for name in GATEWAYS}   # (from, seconds its clock is ahead)
         self.events = {name: [] for name in GATEWAYS}   # {"what", "from", "to"}: its outbox was restored, cloned, damaged
 
-    def ended(self, part, when):
+    def ended(self, part, when, dead):
         with self.lock:
-            self.ends.setdefault(part, []).append(when)
+            self.ends.setdefault(part, []).append((when, dead))
 
     def stop_begins(self, part):
         slot = [time.time(), float("inf")]
@@ -149,12 +149,11 @@ class Oracle:
         seen = self.stack.watch.seen[gateway]
         connected, starts = seen["connected"], seen["start"]
         out = []
-        ends = [(t, True) for t in self.history.ends.get(gateway, ())] + [(t, False) for t in self.history.ends.get("local", ())]
-        ends += [(t, False) for t in seen["lost"]]
-        for moment, own in ends:
+        ends = [(t, dead, True) for t, dead in self.history.ends.get(gateway, ())]
+        ends += [(t, dead, False) for t, dead in self.history.ends.get("local", ())] + [(t, t, False) for t in seen["lost"]]
+        for moment, after, own in ends:
             stop = self.history.stopped_around(moment, (gateway, "local"), 3.0)
             begin = min(moment, stop[0]) if stop else moment
-            after = moment + 0.1
             if own:  # up to its next start the gap that it reports must do
                 later = bisect.bisect(starts, after)
                 after = begin = starts[later] if later < len(starts) else float("inf")
@@ -167,9 +166,9 @@ class Oracle:
         """[from, to]: the gateway's program was away, with the seconds before that it may not have committed."""
         starts = self.stack.watch.seen[gateway]["start"]
         out = []
-        for moment in self.history.ends.get(gateway, ()):
+        for moment, dead in self.history.ends.get(gateway, ()):
             stop = self.history.stopped_around(moment, (gateway,), 3.0)
-            later = bisect.bisect(starts, moment + 0.1)
+            later = bisect.bisect(starts, dead)
             end = starts[later] if later < len(starts) else float("inf")
             out.append(((min(moment, stop[0]) if stop else moment) - 5.0, end + 0.5))
         return out

@@ -3,6 +3,7 @@
 // opening.
 #include "common/store/env.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <lmdb.h>
 #include <sched.h>
@@ -136,14 +137,38 @@ int write_to_a_full_disk(const std::string& folder) {
   return (*env)->write([&](Txn& txn) { return txn.put(table, "later", value), true; }).ok() ? 0 : 8;
 }
 
-TEST_F(EnvTest, AWriteThatTheEndOfTheDiskCutsShortIsFull) {
+// The same with a lock file that is to be made anew: as after a backup was put back.
+int open_on_a_full_disk(const std::string& folder) {
+  if (::unshare(::geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) != 0) return 1;
+  (void)::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+  if (::mount("none", folder.c_str(), "tmpfs", 0, "size=512k") != 0) return 2;
+  if (!Env::open({.path = folder}).ok()) return 3;
+  std::filesystem::remove(folder + "/lock.mdb");
+  const int ballast = ::open((folder + "/ballast").c_str(), O_CREAT | O_WRONLY, 0600);
+  const std::string block(4096, 'x');
+  while (::write(ballast, block.data(), block.size()) > 0) {
+  }
+  const auto refused = Env::open({.path = folder});
+  if (refused.ok() || refused.error().code != ErrorCode::kFull) return 4;
+  std::filesystem::remove(folder + "/ballast");
+  ::close(ballast);
+  return Env::open({.path = folder}).ok() ? 0 : 5;
+}
+
+int exit_code_of(int (*body)(const std::string&), const std::string& folder) {
   const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) ::_exit(write_to_a_full_disk(config_.path));
+  if (child == 0) ::_exit(body(folder));
   int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 0) << "see write_to_a_full_disk";
+  if (child < 0 || ::waitpid(child, &status, 0) != child) return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+TEST_F(EnvTest, OpeningOnAFullDiskIsAnErrorAndNoSignal) {
+  EXPECT_EQ(exit_code_of(open_on_a_full_disk, config_.path), 0) << "see open_on_a_full_disk; above 1000: a signal";
+}
+
+TEST_F(EnvTest, AWriteThatTheEndOfTheDiskCutsShortIsFull) {
+  EXPECT_EQ(exit_code_of(write_to_a_full_disk, config_.path), 0) << "see write_to_a_full_disk";
 }
 
 TEST_F(EnvTest, ASecondOwnerIsRefused) {
@@ -158,6 +183,30 @@ TEST_F(EnvTest, ASecondOwnerIsRefused) {
   int status = 0;
   waitpid(child, &status, 0);
   EXPECT_EQ(status, 0);
+}
+
+// Pages that a transaction takes at the end of the file and gives back are never written, so a file may end before
+// them.
+TEST_F(EnvTest, AFileThatEndsBeforeItsFreePagesIsWhole) {
+  {
+    auto env = Env::open(config_);
+    const Table table = *(*env)->table("t");
+    const auto put = [&](const std::string& key, size_t size) {
+      ASSERT_TRUE((*env)->write([&](Txn& txn) { return txn.put(table, key, std::string(size, 'v')), true; }).ok());
+    };
+    put("large", 100'000);
+    ASSERT_TRUE((*env)->write([&](Txn& txn) { return txn.erase(table, "large"), true; }).ok());
+    for (int i = 0; i < 8; ++i) put("kept", 500);  // what is in use moves to the pages that are free at the front
+  }
+  const std::string file = config_.path + "/data.mdb";
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 4096);
+  for (int i = 0; i < 2; ++i) {
+    auto env = Env::open(config_);
+    ASSERT_TRUE(env.ok()) << env.error().message;
+    const Table table = *(*env)->table("t");
+    auto txn = (*env)->read();
+    EXPECT_EQ(txn->get(table, "kept"), std::string(500, 'v'));
+  }
 }
 
 TEST_F(EnvTest, ACutOrForeignFileIsCorrupt) {
