@@ -185,30 +185,6 @@ TEST_F(EnvTest, ASecondOwnerIsRefused) {
   EXPECT_EQ(status, 0);
 }
 
-// Pages that a transaction takes at the end of the file and gives back are never written, so a file may end before
-// them.
-TEST_F(EnvTest, AFileThatEndsBeforeItsFreePagesIsWhole) {
-  {
-    auto env = Env::open(config_);
-    const Table table = *(*env)->table("t");
-    const auto put = [&](const std::string& key, size_t size) {
-      ASSERT_TRUE((*env)->write([&](Txn& txn) { return txn.put(table, key, std::string(size, 'v')), true; }).ok());
-    };
-    put("large", 100'000);
-    ASSERT_TRUE((*env)->write([&](Txn& txn) { return txn.erase(table, "large"), true; }).ok());
-    for (int i = 0; i < 8; ++i) put("kept", 500);  // what is in use moves to the pages that are free at the front
-  }
-  const std::string file = config_.path + "/data.mdb";
-  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 4096);
-  for (int i = 0; i < 2; ++i) {
-    auto env = Env::open(config_);
-    ASSERT_TRUE(env.ok()) << env.error().message;
-    const Table table = *(*env)->table("t");
-    auto txn = (*env)->read();
-    EXPECT_EQ(txn->get(table, "kept"), std::string(500, 'v'));
-  }
-}
-
 TEST_F(EnvTest, ACutOrForeignFileIsCorrupt) {
   {
     auto env = Env::open(config_);
