@@ -229,6 +229,7 @@ class Driver:
                   f"after a crash {sum(len(seen[n]['crash']) for n in GATEWAYS)}, a clean stop {sum(len(seen[n]['stopped']) for n in GATEWAYS)}, "
                   f"outbox moved aside {sum(len(seen[n]['replaced']) for n in GATEWAYS)}"),
                  ("programs started again", sum("SIGKILL" in text for _, text in self.stack.events), "after a kill"),
+                 ("programs not started", sum("on a full disk" in text for _, text in self.stack.events), "on a full disk, as they said"),
                  ("posts", sum(c.tries for c in self.clients), f"{sum(c.repeats for c in self.clients)} of them answered ones again"),
                  ("probes meanwhile", oracle.probes, f"{oracle.below} below a share of 1, {oracle.unanswered} not answered, "
                   f"{oracle.claims} readings claimed and there")]

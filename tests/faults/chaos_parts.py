@@ -58,6 +58,7 @@ class Disk:
         if mounted.returncode != 0:
             raise Unable(f"cannot mount a disk of {mib} MiB at {folder}: {mounted.stderr.strip()}")
         self.ballast = self.folder / "ballast"
+        self.emptied = 0.0
 
     def fill(self):
         """To the last byte; how many bytes that took."""
@@ -72,7 +73,12 @@ class Disk:
         return size
 
     def empty(self):
+        self.emptied = time.monotonic()
         self.ballast.unlink(missing_ok=True)
+
+    def is_full(self):
+        """Or was so just now."""
+        return self.ballast.exists() or time.monotonic() < self.emptied + 2
 
 
 class Watch(threading.Thread):
@@ -263,8 +269,16 @@ topics = ["{gateway}/+", "{gateway}/+/+"]
         while not self.stopping.is_set():
             with self.lock:  # who holds a part back must not find it started by a round that began before
                 self.supervisor.parts = [part for name, part in self.parts.items() if name not in self.held]
-                self.supervisor.tick(lambda text: self.events.append((time.time(), text)))
+                self.supervisor.tick(self.note)
             time.sleep(0.02)
+
+    def note(self, text):
+        """What the supervisor tells. A program that cannot be started on a full disk says so and is started again."""
+        name = text.split()[0]
+        if " ended (exit code 1)" in text and "No space left on device" in self.parts[name].tail(3) and any(
+                disk.is_full() for disk in self.disks.values()):
+            text = f"{name} could not start on a full disk"
+        self.events.append((time.time(), text))
 
     def wait_ready(self, seconds=120):
         super().wait_ready(seconds)
