@@ -8,6 +8,7 @@ import random
 import re
 import threading
 import time
+import urllib.request
 from datetime import datetime, timezone
 
 import pytest
@@ -83,6 +84,7 @@ def test_a_hundred_kills_lose_nothing_accepted_and_double_nothing(tmp_path, log)
     with Stack(tmp_path / "stack", GATEWAYS[:1], log) as stack:
         source = Source(stack)
         source.start()
+        wait_for(lambda: accepted(stack) >= 100, 60, 0.05)  # the stream flows before the first kill
         outages = []   # (from, to): the broker, or the edge's connection to it, was away
         kills = dict.fromkeys(parts, 0)
         for number in range(rounds):
@@ -146,6 +148,12 @@ def log_times(stack, pattern):
 
 def source_connections(stack):
     return log_times(stack, r"source \S+: connected")
+
+
+def accepted(stack):
+    """readings that the edge has accepted since its outbox was made"""
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.layout.edges['demo-gateway']}/metrics", timeout=5) as answer:
+        return int(re.search(r"^tributary_edge_accepted_total (\d+)$", answer.read().decode(), re.M)[1])
 
 
 def edge_starts(stack):
