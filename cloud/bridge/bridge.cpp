@@ -136,6 +136,8 @@ bool Bridge::append_next() {
     if (!effects.warning.empty()) runtime::log_warn(effects.warning);
     stalled_ = std::move(effects.append);
     if (!stalled_) return true;
+  } else {
+    stalled_->record.append_ns = clock_().wall_ns;  // it may have waited longer than the log keeps records
   }
   const uint64_t token = stalled_->token;
   Status taken = writer_.append(stalled_->record,

@@ -24,6 +24,7 @@ constexpr auto kReaderCheckInterval = std::chrono::seconds(60);
 struct Item {
   Record record;
   int64_t asked_ns = 0;  // append_ns as given; the record's own may be moved ahead
+  std::chrono::steady_clock::time_point asked_at;
   uint32_t partition = 0;
   size_t bytes = 0;
   Writer::Done done;
@@ -51,6 +52,7 @@ class EmbeddedWriter final : public Writer {
     item.bytes = record.payload.size() + record.tenant.size() + record.gateway.size() + sizeof(Item);
     item.partition = partition_of(record.tenant, record.gateway, settings_.partitions);
     item.asked_ns = record.append_ns;
+    item.asked_at = std::chrono::steady_clock::now();
     item.record = std::move(record);
     item.done = std::move(done);
     {
@@ -159,6 +161,7 @@ class EmbeddedWriter final : public Writer {
 
   Status commit(std::vector<Item>& batch) {
     check_readers_now_and_then();
+    restamp(batch);
     return log_->env().write([&](store::Txn& txn) {
       std::vector<Tail> tails(settings_.partitions);
       int64_t newest_ns = 0;
@@ -177,7 +180,20 @@ class EmbeddedWriter final : public Writer {
     });
   }
 
-  Status make_room(const std::vector<Item>& batch) {
+  // What waited long for a disk is appended now, not when it was asked: else the first record after a long trouble
+  // would be older than retention, and go before anyone could read it. It also lets retention make room while we wait.
+  void restamp(std::vector<Item>& batch) const {
+    const auto now = std::chrono::steady_clock::now();
+    for (Item& item : batch) {
+      const auto waited = now - item.asked_at;
+      if (waited < std::chrono::milliseconds(config_.restamp_ms)) continue;
+      item.asked_ns += std::chrono::duration_cast<std::chrono::nanoseconds>(waited).count();
+      item.asked_at = now;
+    }
+  }
+
+  Status make_room(std::vector<Item>& batch) {
+    restamp(batch);
     int64_t newest_ns = 0;
     for (const Item& item : batch) newest_ns = std::max(newest_ns, item.asked_ns);
     return log_->env().write([&](store::Txn& txn) { return trim(txn, newest_ns, kTrimsMin) > 0; });

@@ -104,6 +104,7 @@ struct LogConfig {
   uint64_t queue_bytes_max = 64ULL << 20;
   uint64_t map_bytes_max = 1ULL << 40;  // embedded: the file never grows beyond; full is then like a full disk
   bool sync = true;                     // false only in tests
+  int64_t restamp_ms = 10'000;          // embedded: a record that waited so long to be written gets the later append_ns
   int64_t check_ms_max = 60'000;        // embedded: its file is walked when it is opened, for so long at most
   // Kafka only: librdkafka's properties as configured (TLS, SASL, compression …; may hold passwords), and the replicas
   // of topics that are made (0: three, or as many as there are brokers).

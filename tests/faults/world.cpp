@@ -376,6 +376,8 @@ bool World::append_next(BridgeSim& bridge) {
     auto effects = bridge.core->on_message({message->topic, message->payload, message->retained}, cloud_now());
     bridge.stalled = std::move(effects.append);
     if (!bridge.stalled) return true;
+  } else {
+    bridge.stalled->record.append_ns = wall_ns();
   }
   if (log_trouble_ == LogTrouble::kBusy) return false;
   const uint64_t token = bridge.stalled->token;

@@ -206,6 +206,40 @@ TEST(EmbeddedLog, AFullLogGoesOnWhenRetentionMakesRoom) {
   EXPECT_TRUE(appended.get_future().get());
 }
 
+TEST(EmbeddedLog, AFullLogGoesOnByItselfWhenTimePassesAndKeepsWhatWaitedLongerThanItsRetention) {
+  test::TempDir folder;
+  LogConfig config = config_of(folder);
+  config.map_bytes_max = 1 << 20;
+  config.retention_ms = 500;
+  config.restamp_ms = 20;
+  auto writer = open_writer(config);
+  ASSERT_TRUE(writer.ok());
+  std::atomic<uint64_t> done{0};
+  auto count = [&](const Status& status) { done += status.ok(); };
+  uint64_t taken = 0;
+  // All of one instant, which retention must keep, until the file is full; then the queue waits for longer than that.
+  while ((*writer)->trouble().empty()) {
+    taken += (*writer)->append(record_of(std::to_string(taken) + std::string(3000, 'x')), count).ok();
+    (*writer)->flush();
+    ASSERT_LT(taken, 10'000U);
+  }
+  const uint64_t waiting = taken - done;
+  ASSERT_GT(waiting, 0U);
+  while (!(*writer)->trouble().empty()) ::usleep(1000);
+  (*writer)->flush();
+  EXPECT_EQ(done, taken);
+  // What waited has the time of its writing: it is not older than retention.
+  auto reader = open_reader(config);
+  ASSERT_TRUE(reader.ok());
+  const Bounds bounds = *(*reader)->bounds(0);
+  EXPECT_EQ(bounds.end, taken);
+  ASSERT_LE(bounds.begin, taken - waiting);
+  auto read = (*reader)->read(0, taken - waiting, 1, 1 << 20, 0);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read->at(0).record.payload, std::to_string(taken - waiting) + std::string(3000, 'x'));
+  EXPECT_GE(read->at(0).record.append_ns, 500'000'000) << "the time of its writing";
+}
+
 // A child that writes into a file that may not grow, until it may. The exit code says where it failed.
 [[noreturn]] void write_through_a_failing_disk(const LogConfig& config) {
   std::signal(SIGXFSZ, SIG_IGN);  // so that a write beyond the limit fails with EFBIG
