@@ -305,7 +305,6 @@ class Faults:
         try:
             broker.start()
             edge.start()
-            stack.pids.add(edge.pid)
             self.ended.wait(fault.lasts)
         finally:
             if chance.random() < 0.5 and edge.alive():
