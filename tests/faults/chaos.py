@@ -165,6 +165,7 @@ class Driver:
         self.oracle.check_reasons()
         took = time.monotonic() - began
         self.settled.append(took)
+        self.history.settled = time.time()
         self.say(f"settled in {took:.1f} s: {self.figures}, missing for a named reason: {self.oracle.reasons}")
 
     def unsettled(self, end):
