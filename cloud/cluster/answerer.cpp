@@ -99,6 +99,9 @@ std::string Answerer::answer(const Question& question) const {
     case Op::kLast:
       return told(head(), local_.last(question.selection, question.range.to_ns, question.by, question.max),
                   [](auto list) { return LastBody{std::move(list)}; });
+    case Op::kSystem:
+      if (!system_) return encode_error(head(), {ErrorCode::kUnsupported, "it tells nothing of itself"});
+      return told(head(), system_(tenant, question.now_ns), [](auto part) { return SystemBody{std::move(part)}; });
   }
   CHECK(false);
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cloud/cluster/system.h"
 #include "cloud/query/local.h"
 #include "common/base/bytes.h"
 #include "common/runtime/result.h"
@@ -37,8 +38,9 @@ enum class Op : uint8_t {
   kChanges,
   kRows,
   kLast,
+  kSystem,  // added to form 2: who does not know it answers kInvalid
 };
-inline constexpr uint8_t kOps = 13;
+inline constexpr uint8_t kOps = 14;
 
 struct Question {
   // The cluster as the asker knows it: who knows another one refuses.
@@ -103,6 +105,9 @@ struct RowsBody {
 };
 struct LastBody {
   std::vector<query::LastReading> readings;
+};
+struct SystemBody {
+  SystemPart part;
 };
 
 // An answer: who speaks, and a body or an error.
