@@ -38,6 +38,10 @@ class Federation final : public query::Query {
   Result<std::vector<query::MetricInfo>> metrics(const std::string& tenant) const override;
   Result<std::vector<query::DeviceInfo>> devices(const std::string& tenant) const override;
   Result<std::vector<query::GatewayInfo>> gateways(const std::string& tenant, int64_t now_ns) const override;
+  Result<std::vector<query::DeviceInfo>> devices_page(const std::string& tenant,
+                                                      const query::NamePage& page) const override;
+  Result<std::vector<query::GatewayInfo>> gateways_page(const std::string& tenant, int64_t now_ns,
+                                                        const query::NamePage& page) const override;
   bool known(const std::string& tenant, const std::string& metric) const override;
   Result<stats::Summary> summary(const query::Selection& selection, const query::Range& range) const override;
   Status series(const query::Selection& selection, const query::Range& range, WidthS step_s, const std::string& by,

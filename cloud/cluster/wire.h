@@ -52,8 +52,8 @@ struct Question {
   query::Range range;          // of kLast: to_ns is the instant, or nothing
   int64_t now_ns = 0;
   WidthS width_s = 0;  // step or window
-  std::string by;      // of kLast: the id after which series are told
-  uint64_t max = 0;    // rows, changes or series
+  std::string by;      // of kLast: the id after which series are told; of kDevices, kGateways: the name
+  uint64_t max = 0;    // rows, changes, series, or names (of kDevices, kGateways; 0: all)
   query::NewestChoice choice;
   query::Place place;  // of the asked one's partitions
   std::vector<query::RowKey> keys;

@@ -343,6 +343,32 @@ TEST_F(FederationTest, WhoIsAwayIsNamedAndDeniedAndTakenBack) {
       << reference_->get(target, keys_["demo"]);
 }
 
+TEST_F(FederationTest, PagesOfDevicesAndGatewaysAreTogetherTheWhole) {
+  begin(14, {.records = 30, .wild_widths = false});
+  merge_more(true);
+  ASSERT_TRUE(soon([&] { return whole(); }));
+  const Json expected = Json::parse(body_of(reference_->get("/api/v1/devices", keys_["demo"])));
+  ASSERT_GT(expected["gateways"].size(), 3u);
+  for (const auto* front : {reference_.get(), fronts_[0].get(), fronts_[1].get()}) {
+    for (const int limit : {1, 2, 7}) {
+      Json found = {{"devices", Json::array()}, {"gateways", Json::array()}};
+      std::string cursor;
+      size_t pages = 0;
+      do {
+        const std::string target = "/api/v1/devices?limit=" + std::to_string(limit) + cursor;
+        const Json page = Json::parse(body_of(front->get(target, keys_["demo"])));
+        for (const char* list : {"devices", "gateways"})
+          found[list].insert(found[list].end(), page[list].begin(), page[list].end());
+        EXPECT_EQ(page["completeness"], expected["completeness"]);
+        cursor = page.contains("next") ? "&cursor=" + page["next"].get<std::string>() : "";
+        ASSERT_LT(++pages, 100u);
+      } while (!cursor.empty());
+      EXPECT_EQ(found["devices"], expected["devices"]) << limit;
+      EXPECT_EQ(found["gateways"], expected["gateways"]) << limit;
+    }
+  }
+}
+
 TEST_F(FederationTest, SystemIsOfAllAggregatorsAndNamesWhoIsAway) {
   begin(13, {.records = 20, .wild_widths = false});
   merge_more(true);

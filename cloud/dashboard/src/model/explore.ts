@@ -36,6 +36,9 @@ const kCatalogueGapMs = 20_000;
 const kCatalogueLeastMs = 500;
 const kRetryMs = [1000, 2000, 4000, 8000];
 const kTogether = 4; // requests at a time
+// Gateways and devices of one answer: the first is small, so that something is seen soon.
+const kFirstPage = 500;
+const kPage = 5000;
 
 export class ExploreModel {
   metrics: Metric[] = [];
@@ -43,6 +46,7 @@ export class ExploreModel {
   gateways: Gateway[] = [];
   logGaps: LogGap[] = [];
   ready = false; // the catalogue is known
+  expected = 0; // gateways, as the first page says while the others are still to come
   answer: Answer | null = null;
   total: RangeSummary | null = null;
   parts = new Map<string, Summary>();
@@ -186,13 +190,32 @@ export class ExploreModel {
     clearTimeout(this.figuresTimer);
   }
 
-  async loadCatalogue(): Promise<void> {
+  // A large fleet comes in pages. Seen is called after the first one of the first time; later the old list stays until the new one is whole.
+  async loadCatalogue(seen: () => void = () => {}): Promise<void> {
     this.lastCatalogue = Date.now();
-    const [metrics, devices] = await Promise.all([get<{metrics: Metric[]}>('metrics'), get<DevicesAnswer>('devices')]);
+    const [metrics, first] = await Promise.all([
+      get<{metrics: Metric[]}>('metrics'),
+      get<DevicesAnswer>(`devices?limit=${this.ready ? kPage : kFirstPage}`),
+    ]);
+    const {devices, gateways} = first;
+    let {next, completeness} = first;
+    if (next && !this.ready) {
+      this.metrics = metrics.metrics.sort((a, b) => (a.name < b.name ? -1 : 1));
+      this.devices = [...devices];
+      this.gateways = [...gateways];
+      this.expected = completeness.expected ?? gateways.length;
+      seen();
+    }
+    while (next) {
+      const page: DevicesAnswer = await get<DevicesAnswer>(`devices?limit=${kPage}&cursor=${next}`);
+      for (const one of page.devices) devices.push(one);
+      for (const one of page.gateways) gateways.push(one);
+      ({next, completeness} = page);
+    }
     this.metrics = metrics.metrics.sort((a, b) => (a.name < b.name ? -1 : 1));
-    this.devices = devices.devices.sort((a, b) => (a.device < b.device ? -1 : 1));
-    this.gateways = devices.gateways;
-    this.logGaps = devices.completeness.log_gaps ?? [];
+    this.devices = devices.sort((a, b) => (a.device < b.device ? -1 : 1));
+    this.gateways = gateways;
+    this.logGaps = completeness.log_gaps ?? [];
     this.ready = true;
   }
 
