@@ -5,7 +5,6 @@ import {
   ApiError,
   type Completeness,
   type Device,
-  type DevicesAnswer,
   type Gateway,
   get,
   type LogGap,
@@ -22,6 +21,7 @@ import {exploreKey, selectionQuery, type View} from '../address';
 import {type CompletenessWords, describe, type CoarseNote} from '../completeness';
 import {decimalsFor} from '../format';
 import {Live, type LiveState} from '../live';
+import {loadLists} from './catalogue';
 import {type Answer, coarseNotes, type Cursor, type SeriesData} from './types';
 import {Rows} from '../rows';
 import {autoStep, ceilTo, floorTo, isoTime, kSecond, resolveBound, stepText} from '../time';
@@ -36,9 +36,6 @@ const kCatalogueGapMs = 20_000;
 const kCatalogueLeastMs = 500;
 const kRetryMs = [1000, 2000, 4000, 8000];
 const kTogether = 4; // requests at a time
-// Gateways and devices of one answer: the first is small, so that something is seen soon.
-const kFirstPage = 500;
-const kPage = 5000;
 
 export class ExploreModel {
   metrics: Metric[] = [];
@@ -190,33 +187,9 @@ export class ExploreModel {
     clearTimeout(this.figuresTimer);
   }
 
-  // A large fleet comes in pages. Seen is called after the first one of the first time; later the old list stays until the new one is whole.
-  async loadCatalogue(seen: () => void = () => {}): Promise<void> {
+  async loadCatalogue(seen?: () => void): Promise<void> {
     this.lastCatalogue = Date.now();
-    const [metrics, first] = await Promise.all([
-      get<{metrics: Metric[]}>('metrics'),
-      get<DevicesAnswer>(`devices?limit=${this.ready ? kPage : kFirstPage}`),
-    ]);
-    const {devices, gateways} = first;
-    let {next, completeness} = first;
-    if (next && !this.ready) {
-      this.metrics = metrics.metrics.sort((a, b) => (a.name < b.name ? -1 : 1));
-      this.devices = [...devices];
-      this.gateways = [...gateways];
-      this.expected = completeness.expected ?? gateways.length;
-      seen();
-    }
-    while (next) {
-      const page: DevicesAnswer = await get<DevicesAnswer>(`devices?limit=${kPage}&cursor=${next}`);
-      for (const one of page.devices) devices.push(one);
-      for (const one of page.gateways) gateways.push(one);
-      ({next, completeness} = page);
-    }
-    this.metrics = metrics.metrics.sort((a, b) => (a.name < b.name ? -1 : 1));
-    this.devices = devices.sort((a, b) => (a.device < b.device ? -1 : 1));
-    this.gateways = gateways;
-    this.logGaps = completeness.log_gaps ?? [];
-    this.ready = true;
+    await loadLists(this, seen);
   }
 
   private groupQuery(group: string): string {
