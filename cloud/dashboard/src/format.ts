@@ -166,6 +166,8 @@ export function moment(ms: number, referenceMs: number, seconds = true): string 
 }
 
 export function span(fromMs: number, toMs: number, referenceMs: number): string {
+  // From a day on, times alone would say "20:15 – 20:15".
+  if (toMs - fromMs >= 86_400_000) return range(`${day(fromMs)} ${clockExact(fromMs)}`, `${day(toMs)} ${clockExact(toMs)}`);
   const from = `${near(fromMs, referenceMs) ? '' : `${day(fromMs)} `}${clockExact(fromMs)}`;
   const to = `${sameDay(fromMs, toMs) || near(fromMs, referenceMs) ? '' : `${day(toMs)} `}${clockExact(toMs)}`;
   return range(from, to);

@@ -127,5 +127,6 @@ test('a time of day stands alone within a day before the reference, with its dat
   assert.equal(moment(ms('2026-11-20T23:51:20Z'), now), '23:51:20');
   assert.equal(moment(ms('2026-11-19T16:57:40Z'), now), '19 Nov 16:57:40');
   assert.equal(span(ms('2026-11-20T13:00:00Z'), ms('2026-11-20T16:30:00Z'), now), '13:00 \u2013 16:30');
+  assert.equal(span(ms('2026-11-20T00:04:00Z'), ms('2026-11-21T00:04:00Z'), now), '20 Nov 00:04 \u2013 21 Nov 00:04');
   assert.equal(span(ms('2026-11-20T06:41:40Z'), ms('2026-11-20T07:08:20Z'), now), '06:41:40 \u2013 07:08:20');
 });
