@@ -80,7 +80,8 @@ http::Response json_answer(JsonWriter& json) {
 }
 
 http::Response unknown_metric() {
-  return http::problem_response({.status = 404, .detail = "There is no such metric."});
+  return http::problem_response(
+      {.status = 404, .detail = "There is no such metric. /api/v1/metrics lists those there are."});
 }
 
 http::Response failure(const Error& error) {

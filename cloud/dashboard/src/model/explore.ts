@@ -19,7 +19,7 @@ import {
 } from '../api';
 import {exploreKey, selectionQuery, type View} from '../address';
 import {type CompletenessWords, describe, type CoarseNote} from '../completeness';
-import {decimalsFor} from '../format';
+import {decimalsOfAll} from '../format';
 import {Live, type LiveState} from '../live';
 import {loadLists} from './catalogue';
 import {type Answer, coarseNotes, type Cursor, type SeriesData} from './types';
@@ -117,8 +117,7 @@ export class ExploreModel {
   }
 
   decimals(): number {
-    const sds = [this.total, ...this.parts.values(), ...this.allTime.values()].map((s) => s?.stddev ?? 0);
-    return decimalsFor(Math.max(0, ...sds));
+    return decimalsOfAll([this.total, ...this.parts.values(), ...this.allTime.values()]);
   }
 
   isLive(): boolean {

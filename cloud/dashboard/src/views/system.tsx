@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where readings are, between the sensor and this screen: what lies at each station, how long the way takes, and what never arrives.
+import {listEntry} from '../address';
 import type {App} from '../app';
 import {type LogGap, serverNow, type SystemAnswer} from '../api';
 import {capital, count, counted, day, duration, kNbsp, kNone, moment, number, reason} from '../format';
@@ -262,7 +263,7 @@ function gapLink(app: App, gateway: string, from: number, to: number): string {
   const metric = devices[0]?.metrics.includes('temperature') ? 'temperature' : (devices[0]?.metrics[0] ?? '');
   return `/explore?m=${encodeURIComponent(metric)}&d=${devices
     .slice(0, 20)
-    .map((d) => encodeURIComponent(d.device))
+    .map((d) => encodeURIComponent(listEntry(d.device)))
     .join(',')}&from=${iso(from - half)}&to=${iso(Math.min(serverNow(), to + half))}`;
 }
 
