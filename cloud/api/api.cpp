@@ -196,21 +196,14 @@ void ApiImpl::attach(http::HttpServer& server) {
   server.handle("GET", "/kpi", with_tenant(&ApiImpl::old_kpi));
   server.handle("GET", "/series", with_tenant(&ApiImpl::old_series));
 
-  // Readings go to the bridge, another port: who sends them here is told so. Not calls of this server, so not in its
+  // Readings go to the bridge, another port: who sends them here is told so. No call of this server, so not in its
   // OpenAPI document.
-  const auto wrong_port = [](int status, const char* allowed) {
-    return [status, allowed](const Request& request) {
-      Response response =
-          problem_response({.status = status,
-                            .detail = "Readings are not taken here but by the bridge, at a port of its own.",
-                            .found = request.method + " " + request.path,
-                            .expected = "POST /api/v1/data at the bridge (port 8081, unless configured otherwise)"});
-      if (allowed != nullptr) response.headers.emplace_back("Allow", allowed);
-      return response;
-    };
-  };
-  server.handle("POST", "/api/v1/data", wrong_port(404, nullptr));
-  server.handle("POST", "/api/data", wrong_port(405, "GET, HEAD"));
+  server.handle("POST", "/api/v1/data", [](const Request&) {
+    return problem_response({.status = 404,
+                             .detail = "Readings are not taken here but by the bridge, at a port of its own.",
+                             .found = "POST /api/v1/data",
+                             .expected = "POST /api/v1/data at the bridge (port 8081, unless configured otherwise)"});
+  });
 
   server.handle("POST", "/api/v1/session",
                 [this](const Request& request) { return sign_in(auth_, config_.hints, request, now_s()); });
