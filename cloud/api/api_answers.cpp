@@ -154,6 +154,12 @@ void write_partitions(JsonWriter& json, uint32_t expected, const std::vector<uin
   json.end_object();
 }
 
+std::string partitions_text(const std::vector<uint32_t>& numbers) {
+  std::string text;
+  for (const uint32_t number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);
+  return text;
+}
+
 void write_metric(JsonWriter& json, const query::MetricInfo& metric) {
   json.begin_object().field("name", metric.name).field("unit", metric.unit);
   json.field("kind", metric.kind == MetricKind::kCounter ? "counter" : "gauge");

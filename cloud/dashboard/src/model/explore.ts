@@ -5,7 +5,6 @@ import {
   ApiError,
   type Completeness,
   type Device,
-  type DevicesAnswer,
   type Gateway,
   get,
   type LogGap,
@@ -22,6 +21,7 @@ import {exploreKey, selectionQuery, type View} from '../address';
 import {type CompletenessWords, describe, type CoarseNote} from '../completeness';
 import {decimalsFor} from '../format';
 import {Live, type LiveState} from '../live';
+import {loadLists} from './catalogue';
 import {type Answer, coarseNotes, type Cursor, type SeriesData} from './types';
 import {Rows} from '../rows';
 import {autoStep, ceilTo, floorTo, isoTime, kSecond, resolveBound, stepText} from '../time';
@@ -43,6 +43,7 @@ export class ExploreModel {
   gateways: Gateway[] = [];
   logGaps: LogGap[] = [];
   ready = false; // the catalogue is known
+  expected = 0; // gateways, as the first page says while the others are still to come
   answer: Answer | null = null;
   total: RangeSummary | null = null;
   parts = new Map<string, Summary>();
@@ -186,14 +187,9 @@ export class ExploreModel {
     clearTimeout(this.figuresTimer);
   }
 
-  async loadCatalogue(): Promise<void> {
+  async loadCatalogue(seen?: () => void): Promise<void> {
     this.lastCatalogue = Date.now();
-    const [metrics, devices] = await Promise.all([get<{metrics: Metric[]}>('metrics'), get<DevicesAnswer>('devices')]);
-    this.metrics = metrics.metrics.sort((a, b) => (a.name < b.name ? -1 : 1));
-    this.devices = devices.devices.sort((a, b) => (a.device < b.device ? -1 : 1));
-    this.gateways = devices.gateways;
-    this.logGaps = devices.completeness.log_gaps ?? [];
-    this.ready = true;
+    await loadLists(this, seen);
   }
 
   private groupQuery(group: string): string {
