@@ -30,15 +30,17 @@ void World::settle() {
   }
   for (size_t i = 0; i < sites_.size(); ++i) {
     for (int left = 200; left > 0 && is_undated(i); --left) {
-      if (!sites_[i].clock_set) sites_[i].set_at_ns = 1;
+      for (auto& edge : edges_) {
+        if (edge->site == i && !edge->machine.clock_set) edge->machine.set_at_ns = 1;
+      }
       advance(500);
       step();
     }
     require(!is_undated(i), "a clock is set, and readings stay without a date");
   }
+  for (auto& edge : edges_) edge->machine.clock_offset_ns = 0;
   for (Site& site : sites_) {
     site.link = Link{};
-    site.clock_offset_ns = 0;
     site.newer_until_ns = 0;
   }
   aggregator_full_until_ns_ = overload_until_ns_ = log_trouble_until_ns_ = 0;
@@ -51,7 +53,7 @@ void World::settle() {
   }
   step();
   for (auto& edge : edges_) {
-    if (edge->core) edge->core->on_connected(edge_now(sites_[edge->site]));
+    if (edge->core) edge->core->on_connected(edge_now(*edge));
   }
   retry_requests(true);
   int quiet = 0;
@@ -122,6 +124,7 @@ void World::probe(Depth depth) {
     require(!final, "the aggregator is not there at the end");
     return;
   }
+  if (clocks()) resolve_places();
   std::vector<Mask> masks(oracle_.series().size());
   for (uint32_t i = 0; i < masks.size(); ++i) {
     const OracleSeries& series = oracle_.series()[i];
@@ -175,10 +178,10 @@ void World::probe(Depth depth) {
         fail(oracle_.describe(reading) + " was born under a sound identity, and is missing");
       }
       const auto info = gateways.find(site.name);
-      if (info == gateways.end() || site.cloned || site.stepped) continue;
+      if (info == gateways.end() || !claims_hold(site)) continue;
       // What was never accepted is not promised; the gap that tells of it comes behind the opening.
-      if (reading.durable && reading.arrival_ns < info->second.mark_ns && reading.time_ns < info->second.frontier_ns &&
-          !named(reading, *everything)) {
+      if (reading.durable && arrival_ns(reading) < info->second.mark_ns &&
+          latest_ns(reading) < info->second.frontier_ns && !named(reading, *everything)) {
         fail(oracle_.describe(reading) + " is missing, though its gateway is said to be complete up to " +
              time_text(info->second.frontier_ns) + " as of " + time_text(info->second.mark_ns));
       }
@@ -279,12 +282,12 @@ void World::check_completeness(const std::string& tenant, const std::string& met
   for (const Reading& reading : oracle_.readings()) {
     const OracleSeries& series = oracle_.series()[reading.series];
     if (series.tenant != tenant || series.name.metric != metric || reading.gateway == kOverHttp) continue;
-    if (reading.refused || reading.time_ns >= end_ns) continue;
+    if (reading.refused || latest_ns(reading) >= end_ns) continue;
     // A row belongs to a range if its start does.
-    if (range.from_ns && reading.time_ns < *range.from_ns) continue;
+    if (range.from_ns && earliest_ns(reading) < *range.from_ns) continue;
     const Site& site = sites_[static_cast<size_t>(reading.gateway)];
     const auto info = gateways.find(site.name);
-    if (site.cloned || site.stepped || info == gateways.end()) continue;
+    if (!claims_hold(site) || info == gateways.end()) continue;
     const bool in = (masks[reading.series] >> reading.bit & 1) != 0;
     const bool behind = std::any_of(answer->behind.begin(), answer->behind.end(),
                                     [&](const query::Behind& entry) { return entry.gateway == site.name; });
@@ -295,7 +298,7 @@ void World::check_completeness(const std::string& tenant, const std::string& met
       }
       continue;
     }
-    if (answer->share < 1 || !reading.durable || reading.arrival_ns >= info->second.mark_ns) continue;
+    if (answer->share < 1 || !reading.durable || arrival_ns(reading) >= info->second.mark_ns) continue;
     if (info->second.frontier_ns < end_ns || !contributing.contains(reading.gateway)) continue;
     if (named(reading, *answer)) continue;
     // A gap has bounds of arrival. What a copy of the outbox brought back had accepted after it was made, and had dated
@@ -313,9 +316,12 @@ void World::check_estimated(const query::Completeness& answer, const std::string
                             const query::Range& range, const std::vector<Mask>& masks) {
   std::set<std::string> expected;
   for (const Reading& reading : oracle_.readings()) {
-    if (!reading.estimated) continue;
+    const bool any =
+        std::any_of(reading.places.begin(), reading.places.end(), [](const Place& place) { return place.estimated; });
+    if (!reading.estimated && !any) continue;
     const std::string& name = sites_[static_cast<size_t>(reading.gateway)].name;
     expected.insert(name);
+    if (!reading.estimated) continue;
     const OracleSeries& series = oracle_.series()[reading.series];
     if (series.tenant != tenant || series.name.metric != metric) continue;
     if ((masks[reading.series] >> reading.bit & 1) == 0) continue;
