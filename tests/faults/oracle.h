@@ -63,6 +63,7 @@ struct Reading {
   bool estimated = false;  // of a boot whose clock never was set
   int64_t true_ns = 0;     // by the simulator's clock
   std::vector<Place> places;
+  uint32_t edge = 0;  // which of the edges accepted it
   uint64_t accepted_order = 0;
   bool durable = false;  // the gateway, or the 202, said so
   bool refused = false;  // must never count

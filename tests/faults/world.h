@@ -84,6 +84,7 @@ class World {
     std::vector<uint32_t> series;
     std::string backup;  // a copy of its outbox
     Undated backup_undated;
+    std::set<uint32_t> backup_holds;  // readings that are in it for certain
     std::map<std::pair<uint64_t, uint64_t>, SentItem> sent;
     std::set<uint64_t> openings_acked;
     uint64_t starts = 0;  // of its edges: epochs
@@ -168,7 +169,7 @@ class World {
   void watch_log();
   void watch_record(const log::Record& record);
   void excuse_hole(uint64_t from, uint64_t to);
-  void excuse_unlogged(size_t site, uint32_t excuses);
+  void excuse_unlogged(const Edge& edge, uint32_t excuses);
   bool known_to_cloud(size_t site) const;
   std::optional<size_t> site_of(const std::string& tenant, const std::string& name) const;
 
@@ -190,12 +191,15 @@ class World {
   Edge& edge_of(uint32_t a) { return *edges_[a % edges_.size()]; }
 
   // world_clock.cpp, world_places.cpp
+  uint32_t number_of(const Edge& edge) const;
   edge::BootId boot_id(const Edge& edge) const;
   bool is_undated(size_t site) const;
   void cut_power(Edge& edge, uint32_t how);
   void note_undated(Edge& edge, uint32_t index);
   void take_undated(Edge& edge, const Undated& undated);
   void step_clock(Edge& edge, uint32_t how);
+  void note_backup(const Edge& edge);
+  void excuse_restored(const Edge& edge);
   void clone_machine(Edge& clone, uint32_t how);
   void set_clock(Edge& edge);
   void place_boots(Edge& edge);
@@ -208,6 +212,7 @@ class World {
   int64_t earliest_ns(const Reading& reading) const;
   int64_t latest_ns(const Reading& reading) const;
   void resolve_places();
+  void look_at_parked();
   void resolve_row(const std::vector<uint32_t>& readings, const query::Row& row, const stats::Summary& summary);
 
   // world_check.cpp
@@ -259,6 +264,7 @@ class World {
   std::unique_ptr<query::Query> query_;
   int64_t aggregator_start_at_ns_ = 0, aggregator_full_until_ns_ = 0;
   std::string state_backup_;
+  std::vector<Mask> parked_;    // by series: readings in the dead letter, as of this probe
   bool state_is_whole_ = true;  // nothing of the log was skipped
 
   // What happened at all: what then must not be reported.

@@ -112,7 +112,10 @@ bool World::named(const Reading& reading, const query::Completeness& answer) con
     });
     if (lost) return true;
   }
-  if ((excuses & kExcuseParked) != 0 && answer.parked > 0) return true;
+  if ((excuses & kExcuseParked) != 0 && answer.parked > 0) {
+    // It must be there, where it can be looked at and replayed.
+    if (!clocks() || (parked_[reading.series] >> reading.bit & 1) != 0) return true;
+  }
   if ((excuses & kExcuseRejected) != 0 && !answer.rejected.empty()) return true;
   if ((excuses & kExcuseLogGap) != 0 && !answer.log_gaps.empty()) return true;
   return (excuses & kExcuseWiped) != 0 && gap("wiped", false);
@@ -124,7 +127,10 @@ void World::probe(Depth depth) {
     require(!final, "the aggregator is not there at the end");
     return;
   }
-  if (clocks()) resolve_places();
+  if (clocks()) {
+    look_at_parked();
+    resolve_places();
+  }
   std::vector<Mask> masks(oracle_.series().size());
   for (uint32_t i = 0; i < masks.size(); ++i) {
     const OracleSeries& series = oracle_.series()[i];
@@ -334,6 +340,18 @@ void World::check_estimated(const query::Completeness& answer, const std::string
   }
   for (const query::EstimatedNote& note : answer.estimated) {
     if (!expected.contains(note.gateway)) fail(note.gateway + " is said to have estimated times, and has none");
+    if (!clocks()) continue;
+    const auto site = site_of(tenant, note.gateway);
+    const bool real = std::any_of(oracle_.readings().begin(), oracle_.readings().end(), [&](const Reading& reading) {
+      if (reading.gateway != static_cast<int>(*site) || (masks[reading.series] >> reading.bit & 1) == 0) return false;
+      return std::any_of(reading.places.begin(), reading.places.end(), [&](const Place& place) {
+        return place.estimated && note.from_ns <= place.time_ns && place.time_ns < note.to_ns;
+      });
+    });
+    if (!real) {
+      fail(note.gateway + " is said to have estimated times from " + time_text(note.from_ns) + " to " +
+           time_text(note.to_ns) + ", and none of them counts");
+    }
   }
 }
 

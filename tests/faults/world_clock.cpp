@@ -14,11 +14,15 @@ constexpr int64_t kDay = 86400 * kNanosPerSecond;
 
 }  // namespace
 
+uint32_t World::number_of(const Edge& edge) const {
+  uint32_t number = 0;
+  while (edges_[number].get() != &edge) ++number;
+  return number;
+}
+
 edge::BootId World::boot_id(const Edge& edge) const {
   edge::BootId id{};
-  size_t number = 0;
-  while (edges_[number].get() != &edge) ++number;
-  id[0] = static_cast<uint8_t>(number + 1);
+  id[0] = static_cast<uint8_t>(number_of(edge) + 1);
   for (size_t i = 0; i < 4; ++i) id[1 + i] = static_cast<uint8_t>(edge.machine.boot >> (8 * i));
   return id;
 }

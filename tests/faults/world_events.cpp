@@ -125,7 +125,7 @@ void World::apply(const Event& event) {
       break;
     case Kind::kBackupOutbox:
       if (!edge.core || (!clocks() && is_undated(edge.site))) break;
-      site.backup_undated = edge.boots;
+      if (clocks()) note_backup(edge);
       site.backup = folder("outbox-backup" + std::to_string(edge.site));
       copy_file(edge.dir + "/outbox/data.mdb", site.backup + "/data.mdb");
       break;
@@ -133,7 +133,11 @@ void World::apply(const Event& event) {
       if (site.backup.empty() || edge.may_be_moved_aside) break;
       drop_edge(edge, static_cast<int64_t>(random_.below(5000)));
       identity_trouble_ = true;
-      excuse_unlogged(edge.site, kExcuseCrash | kExcuseParked);
+      if (clocks()) {
+        excuse_restored(edge);
+      } else {
+        excuse_unlogged(edge, kExcuseCrash | kExcuseParked);
+      }
       if (!site.parking_since) site.parking_since = oracle_.readings().size();
       fs::remove_all(edge.dir + "/outbox");
       copy_file(site.backup + "/data.mdb", edge.dir + "/outbox/data.mdb");
@@ -152,7 +156,7 @@ void World::apply(const Event& event) {
       edges_.push_back(std::move(clone));
       if (clocks()) clone_machine(*edges_.back(), event.b);
       // From here on either side may be the one whose partials are parked.
-      excuse_unlogged(edges_.back()->site, kExcuseParked | kExcuseCrash);
+      excuse_unlogged(edge, kExcuseParked | (clocks() ? 0U : uint32_t{kExcuseCrash}));
       site.parking_since = 0;
       break;
     }
@@ -162,7 +166,7 @@ void World::apply(const Event& event) {
     case Kind::kWipe:
       drop_edge(edge, static_cast<int64_t>(random_.below(60'000)));
       identity_trouble_ = true;
-      excuse_unlogged(edge.site, known_to_cloud(edge.site) ? kExcuseWiped : kExcuseUnknown);
+      excuse_unlogged(edge, known_to_cloud(edge.site) ? kExcuseWiped : kExcuseUnknown);
       fs::remove_all(edge.dir);
       edge.may_be_moved_aside = false;
       if (clocks()) take_undated(edge, {});
@@ -280,6 +284,7 @@ void World::accept(Edge& edge, std::optional<int64_t> time_ns) {
   const OracleSeries& of = oracle_.series()[series];
   Reading& reading = oracle_.readings()[index];
   reading.true_ns = wall_ns();
+  reading.edge = number_of(edge);
   if (!edge.core->accept(of.name.device, of.name.metric, time_ns, reading.value, now)) {
     // Refused: it must not count. No gateway will ever have it, and its value stands for nothing else.
     reading.refused = true;
@@ -412,8 +417,8 @@ void World::corrupt(Edge& edge, uint32_t how) {
   identity_trouble_ = true;
   edge.may_be_moved_aside = true;
   // If the newest commit's own page is damaged, the outbox is that of a commit earlier: as if restored.
-  excuse_unlogged(edge.site, (is_undated(edge.site) ? uint32_t{kExcuseCrash} : 0U) | kExcuseReplaced | kExcuseParked |
-                                 (known_to_cloud(edge.site) ? 0U : uint32_t{kExcuseUnknown}));
+  excuse_unlogged(edge, (is_undated(edge.site) ? uint32_t{kExcuseCrash} : 0U) | kExcuseReplaced | kExcuseParked |
+                            (known_to_cloud(edge.site) ? 0U : uint32_t{kExcuseUnknown}));
   if (!sites_[edge.site].parking_since) sites_[edge.site].parking_since = oracle_.readings().size();
   const bool full = DiskFaults::is_full(edge.dir);
   DiskFaults::drain(edge.dir);  // this damage needs no room
@@ -502,7 +507,7 @@ void World::foreign_tenant(Edge& edge) {
   // Nothing was left to send, so the outbox begins anew, twice.
   (void)(*opened)->close(edge_now(edge));
   identity_trouble_ = true;
-  excuse_unlogged(edge.site, known_to_cloud(edge.site) ? kExcuseWiped : kExcuseUnknown);
+  excuse_unlogged(edge, known_to_cloud(edge.site) ? kExcuseWiped : kExcuseUnknown);
 }
 
 void World::second_aggregator() {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "cloud/merge/records.h"
+#include "cloud/query/snapshot.h"
 #include "common/reading/payload.h"
 #include "tests/faults/world.h"
 
@@ -113,6 +115,42 @@ void World::place(Edge& edge, const edge::BootId& boot, const Placing& placing) 
     reading.time_ns = found.time_ns;
     reading.estimated = found.estimated;
   }
+}
+
+void World::note_backup(const Edge& edge) {
+  Site& site = sites_[edge.site];
+  site.backup_undated = edge.boots;
+  site.backup_holds.clear();
+  for (uint32_t i = 0; i < oracle_.readings().size(); ++i) {
+    const Reading& reading = oracle_.readings()[i];
+    if (reading.gateway != static_cast<int>(edge.site) || reading.edge != number_of(edge)) continue;
+    if (reading.durable && !reading.logged && reading.excuses == 0) site.backup_holds.insert(i);
+  }
+}
+
+// What came after the copy went with the outbox it was put in place of; what the copy holds may be parked.
+void World::excuse_restored(const Edge& edge) {
+  for (uint32_t i = 0; i < oracle_.readings().size(); ++i) {
+    Reading& reading = oracle_.readings()[i];
+    if (reading.gateway != static_cast<int>(edge.site) || reading.logged) continue;
+    const bool held = sites_[edge.site].backup_holds.contains(i);
+    if (held || reading.edge == number_of(edge)) reading.excuses |= kExcuseParked;
+    if (!held && reading.edge == number_of(edge)) reading.excuses |= kExcuseCrash;
+  }
+}
+
+void World::look_at_parked() {
+  parked_.assign(oracle_.series().size(), 0);
+  auto snapshot = query::Snapshot::take(*state_);
+  if (!snapshot) fail(snapshot.error().message);
+  snapshot->each(snapshot->tables().deadletter, "", [&](std::string_view, std::string_view value) {
+    merge::DeadLetter letter;
+    require(letter.decode(value), "a dead letter that is none");
+    const auto series = oracle_.find(letter.tenant, letter.series_id);
+    require(series.has_value(), "a dead letter of a series that nobody measured");
+    parked_[*series] |= oracle_.mask_of(*series, as_bytes(letter.summary));
+    return true;
+  });
 }
 
 int64_t World::earliest_ns(const Reading& reading) const {
