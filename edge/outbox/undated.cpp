@@ -139,10 +139,10 @@ Status Outbox::load_undated(const store::Txn& txn, std::set<uint32_t>& used) {
   if (newest > 0 && !undated_.boots.contains(newest) && !undated_.empty()) {
     return Error{ErrorCode::kCorrupt, config_.folder + ": undated readings of an unknown boot"};
   }
-  // The same boot goes on, if it is one that can be told from others and has no base yet.
-  if (newest > 0 && undated_.boots.contains(newest) && config_.boot_id != BootId{} &&
-      undated_.boots[newest].id == config_.boot_id) {
-    undated_.boot = newest;
+  // The same boot goes on, if it is one that can be told from others. It need not be the newest: the outbox may have
+  // been on another machine meanwhile.
+  for (const auto& [number, boot] : undated_.boots) {
+    if (config_.boot_id != BootId{} && boot.id == config_.boot_id) undated_.boot = number;
   }
   return {};
 }

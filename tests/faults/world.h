@@ -198,6 +198,7 @@ class World {
   void note_undated(Edge& edge, uint32_t index);
   void take_undated(Edge& edge, const Undated& undated);
   void step_clock(Edge& edge, uint32_t how);
+  Undated copied(const Edge& edge) const;
   void note_backup(const Edge& edge);
   void excuse_restored(const Edge& edge);
   void clone_machine(Edge& clone, uint32_t how);

@@ -117,6 +117,13 @@ bool World::named(const Reading& reading, const query::Completeness& answer) con
     if (!clocks() || (parked_[reading.series] >> reading.bit & 1) != 0) return true;
   }
   if ((excuses & kExcuseRejected) != 0 && !answer.rejected.empty()) return true;
+  // Of two machines with one name the cloud knows the status that came last; each must have counted it.
+  if ((excuses & kExcuseRejected) != 0 && clocks() && site != nullptr && site->cloned) {
+    const bool counted = std::any_of(edges_.begin(), edges_.end(), [&](const auto& edge) {
+      return &sites_[edge->site] == site && edge->core && !edge->core->stats().rejected_total.empty();
+    });
+    if (counted) return true;
+  }
   if ((excuses & kExcuseLogGap) != 0 && !answer.log_gaps.empty()) return true;
   return (excuses & kExcuseWiped) != 0 && gap("wiped", false);
 }

@@ -151,7 +151,7 @@ void World::apply(const Event& event) {
       clone->dir = folder("clone" + std::to_string(edge.site));
       clone->start_at_ns = later(5000);
       clone->machine = edge.machine;
-      take_undated(*clone, edge.boots);
+      take_undated(*clone, copied(edge));
       copy_file(edge.dir + "/outbox/data.mdb", clone->dir + "/outbox/data.mdb");
       edges_.push_back(std::move(clone));
       if (clocks()) clone_machine(*edges_.back(), event.b);

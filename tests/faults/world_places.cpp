@@ -117,9 +117,19 @@ void World::place(Edge& edge, const edge::BootId& boot, const Placing& placing) 
   }
 }
 
+// What a copy of its outbox holds: all but what is in memory only.
+World::Undated World::copied(const Edge& edge) const {
+  Undated out = edge.boots;
+  const std::set<uint32_t> undurable(edge.undurable.begin(), edge.undurable.end());
+  for (auto& [boot, readings] : out.readings) {
+    std::erase_if(readings, [&](uint32_t index) { return undurable.contains(index); });
+  }
+  return out;
+}
+
 void World::note_backup(const Edge& edge) {
   Site& site = sites_[edge.site];
-  site.backup_undated = edge.boots;
+  site.backup_undated = copied(edge);
   site.backup_holds.clear();
   for (uint32_t i = 0; i < oracle_.readings().size(); ++i) {
     const Reading& reading = oracle_.readings()[i];
