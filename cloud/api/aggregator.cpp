@@ -43,7 +43,11 @@ Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& con
   }
   Aggregator* self = aggregator.get();
   const query::Query* query = self->query_.get();
-  if (self->cluster_) query = &self->cluster_->query();
+  decltype(ApiParts::members) members;
+  if (self->cluster_) {
+    query = &self->cluster_->query();
+    members = [self](const std::string& tenant, int64_t now_ns) { return self->cluster_->members(tenant, now_ns); };
+  }
   auto api = Api::make(config.api, {.query = query,
                                     .auth = self->auth_.get(),
                                     .now_ns = [] { return runtime::now().wall_ns; },
@@ -56,7 +60,8 @@ Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& con
                                         },
                                     .metrics = [self](Exposition& text) { self->families(text); },
                                     .traffic = &self->traffic_,
-                                    .service = [self] { return self->service(); }});
+                                    .service = [self] { return self->service(); },
+                                    .members = std::move(members)});
   if (!api) return api.error();
   aggregator->api_ = std::move(api).value();
   auto server = http::HttpServer::open(config.http);
@@ -187,12 +192,16 @@ Status Aggregator::open_feed() {
 
 Status Aggregator::open_cluster() {
   if (config_.replicas == 1) return {};
+  own_system_ = std::make_unique<OwnSystem>(
+      OwnSystem::Parts{.query = query_.get(), .traffic = &traffic_, .service = [this] { return service(); }});
   const cluster::Layout layout{config_.ordinal, config_.replicas, partitions_};
-  auto cluster = AggregatorCluster::open(config_.cluster, layout,
-                                         {.local = query_.get(),
-                                          .log_id = [this] { return log_id(); },
-                                          .changed = [this] { api_->changed(); },
-                                          .say = [](const std::string& line) { runtime::log_info(line); }});
+  auto cluster = AggregatorCluster::open(
+      config_.cluster, layout,
+      {.local = query_.get(),
+       .system = [this](const std::string& tenant, int64_t now_ns) { return own_system_->part(tenant, now_ns); },
+       .log_id = [this] { return log_id(); },
+       .changed = [this] { api_->changed(); },
+       .say = [](const std::string& line) { runtime::log_info(line); }});
   if (!cluster) return cluster.error();
   cluster_ = std::move(cluster).value();
   return {};
@@ -221,13 +230,15 @@ Result<log::Reader*> Aggregator::reader() {
     const log::LogSettings& settings = reader_->settings();
     runtime::log_info("log " + config_.log.url + ": " + std::to_string(settings.partitions) +
                       " partitions, durability " + settings.durability);
+    std::lock_guard told(durability_mutex_);
+    durability_ = settings.durability;
   }
   return reader_.get();
 }
 
 std::string Aggregator::durability() const {
-  std::lock_guard lock(reader_mutex_);
-  return reader_ ? reader_->settings().durability : "unknown";
+  std::lock_guard lock(durability_mutex_);
+  return durability_;
 }
 
 Status Aggregator::start() {
@@ -260,14 +271,17 @@ ServiceInfo Aggregator::service() {
   ServiceInfo info{.service = "aggregator " + std::to_string(config_.ordinal),
                    .version = runtime::kVersion,
                    .trouble = trouble(),
+                   .durability = durability(),
                    .started_ns = started_.wall_ns,
-                   .memory_bytes = resident_bytes()};
-  const auto log = reader();
-  if (log) info.durability = log.value()->settings().durability;
+                   .memory_bytes = resident_bytes(),
+                   .recovery = recoveries_.last()};
+  if (info.trouble.empty()) info.trouble = auth_->trouble();
+  if (info.durability == "unknown") info.durability.clear();
   for (size_t i = 0; i < states_.size(); ++i) {
     const merge::State& state = *states_[i];
     info.records += state.counters().records_total.load();
     info.partials += state.counters().partials_merged_total.load();
+    info.rejected += state.counters().rejected_total.load();
     const uint64_t position = state.position();
     info.partitions.push_back({.partition = static_cast<uint32_t>(config_.ordinal + i * config_.replicas),
                                .position = position,

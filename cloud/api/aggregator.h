@@ -41,7 +41,7 @@ class Aggregator {
   Status open_cluster();
   uint64_t log_id() const;
   Result<log::Reader*> reader();
-  // "power", "process", or "unknown" while the log is away.
+  // "power", "process", or "unknown" before the log was seen. Never waits for the log.
   std::string durability() const;
   std::string trouble() const;
   void families(Exposition& text) const;
@@ -53,12 +53,15 @@ class Aggregator {
   Traffic traffic_;
   mutable std::mutex reader_mutex_;
   std::unique_ptr<log::Reader> reader_;
+  mutable std::mutex durability_mutex_;
+  std::string durability_ = "unknown";
   Error reader_failure_;  // of the last attempt to open it, and when it may be tried again
   std::chrono::steady_clock::time_point reader_retry_{};
   std::vector<std::unique_ptr<merge::State>> states_;
   std::unique_ptr<MergeWatch> watch_;
   uint32_t partitions_ = 1;  // of the log, all aggregators together
   std::unique_ptr<query::LocalQuery> query_;
+  std::unique_ptr<OwnSystem> own_system_;
   std::unique_ptr<AggregatorCluster> cluster_;  // nothing if there is one aggregator
   std::unique_ptr<Auth> auth_;
   std::unique_ptr<http::HttpServer> server_;

@@ -15,7 +15,7 @@ Result<std::unique_ptr<AggregatorCluster>> AggregatorCluster::open(const Cluster
                                                                    const cluster::Layout& layout, Parts parts) {
   std::unique_ptr<AggregatorCluster> self(new AggregatorCluster);
   self->secret_hash_ = sha256_hex(config.peers.secret);
-  self->answerer_ = std::make_unique<cluster::Answerer>(*parts.local, layout, parts.log_id);
+  self->answerer_ = std::make_unique<cluster::Answerer>(*parts.local, layout, parts.log_id, std::move(parts.system));
   self->peers_ = std::make_unique<cluster::Peers>(
       config.peers, layout, cluster::Peers::Parts{parts.log_id, std::move(parts.changed), std::move(parts.say)});
   self->federation_ = std::make_unique<cluster::Federation>(*parts.local, *self->answerer_, *self->peers_, layout);

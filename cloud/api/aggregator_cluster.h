@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cloud/api/exposition.h"
 #include "cloud/api/http_server.h"
@@ -26,6 +27,7 @@ class AggregatorCluster {
  public:
   struct Parts {
     const query::LocalQuery* local = nullptr;
+    cluster::TellSystem system;  // this aggregator's own part; may be null
     std::function<uint64_t()> log_id;
     std::function<void()> changed;  // at another aggregator
     std::function<void(const std::string&)> say;
@@ -35,6 +37,9 @@ class AggregatorCluster {
   ~AggregatorCluster() { stop(); }
 
   const query::Query& query() const { return *federation_; }
+  std::vector<cluster::Member> members(const std::string& tenant, int64_t now_ns) const {
+    return federation_->members(tenant, now_ns);
+  }
   uint16_t port() const { return server_->port(); }
   // Call after a commit of this process.
   void committed() { answerer_->changed(); }

@@ -88,7 +88,8 @@ class ApiImpl final : public Api {
         query_(*parts_.query),
         auth_(*parts_.auth),
         streams_(query_, hub_, parts_.now_ns, {config.keep_alive_ms, config.coalesce_ms}),
-        system_({parts_.traffic, parts_.service, config.operators}),
+        own_system_({parts_.query, parts_.traffic, parts_.service}),
+        system_({parts_.members ? parts_.members : alone(own_system_), config.operators}),
         delivery_(config.delivery) {}
 
   Status load() {
@@ -134,7 +135,7 @@ class ApiImpl final : public Api {
   Response old_series(const Asked& asked) {
     return answer_alias(asked, "source", "series", [this](const Asked& one) { return series(one); });
   }
-  Response system(const Asked& asked) { return system_.answer(asked.request, asked.tenant, asked.query, asked.now_ns); }
+  Response system(const Asked& asked) { return answer_system(asked.request, asked.tenant, system_, asked.now_ns); }
   Response ready() const;
   Response local_series(const Asked& asked, const query::Selection& selection, const query::Range& range,
                         const RowsHead& head);
@@ -162,7 +163,8 @@ class ApiImpl final : public Api {
   Auth& auth_;
   Hub hub_;
   Streams streams_;
-  System system_;
+  OwnSystem own_system_;  // asked by this API itself if the aggregator stands alone
+  const SystemParts system_;
   http::Delivery delivery_;
   std::optional<StaticFiles> files_;
   http::HttpServer* server_ = nullptr;
@@ -193,6 +195,22 @@ void ApiImpl::attach(http::HttpServer& server) {
   server.handle("GET", "/api/data", with_tenant(&ApiImpl::old_data));
   server.handle("GET", "/kpi", with_tenant(&ApiImpl::old_kpi));
   server.handle("GET", "/series", with_tenant(&ApiImpl::old_series));
+
+  // Readings go to the bridge, another port: who sends them here is told so. Not calls of this server, so not in its
+  // OpenAPI document.
+  const auto wrong_port = [](int status, const char* allowed) {
+    return [status, allowed](const Request& request) {
+      Response response =
+          problem_response({.status = status,
+                            .detail = "Readings are not taken here but by the bridge, at a port of its own.",
+                            .found = request.method + " " + request.path,
+                            .expected = "POST /api/v1/data at the bridge (port 8081, unless configured otherwise)"});
+      if (allowed != nullptr) response.headers.emplace_back("Allow", allowed);
+      return response;
+    };
+  };
+  server.handle("POST", "/api/v1/data", wrong_port(404, nullptr));
+  server.handle("POST", "/api/data", wrong_port(405, "GET, HEAD"));
 
   server.handle("POST", "/api/v1/session",
                 [this](const Request& request) { return sign_in(auth_, config_.hints, request, now_s()); });
@@ -442,8 +460,7 @@ Response ApiImpl::exposition() {
 // Of other aggregators some did not answer: named in a header too, because CSV has no place for it. Nobody can say that
 // a thing does not exist before all were asked.
 void ApiImpl::respond_partial(const Request& request, const std::vector<uint32_t>& missing, Response& response) const {
-  std::string names;
-  for (const uint32_t partition : missing) names += (names.empty() ? "" : ", ") + std::to_string(partition);
+  const std::string names = partitions_text(missing);
   const bool denied = std::find(request.params.begin(), request.params.end(),
                                 std::pair<std::string, std::string>("partial", "deny")) != request.params.end();
   if (response.status == 404 || (response.status == 200 && denied)) {

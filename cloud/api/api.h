@@ -39,8 +39,9 @@ struct ApiParts {
   std::function<std::string()> trouble;      // why not ready; empty: ready
   std::function<void(JsonWriter&)> ready;    // further fields of a good /ready
   std::function<void(Exposition&)> metrics;  // the program's own families
-  const Traffic* traffic = nullptr;          // see api_system.h, as is service
+  const Traffic* traffic = nullptr;          // see api_system.h, as are service and members
   std::function<ServiceInfo()> service;
+  decltype(SystemParts::members) members;  // null: it stands alone
 };
 
 class Api {

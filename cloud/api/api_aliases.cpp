@@ -30,10 +30,17 @@ http::Response answer_alias(const Asked& asked, std::string_view name, std::stri
 
   http::Request request = asked.request;
   for (auto& [key, value] : request.params) {
-    if (key == name) key = "device";
+    if (key != name) continue;
+    key = "device";
+    value = list_entry(value);
   }
   const Asked inner{request, asked.tenant, asked.query, asked.now_ns};
-  if (device.find(',') != std::string::npos) {
+  const auto has_readings = [&] {
+    const auto found = asked.query.last({.tenant = asked.tenant, .devices = {device}}, std::nullopt, "", kSeriesMax);
+    return !found || !found->empty();
+  };
+  // A device may have a comma in its name; several at once are more likely.
+  if (device.find(',') != std::string::npos && !has_readings()) {
     return problem_response({.status = 400,
                              .detail = "One device at a time.",
                              .parameter = std::string(name),

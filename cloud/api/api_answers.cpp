@@ -80,7 +80,8 @@ http::Response json_answer(JsonWriter& json) {
 }
 
 http::Response unknown_metric() {
-  return http::problem_response({.status = 404, .detail = "There is no such metric."});
+  return http::problem_response(
+      {.status = 404, .detail = "There is no such metric. /api/v1/metrics lists those there are."});
 }
 
 http::Response failure(const Error& error) {
@@ -152,6 +153,12 @@ void write_partitions(JsonWriter& json, uint32_t expected, const std::vector<uin
     json.end_array();
   }
   json.end_object();
+}
+
+std::string partitions_text(const std::vector<uint32_t>& numbers) {
+  std::string text;
+  for (const uint32_t number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);
+  return text;
 }
 
 void write_metric(JsonWriter& json, const query::MetricInfo& metric) {

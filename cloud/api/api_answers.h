@@ -31,6 +31,8 @@ Status add_completeness(const Asked& asked, JsonWriter& json, const query::Selec
 void write_completeness(JsonWriter& json, const query::Completeness& completeness);
 // {expected, answered}, and missing where partitions did not answer.
 void write_partitions(JsonWriter& json, uint32_t expected, const std::vector<uint32_t>& missing);
+// As the header X-Missing-Partitions names them: "1, 4, 7".
+std::string partitions_text(const std::vector<uint32_t>& numbers);
 void write_metric(JsonWriter& json, const query::MetricInfo& metric);
 void write_device(JsonWriter& json, const query::DeviceInfo& device);
 void write_gateway(JsonWriter& json, const query::GatewayInfo& gateway);

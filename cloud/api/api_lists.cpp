@@ -118,16 +118,19 @@ http::Response answer_devices(const Asked& asked) {
   read_partial(params);
   const Page page = read_page(params);
   if (const auto wrong = params.finish()) return problem_response(*wrong);
-  const auto devices = asked.query.devices(asked.tenant);
-  if (!devices) return failure(devices.error());
-  const auto gateways = asked.query.gateways(asked.tenant, asked.now_ns);
-  if (!gateways) return failure(gateways.error());
   const size_t middle = std::min(page.after.find('\0'), page.after.size());
+  query::NamePage after_device{.after = page.after.substr(0, middle)};
+  query::NamePage after_gateway{.after = page.after.substr(std::min(middle + 1, page.after.size()))};
+  // One name more tells whether there is another page.
+  if (page.limit) after_device.max = after_gateway.max = *page.limit + 1;
+  const auto devices = asked.query.devices_page(asked.tenant, after_device);
+  if (!devices) return failure(devices.error());
+  const auto gateways = asked.query.gateways_page(asked.tenant, asked.now_ns, after_gateway);
+  if (!gateways) return failure(gateways.error());
   const Cut device_cut(
-      *devices, [](const query::DeviceInfo& one) { return one.device; }, page.after.substr(0, middle), page.limit);
+      *devices, [](const query::DeviceInfo& one) { return one.device; }, after_device.after, page.limit);
   const Cut gateway_cut(
-      *gateways, [](const query::GatewayInfo& one) { return one.gateway; },
-      page.after.substr(std::min(middle + 1, page.after.size())), page.limit);
+      *gateways, [](const query::GatewayInfo& one) { return one.gateway; }, after_gateway.after, page.limit);
   JsonWriter json;
   json.begin_object().key("devices").begin_array();
   for (auto it = device_cut.begin; it != device_cut.end; ++it) write_device(json, *it);

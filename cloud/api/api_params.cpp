@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "common/reading/payload.h"
 
@@ -16,7 +17,7 @@ constexpr int64_t kAutoRowsMax = 300;
 constexpr int64_t kDurationMax = 100LL * 366 * 86400;
 constexpr size_t kListMax = 256;
 constexpr const char* kTimeExpected =
-    "RFC 3339, Unix time in s, ms, us or ns, now, or a distance from now such as -24h";
+    "RFC 3339 such as 2026-01-31T12:00:00Z, Unix time in s, ms, us or ns, now, or a distance from now such as -24h";
 
 }  // namespace
 
@@ -99,15 +100,28 @@ std::string Params::required(std::string_view name, std::string_view expected) {
   return value.value_or("");
 }
 
+std::string list_entry(std::string_view name) {
+  std::string entry;
+  for (const char c : name) {
+    if (c == ',' || c == '\\') entry.push_back('\\');
+    entry.push_back(c);
+  }
+  return entry;
+}
+
 std::vector<std::string> Params::list(std::string_view name) {
   asked_.emplace(name);
   std::vector<std::string> values;
   for (const auto& [key, value] : request_.params) {
     if (key != name) continue;
-    for (size_t at = 0; at <= value.size();) {
-      const size_t end = std::min(value.find(',', at), value.size());
-      if (end > at) values.push_back(value.substr(at, end - at));
-      at = end + 1;
+    std::string one;
+    for (size_t i = 0; i <= value.size(); ++i) {
+      if (i == value.size() || value[i] == ',') {
+        if (!one.empty()) values.push_back(std::exchange(one, {}));
+        continue;
+      }
+      const bool escaped = value[i] == '\\' && i + 1 < value.size() && (value[i + 1] == ',' || value[i + 1] == '\\');
+      one.push_back(value[escaped ? ++i : i]);
     }
   }
   std::sort(values.begin(), values.end());
@@ -137,7 +151,9 @@ std::string Params::choice(std::string_view name, const std::vector<std::string>
   if (!value) return choices.front();
   if (std::find(choices.begin(), choices.end(), *value) != choices.end()) return *value;
   std::string expected;
-  for (const auto& one : choices) expected += (expected.empty() ? "" : " or ") + one;
+  for (auto one = choices.begin(); one != choices.end(); ++one) {
+    if (std::find(choices.begin(), one, *one) == one) expected += (expected.empty() ? "" : " or ") + *one;
+  }
   fail(name, *value, expected);
   return choices.front();
 }
@@ -157,6 +173,7 @@ void read_partial(Params& params) { params.choice("partial", {"allow", "deny"});
 
 query::Selection Params::selection(const std::string& tenant, bool metric_required) {
   query::Selection selection{.tenant = tenant};
+  labels_ = true;
   selection.metric = metric_required ? required("metric", "the name of a metric") : text("metric").value_or("");
   selection.devices = list("device");
   constexpr std::string_view kPrefix = "label.";
@@ -196,6 +213,7 @@ std::optional<http::Problem> Params::finish() {
     for (const auto& one : asked_) {
       if (!one.starts_with("label.")) expected += (expected.empty() ? "" : ", ") + one;
     }
+    if (labels_) expected += ", label.KEY";
     fail(name, name, expected.empty() ? "no parameters" : "one of " + expected);
   }
   return wrong_;

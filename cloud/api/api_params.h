@@ -41,7 +41,8 @@ class Params {
   // The value, nothing if absent or empty. Wrong if it stands more than once.
   std::optional<std::string> text(std::string_view name);
   std::string required(std::string_view name, std::string_view expected);
-  // Repeated or comma-separated, without empty elements.
+  // Repeated or comma-separated, without empty elements. Within an element "\," is a comma, "\\" a backslash; a
+  // backslash before anything else is itself.
   std::vector<std::string> list(std::string_view name);
   std::optional<int64_t> time(std::string_view name, int64_t now_ns);
   bool flag(std::string_view name);  // "1" or "true"
@@ -64,6 +65,10 @@ class Params {
   const http::Request& request_;
   std::set<std::string, std::less<>> asked_;
   std::optional<http::Problem> wrong_;
+  bool labels_ = false;  // label.KEY was asked for
 };
+
+// A name as an element of Params::list.
+std::string list_entry(std::string_view name);
 
 }  // namespace tributary::api

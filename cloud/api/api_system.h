@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// GET /api/v1/system: where a tenant's readings are on the server's side, and for operators the log and the service.
+// GET /api/v1/system: where a tenant's readings are on the server's side, and for operators the log and the services:
+// of all aggregators together, each of which is asked for its part. Who does not tell its part is named.
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -11,47 +11,48 @@
 
 #include "cloud/api/api_traffic.h"
 #include "cloud/api/http_server.h"
+#include "cloud/cluster/system.h"
 #include "cloud/query/query.h"
 
 namespace tributary::api {
 
-// What the program knows of itself; told to operators only, since it is of all tenants together.
-struct ServiceInfo {
-  struct Partition {
-    uint32_t partition = 0;
-    uint64_t position = 0, end = 0;  // the next record to merge; one past the newest of the log
-  };
-  std::string service, version, trouble;  // trouble: empty when ready
-  std::string durability;                 // of the log: "power" or "process"; empty: not known yet
-  int64_t started_ns = 0;
-  uint64_t memory_bytes = 0;
-  uint64_t records = 0, partials = 0;  // merged since the start
-  std::vector<Partition> partitions;
-};
+using ServiceInfo = cluster::ServiceInfo;
 
-struct SystemParts {
-  const Traffic* traffic = nullptr;      // null: nothing is measured
-  std::function<ServiceInfo()> service;  // null: nothing is told
-  std::vector<std::string> operators;    // tenants whose keys may see the service
-};
-
-class System {
+// This aggregator's own part. Thread-safe.
+class OwnSystem {
  public:
-  explicit System(SystemParts parts) : parts_(std::move(parts)) {}
-  http::Response answer(const http::Request& request, const std::string& tenant, const query::Query& query,
-                        int64_t now_ns);
+  struct Parts {
+    const query::Query* query = nullptr;   // over its own partitions
+    const Traffic* traffic = nullptr;      // null: nothing is measured
+    std::function<ServiceInfo()> service;  // null: nothing is told
+  };
+  explicit OwnSystem(Parts parts) : parts_(std::move(parts)) {}
+  // Error: the state cannot be read at this moment. What was merged may be a second old.
+  Result<cluster::SystemPart> part(const std::string& tenant, int64_t now_ns);
 
  private:
   struct Merged {
     uint64_t readings = 0;
-    int64_t since_ns = 0;  // 0: unknown
+    int64_t since_ns = 0;
     int64_t read_ns = 0;
   };
-  Result<Merged> merged_of(const std::string& tenant, const query::Query& query, int64_t now_ns);
+  Result<Merged> merged_of(const std::string& tenant, int64_t now_ns);
 
-  const SystemParts parts_;
+  const Parts parts_;
   std::mutex mutex_;
   std::map<std::string, Merged> merged_;  // of the last moment, so that many pages cost as little as one
 };
+
+struct SystemParts {
+  // Every aggregator by ordinal, see cluster/federation.h; one that stands alone is one without partitions.
+  std::function<std::vector<cluster::Member>(const std::string& tenant, int64_t now_ns)> members;
+  std::vector<std::string> operators;  // tenants whose keys may see the log and the services
+};
+
+// Of an aggregator that stands alone.
+decltype(SystemParts::members) alone(OwnSystem& own);
+
+http::Response answer_system(const http::Request& request, const std::string& tenant, const SystemParts& parts,
+                             int64_t now_ns);
 
 }  // namespace tributary::api

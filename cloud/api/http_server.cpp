@@ -524,7 +524,8 @@ Response HttpServerImpl::route(const Request& request) const {
   for (const auto& route : routes_) {
     if (route.prefix ? !request.path.starts_with(route.pattern) : request.path != route.pattern) continue;
     if (route.method == request.method) return route.handler(request);
-    if (!route.prefix) allowed.append(allowed.empty() ? "" : ", ").append(route.method);
+    if (!route.prefix)
+      allowed.append(allowed.empty() ? "" : ", ").append(route.method == "GET" ? "GET, HEAD" : route.method);
   }
   if (allowed.empty()) return problem_response({.status = 404, .detail = "There is nothing here."});
   Response response = problem_response(

@@ -155,6 +155,7 @@ http::Response HttpPort::take_readings(const http::Request& request) {
     http::Problem problem;
     problem.status = 401;
     problem.detail = "The request carries no valid key.";
+    problem.found = key_of(request).empty() ? "no key" : "a key that is not known here";
     problem.expected = "a tenant's key in X-API-Key or Authorization: Bearer";
     return http::problem_response(problem);
   }

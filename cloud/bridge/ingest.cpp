@@ -97,7 +97,16 @@ class Collector final : public reading::PayloadSink {
       candidate.kind = kind->second;
     }
     if (Status fits = check_series(candidate); !fits) {
-      on_reject(reading::Reject::kBadName, fits.error().message, "a device and a metric within the limits");
+      // "found X, expected Y", as check_series says it.
+      constexpr std::string_view kFound = "found ", kExpected = ", expected ";
+      const std::string_view message = fits.error().message;
+      const size_t at = message.rfind(kExpected);
+      if (message.starts_with(kFound) && at != std::string_view::npos) {
+        on_reject(reading::Reject::kBadName, message.substr(kFound.size(), at - kFound.size()),
+                  message.substr(at + kExpected.size()));
+      } else {
+        on_reject(reading::Reject::kBadName, message, "a device and a metric within the limits");
+      }
       return std::nullopt;
     }
     const auto [at, fresh] = index_.emplace(candidate.id(), series.size());

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "common/ledger/receiver.h"
+#include "common/reading/payload.h"
 
 namespace tributary::bridge {
 namespace {
@@ -23,7 +24,7 @@ std::string hex(Bytes bytes) {
   return out;
 }
 
-// Walks the body and verifies what the wire format leaves to its reader: summaries and the future.
+// Walks the body and verifies what the wire format leaves to its reader: summaries, the times in them, and the future.
 class Verifier final : public wire::BodyVisitor {
  public:
   Verifier(stats::Summary& summary, int64_t latest_start_s) : summary_(summary), latest_start_s_(latest_start_s) {}
@@ -34,6 +35,16 @@ class Verifier final : public wire::BodyVisitor {
     if (!summary_.decode(partial.summary) || summary_.empty()) {
       found = "seq " + std::to_string(seq) + ": a summary of " + std::to_string(partial.summary.size()) + " bytes";
       return DecodeError::kBadSummary;
+    }
+    const stats::Numeric& numeric = summary_.numeric();
+    if (numeric.count() > 0) {
+      for (const int64_t time_ns : {numeric.first().time_ns, numeric.last().time_ns}) {
+        if (in_window(time_ns, partial.start_s, partial.width_s)) continue;
+        found = "seq " + std::to_string(seq) + ": a reading of " + reading::format_timestamp(time_ns) +
+                " in the window of " + std::to_string(partial.width_s) + " s from " +
+                reading::format_timestamp(partial.start_s * kNanosPerSecond);
+        return DecodeError::kOutsideWindow;
+      }
     }
     ++items;
     if (partial.start_s > latest_start_s_) {
@@ -87,6 +98,8 @@ const char* expected_instead_of(DecodeError error) {
       return "a width of the ladder and a start aligned to it";
     case DecodeError::kBadSummary:
       return "a canonical summary of at least one reading";
+    case DecodeError::kOutsideWindow:
+      return "readings within their window";
     case DecodeError::kNone:
       break;
   }

@@ -16,6 +16,12 @@ Error too_large() {
   return {ErrorCode::kFull, "the answer would be longer than " + std::to_string(kAnswerBytesMax >> 20) + " MiB"};
 }
 
+query::NamePage page_of(const Question& question) {
+  query::NamePage page{.after = question.by};
+  if (question.max > 0) page.max = question.max;
+  return page;
+}
+
 // wrap(value) as the answer, or the error.
 template <class T, class Wrap>
 std::string told(const AnswerHead& head, Result<T> found, const Wrap& wrap) {
@@ -67,9 +73,10 @@ std::string Answerer::answer(const Question& question) const {
     case Op::kMetrics:
       return told(head(), local_.metrics(tenant), [](auto list) { return MetricsBody{std::move(list)}; });
     case Op::kDevices:
-      return told(head(), local_.devices(tenant), [](auto list) { return DevicesBody{std::move(list)}; });
+      return told(head(), local_.devices_page(tenant, page_of(question)),
+                  [](auto list) { return DevicesBody{std::move(list)}; });
     case Op::kGateways:
-      return told(head(), local_.gateways(tenant, question.now_ns),
+      return told(head(), local_.gateways_page(tenant, question.now_ns, page_of(question)),
                   [](auto list) { return GatewaysBody{std::move(list)}; });
     case Op::kKnown:
       return encode_answer(head(), KnownBody{local_.known(tenant, question.selection.metric)});
@@ -99,6 +106,9 @@ std::string Answerer::answer(const Question& question) const {
     case Op::kLast:
       return told(head(), local_.last(question.selection, question.range.to_ns, question.by, question.max),
                   [](auto list) { return LastBody{std::move(list)}; });
+    case Op::kSystem:
+      if (!system_) return encode_error(head(), {ErrorCode::kUnsupported, "it tells nothing of itself"});
+      return told(head(), system_(tenant, question.now_ns), [](auto part) { return SystemBody{std::move(part)}; });
   }
   CHECK(false);
 }

@@ -19,8 +19,10 @@ class Answerer {
   static constexpr uint32_t kWaitMsMax = 1'000;
 
   // local is over the partitions of layout.ordinal and must outlive it. log_id: of the log the states are tied to.
-  Answerer(const query::LocalQuery& local, const Layout& layout, std::function<uint64_t()> log_id)
-      : local_(local), layout_(layout), log_id_(std::move(log_id)) {}
+  // system: what kSystem tells; may be null.
+  Answerer(const query::LocalQuery& local, const Layout& layout, std::function<uint64_t()> log_id,
+           TellSystem system = nullptr)
+      : local_(local), layout_(layout), log_id_(std::move(log_id)), system_(std::move(system)) {}
 
   // An answer, or an error as an answer. kInvalid: these bytes are no question; kMismatch: the asker knows another
   // cluster; kFull: the answer would be longer than kAnswerBytesMax.
@@ -41,6 +43,7 @@ class Answerer {
   const query::LocalQuery& local_;
   const Layout layout_;
   const std::function<uint64_t()> log_id_;
+  const TellSystem system_;
   mutable std::mutex mutex_;
   mutable std::condition_variable woken_;
   bool stopped_ = false;

@@ -20,6 +20,11 @@ void merge(stats::Summary& sum, const std::string& bytes) {
   CHECK(sum.merge_encoded(as_bytes(bytes)));  // decode_answer has looked at it
 }
 
+void put_page(const query::NamePage& page, Question& question) {
+  question.by = page.after;
+  question.max = page.max > kRowsMax ? 0 : page.max;
+}
+
 }  // namespace
 
 Question Federation::question(Op op, const std::string& tenant) const {
@@ -120,7 +125,15 @@ Result<std::vector<query::MetricInfo>> Federation::metrics(const std::string& te
 }
 
 Result<std::vector<query::DeviceInfo>> Federation::devices(const std::string& tenant) const {
-  auto told = ask<DevicesBody>(question(Op::kDevices, tenant));
+  return devices_page(tenant, {});
+}
+
+// A name that is among the first max of all is among the first max wherever it is.
+Result<std::vector<query::DeviceInfo>> Federation::devices_page(const std::string& tenant,
+                                                                const query::NamePage& page) const {
+  Question one = question(Op::kDevices, tenant);
+  put_page(page, one);
+  auto told = ask<DevicesBody>(std::move(one));
   if (told.error) return *told.error;
   std::map<std::string, query::DeviceInfo> all;
   for (auto& [ordinal, body] : told.bodies) {
@@ -131,12 +144,19 @@ Result<std::vector<query::DeviceInfo>> Federation::devices(const std::string& te
   }
   std::vector<query::DeviceInfo> out;
   for (auto& [name, device] : all) out.push_back(std::move(device));
+  cut_page(out, page);
   return out;
 }
 
 Result<std::vector<query::GatewayInfo>> Federation::gateways(const std::string& tenant, int64_t now_ns) const {
+  return gateways_page(tenant, now_ns, {});
+}
+
+Result<std::vector<query::GatewayInfo>> Federation::gateways_page(const std::string& tenant, int64_t now_ns,
+                                                                  const query::NamePage& page) const {
   Question one = question(Op::kGateways, tenant);
   one.now_ns = now_ns;
+  put_page(page, one);
   auto told = ask<GatewaysBody>(std::move(one));
   if (told.error) return *told.error;
   std::vector<query::GatewayInfo> out;
@@ -144,6 +164,7 @@ Result<std::vector<query::GatewayInfo>> Federation::gateways(const std::string& 
     for (query::GatewayInfo& gateway : body.gateways) out.push_back(std::move(gateway));
   }
   sort_gateways(out);
+  cut_page(out, page);
   return out;
 }
 

@@ -38,6 +38,10 @@ class Federation final : public query::Query {
   Result<std::vector<query::MetricInfo>> metrics(const std::string& tenant) const override;
   Result<std::vector<query::DeviceInfo>> devices(const std::string& tenant) const override;
   Result<std::vector<query::GatewayInfo>> gateways(const std::string& tenant, int64_t now_ns) const override;
+  Result<std::vector<query::DeviceInfo>> devices_page(const std::string& tenant,
+                                                      const query::NamePage& page) const override;
+  Result<std::vector<query::GatewayInfo>> gateways_page(const std::string& tenant, int64_t now_ns,
+                                                        const query::NamePage& page) const override;
   bool known(const std::string& tenant, const std::string& metric) const override;
   Result<stats::Summary> summary(const query::Selection& selection, const query::Range& range) const override;
   Status series(const query::Selection& selection, const query::Range& range, WidthS step_s, const std::string& by,
@@ -53,6 +57,10 @@ class Federation final : public query::Query {
   Result<std::vector<query::Change>> changes(const std::string& tenant, const query::Place& after, size_t max,
                                              query::Place* upto) const override;
   Status rows(const std::string& tenant, const std::vector<query::RowKey>& keys, const KeySink& sink) const override;
+
+  // Every aggregator by ordinal, the own one included, with what it tells of itself and of the tenant, or why it does
+  // not. One question to all at the same time; who does not know the question is not taken for absent elsewhere.
+  std::vector<Member> members(const std::string& tenant, int64_t now_ns) const;
 
  private:
   Federation(const query::LocalQuery& local, const Answerer& own, Peers& peers, const Layout& layout, bool keeps)

@@ -240,6 +240,7 @@ void Peers::ask(std::vector<Ask>& asks, const std::function<void()>& meanwhile) 
     for (size_t i = 0; i < asks.size(); ++i) {
       Peer& peer = *peers_[asks[i].ordinal];
       asks[i].answer.reset();
+      asks[i].failure = peer.state;
       if (!peer.up || !peer.address) continue;
       int fd = -1;
       if (!peer.kept.empty()) {
@@ -254,7 +255,8 @@ void Peers::ask(std::vector<Ask>& asks, const std::function<void()>& meanwhile) 
   for (size_t i = 0; i < exchanges.size(); ++i) {
     Ask& ask = asks[numbers[i]];
     settle(*peers_[ask.ordinal], exchanges[i], begun_ms, false);
-    if (exchanges[i].failure.empty()) ask.answer = std::move(exchanges[i].body);
+    ask.failure = exchanges[i].failure;
+    if (ask.failure.empty()) ask.answer = std::move(exchanges[i].body);
   }
 }
 

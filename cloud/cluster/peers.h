@@ -62,7 +62,8 @@ class Peers {
   struct Ask {
     uint32_t ordinal = 0;
     std::string question;
-    std::optional<std::string> answer;  // nothing: it did not answer
+    std::optional<std::string> answer = std::nullopt;  // nothing: it did not answer
+    std::string failure = {};                          // why not: a word, as PeerFacts::state
   };
   // Asks all at the same time, those that are down not at all; meanwhile runs once while they work. Thread-safe.
   void ask(std::vector<Ask>& asks, const std::function<void()>& meanwhile);

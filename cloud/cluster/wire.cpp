@@ -21,6 +21,8 @@ constexpr size_t kListMax = 16'384;    // devices of a selection
 constexpr size_t kNoteBytesMax = 32'768;
 constexpr size_t kStatusBytesMax = 1 << 20;
 constexpr uint8_t kLabelsKept = 64;  // common labels of a device
+constexpr uint64_t kMinutesMax = 256;
+constexpr uint64_t kDelaysMax = 1'024;
 
 using query::Row;
 
@@ -116,6 +118,14 @@ void put(Out& out, const query::GatewayInfo& value);
 void put(Out& out, const query::LastReading& value);
 bool get(In& in, query::LastReading& value);
 bool get(In& in, query::GatewayInfo& value);
+void put(Out& out, const ServiceInfo::Partition& value);
+bool get(In& in, ServiceInfo::Partition& value);
+void put(Out& out, const TrafficMinute& value);
+bool get(In& in, TrafficMinute& value);
+void put(Out& out, const std::pair<uint32_t, uint64_t>& value);
+bool get(In& in, std::pair<uint32_t, uint64_t>& value);
+void put(Out& out, const std::pair<std::string, uint64_t>& value);
+bool get(In& in, std::pair<std::string, uint64_t>& value);
 
 template <class T>
 void put(Out& out, const std::vector<T>& list) {
@@ -367,24 +377,117 @@ bool get(In& in, RowsBody& body) {
   return true;
 }
 
+void put(Out& out, double value) {
+  const auto bits = std::bit_cast<uint64_t>(value);
+  out.fixed32(static_cast<uint32_t>(bits)).fixed32(static_cast<uint32_t>(bits >> 32));
+}
+// False: not a number, or infinite.
+bool get(In& in, double& value) {
+  uint64_t bits = in.fixed32();
+  bits |= uint64_t{in.fixed32()} << 32;
+  value = std::bit_cast<double>(bits);
+  return in.ok() && std::isfinite(value);
+}
+
 void put(Out& out, const query::LastReading& reading) {
   put(out, reading.series);
   out.zigzag(reading.time_ns);
-  const auto bits = std::bit_cast<uint64_t>(reading.value);
-  out.fixed32(static_cast<uint32_t>(bits)).fixed32(static_cast<uint32_t>(bits >> 32));
+  put(out, reading.value);
   put(out, reading.open_rows);
 }
 bool get(In& in, query::LastReading& reading) {
   if (!get(in, reading.series)) return false;
   reading.time_ns = in.zigzag();
-  uint64_t bits = in.fixed32();
-  bits |= uint64_t{in.fixed32()} << 32;
-  reading.value = std::bit_cast<double>(bits);
   constexpr uint64_t kOpenRowsMax = 4'096;
-  return get(in, reading.open_rows, kOpenRowsMax) && std::isfinite(reading.value);
+  return get(in, reading.value) && get(in, reading.open_rows, kOpenRowsMax);
 }
 void put(Out& out, const LastBody& body) { put(out, body.readings); }
 bool get(In& in, LastBody& body) { return get(in, body.readings, kRowsMax); }
+
+void put(Out& out, const std::pair<uint32_t, uint64_t>& value) { out.varint(value.first).varint(value.second); }
+bool get(In& in, std::pair<uint32_t, uint64_t>& value) {
+  value.first = in.u32();
+  value.second = in.varint();
+  return in.ok();
+}
+void put(Out& out, const std::pair<std::string, uint64_t>& value) { out.text(value.first).varint(value.second); }
+bool get(In& in, std::pair<std::string, uint64_t>& value) {
+  if (!in.text(value.first, kNameBytesMax)) return false;
+  value.second = in.varint();
+  return in.ok();
+}
+void put(Out& out, const ServiceInfo::Partition& value) {
+  out.varint(value.partition).varint(value.position).varint(value.end);
+}
+bool get(In& in, ServiceInfo::Partition& value) {
+  value.partition = in.u32();
+  value.position = in.varint();
+  value.end = in.varint();
+  return in.ok() && value.end >= value.position;
+}
+void put(Out& out, const TrafficMinute& minute) {
+  out.zigzag(minute.start_s).varint(minute.messages).varint(minute.posts).varint(minute.rejected);
+  put(out, minute.delays);
+}
+bool get(In& in, TrafficMinute& minute) {
+  minute.start_s = in.zigzag();
+  minute.messages = in.varint();
+  minute.posts = in.varint();
+  minute.rejected = in.varint();
+  if (!get(in, minute.delays, kDelaysMax)) return false;
+  const auto& delays = minute.delays;
+  for (size_t i = 1; i < delays.size(); ++i) {
+    if (delays[i].first <= delays[i - 1].first) return false;
+  }
+  return minute.start_s >= -merge::kStartMax && minute.start_s <= merge::kStartMax;
+}
+void put(Out& out, const ServiceInfo& info) {
+  out.text(info.service).text(info.version).text(info.trouble.substr(0, kNoteBytesMax)).text(info.durability);
+  out.zigzag(info.started_ns).varint(info.memory_bytes);
+  out.varint(info.records).varint(info.partials).varint(info.rejected);
+  put(out, info.partitions);
+  out.u8(info.recovery.has_value());
+  if (!info.recovery) return;
+  out.text(info.recovery->kind).zigzag(info.recovery->ended_s);
+  put(out, info.recovery->seconds);
+  put(out, info.recovery->amounts);
+}
+bool get(In& in, ServiceInfo& info) {
+  if (!in.text(info.service, kNameBytesMax) || !in.text(info.version, kNameBytesMax) ||
+      !in.text(info.trouble, kNoteBytesMax) || !in.text(info.durability, kNameBytesMax)) {
+    return false;
+  }
+  info.started_ns = in.zigzag();
+  info.memory_bytes = in.varint();
+  info.records = in.varint();
+  info.partials = in.varint();
+  info.rejected = in.varint();
+  bool there = false;
+  info.recovery.reset();
+  if (!get(in, info.partitions, kPartitionsMax) || !in.flag(there)) return false;
+  if (!there) return true;
+  runtime::LastRecovery& recovery = info.recovery.emplace();
+  if (!in.text(recovery.kind, kNameBytesMax)) return false;
+  recovery.ended_s = in.zigzag();
+  return get(in, recovery.seconds) && get(in, recovery.amounts, kListMax) && recovery.ended_s >= -merge::kStartMax &&
+         recovery.ended_s <= merge::kStartMax;
+}
+void put(Out& out, const SystemBody& body) {
+  const SystemPart& part = body.part;
+  out.varint(part.readings).zigzag(part.since_ns);
+  put(out, part.minutes);
+  out.u8(part.service.has_value());
+  if (part.service) put(out, *part.service);
+}
+bool get(In& in, SystemBody& body) {
+  SystemPart& part = body.part;
+  part.readings = in.varint();
+  part.since_ns = in.zigzag();
+  bool there = false;
+  part.service.reset();
+  if (!get(in, part.minutes, kMinutesMax) || !in.flag(there)) return false;
+  return !there || get(in, part.service.emplace());
+}
 
 void put(Out& out, const AnswerHead& head) {
   out.fixed32(kAnswerMagic).u8(kVersion).varint(head.replicas).varint(head.partitions).varint(head.ordinal);
@@ -481,6 +584,7 @@ TRIBUTARY_BODY(CompletenessBody)
 TRIBUTARY_BODY(ChangesBody)
 TRIBUTARY_BODY(RowsBody)
 TRIBUTARY_BODY(LastBody)
+TRIBUTARY_BODY(SystemBody)
 #undef TRIBUTARY_BODY
 
 std::string encoded_summary(const stats::Summary& summary) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cloud/cluster/system.h"
 #include "cloud/query/local.h"
 #include "common/base/bytes.h"
 #include "common/runtime/result.h"
@@ -37,8 +38,9 @@ enum class Op : uint8_t {
   kChanges,
   kRows,
   kLast,
+  kSystem,  // added to form 2: who does not know it answers kInvalid
 };
-inline constexpr uint8_t kOps = 13;
+inline constexpr uint8_t kOps = 14;
 
 struct Question {
   // The cluster as the asker knows it: who knows another one refuses.
@@ -50,8 +52,8 @@ struct Question {
   query::Range range;          // of kLast: to_ns is the instant, or nothing
   int64_t now_ns = 0;
   WidthS width_s = 0;  // step or window
-  std::string by;      // of kLast: the id after which series are told
-  uint64_t max = 0;    // rows, changes or series
+  std::string by;      // of kLast: the id after which series are told; of kDevices, kGateways: the name
+  uint64_t max = 0;    // rows, changes, series, or names (of kDevices, kGateways; 0: all)
   query::NewestChoice choice;
   query::Place place;  // of the asked one's partitions
   std::vector<query::RowKey> keys;
@@ -103,6 +105,9 @@ struct RowsBody {
 };
 struct LastBody {
   std::vector<query::LastReading> readings;
+};
+struct SystemBody {
+  SystemPart part;
 };
 
 // An answer: who speaks, and a body or an error.

@@ -50,6 +50,10 @@ wire::DecodeError MessageDecoder::on_partial(uint64_t seq, const wire::Partial& 
   }
   stats::Summary::Facts facts;
   if (!stats::Summary::inspect(partial.summary, facts) || facts.empty) return wire::DecodeError::kBadSummary;
+  if (facts.count > 0 && (!in_window(facts.first.time_ns, partial.start_s, partial.width_s) ||
+                          !in_window(facts.last.time_ns, partial.start_s, partial.width_s))) {
+    return wire::DecodeError::kOutsideWindow;
+  }
   MessageItem item;
   item.kind = MessageItem::Kind::kPartial;
   item.inherited = partial.inherited;

@@ -39,9 +39,10 @@ void answer_rows(const Snapshots& snapshots, const std::string& tenant, const st
 
 CompletenessPart read_completeness(const Snapshots& snapshots, const Selection& selection, const Range& range,
                                    int64_t now_ns);
-std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::string& tenant, int64_t now_ns);
+std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::string& tenant, int64_t now_ns,
+                                         const NamePage& page);
 std::vector<MetricInfo> answer_metrics(const Snapshots& snapshots, const std::string& tenant);
-std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::string& tenant);
+std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::string& tenant, const NamePage& page);
 
 // Changes of one partition after the revision; upto is the revision they reach.
 Result<std::vector<Change>> answer_changes(const Snapshot& snapshot, const std::string& tenant, uint64_t after,

@@ -81,7 +81,7 @@ std::vector<MetricInfo> answer_metrics(const Snapshots& snapshots, const std::st
   return infos;
 }
 
-std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::string& tenant) {
+std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::string& tenant, const NamePage& page) {
   std::map<std::string, DeviceNotes> devices;
   for (const Snapshot& snapshot : snapshots) {
     const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
@@ -92,22 +92,29 @@ std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::st
                     gateways[merge::KeyReader(no).u32()] = name;
                     return true;
                   });
-    snapshot.each(snapshot.tables().series, merge::series_key(*tenant_no, false, ""),
-                  [&](std::string_view id, std::string_view no) {
-                    const Result<Series> series = series_from_id(id);
-                    CHECK(series.ok());
-                    if (series->overflow) return true;
-                    DeviceNotes& notes = devices[series->device];
-                    keep_common(notes.labels, series->labels);
-                    notes.metrics.insert(series->metric);
-                    notes.last_seen_ns =
-                        std::max(notes.last_seen_ns, snapshot.last_seen_ns(merge::KeyReader(no).u32()));
-                    snapshot.each(snapshot.tables().contributors, no, [&](std::string_view gateway, std::string_view) {
-                      notes.gateways.insert(gateways[merge::KeyReader(gateway).u32()]);
-                      return true;
-                    });
-                    return true;
-                  });
+    // A device's series stand together, in the order of the devices.
+    std::string last;
+    uint64_t names = 0;
+    snapshot.each_from(
+        snapshot.tables().series, merge::series_key(*tenant_no, false, ""), page.after,
+        [&](std::string_view id, std::string_view no) {
+          const std::string_view device = id.substr(0, id.find('\0'));
+          if (device.empty() || device <= page.after) return true;  // empty: an overflow series
+          if (device != last && ++names > page.max) return false;
+          last = device;
+          const Result<Series> series = series_from_id(id);
+          CHECK(series.ok());
+          if (series->overflow) return true;
+          DeviceNotes& notes = devices[series->device];
+          keep_common(notes.labels, series->labels);
+          notes.metrics.insert(series->metric);
+          notes.last_seen_ns = std::max(notes.last_seen_ns, snapshot.last_seen_ns(merge::KeyReader(no).u32()));
+          snapshot.each(snapshot.tables().contributors, no, [&](std::string_view gateway, std::string_view) {
+            notes.gateways.insert(gateways[merge::KeyReader(gateway).u32()]);
+            return true;
+          });
+          return true;
+        });
   }
   std::vector<DeviceInfo> infos;
   for (auto& [name, notes] : devices) {
@@ -117,6 +124,7 @@ std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::st
                      .metrics = {notes.metrics.begin(), notes.metrics.end()},
                      .last_seen_ns = notes.last_seen_ns});
   }
+  cut_page(infos, page);
   return infos;
 }
 

@@ -138,28 +138,18 @@ void add_rejected(const GatewayView& gateway, std::map<std::string, uint64_t>& o
   for (const auto& [reason, count] : gateway.edge_rejected) out[reason] += count;
 }
 
-std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::string& tenant, int64_t now_ns) {
+std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::string& tenant, int64_t now_ns,
+                                         const NamePage& page) {
   std::vector<GatewayInfo> infos;
+  struct Counted {
+    size_t index = 0;  // in infos
+    std::string device;
+  };
   for (const Snapshot& snapshot : snapshots) {
     const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
     if (!tenant_no) continue;
-    // Devices by gateway: a device's series stand together in the series table.
-    std::map<uint32_t, uint64_t> devices;
-    std::map<uint32_t, std::string> newest;
-    snapshot.each(snapshot.tables().series, merge::series_key(*tenant_no, false, ""),
-                  [&](std::string_view id, std::string_view no) {
-                    const std::string_view device = id.substr(0, id.find('\0'));
-                    if (device.empty()) return true;
-                    snapshot.each(snapshot.tables().contributors, no, [&](std::string_view gateway, std::string_view) {
-                      const uint32_t gateway_no = merge::KeyReader(gateway).u32();
-                      std::string& last = newest[gateway_no];
-                      if (last != device) devices[gateway_no]++;
-                      last = device;
-                      return true;
-                    });
-                    return true;
-                  });
-    each_gateway(snapshot, *tenant_no, [&](const GatewayView& view) {
+    std::map<uint32_t, Counted> numbers;
+    const auto add = [&](const GatewayView& view) {
       GatewayInfo info;
       info.gateway = view.record.gateway;
       info.frontier_ns = view.ledger.frontier_ns();
@@ -168,7 +158,6 @@ std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::
       info.first_seen_ns = view.record.first_seen_ns;
       info.version = view.version;
       info.status_json = view.status_json;
-      info.devices = devices[view.no];
       info.state = view.retired ? "retired" : view.absence(now_ns);
       if (info.state.empty()) info.state = now_ns - info.frontier_ns > kLateAfterNs ? "late" : "online";
       append_gaps(view, {}, info.gaps);
@@ -176,10 +165,37 @@ std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::
       info.parked = view.ledger.parked_count();
       add_rejected(view, info.rejected);
       for (const merge::GatewayAlarm& alarm : view.record.alarms) info.alarms.push_back(alarm_text(view.record, alarm));
+      numbers[view.no].index = infos.size();
       infos.push_back(std::move(info));
-    });
+    };
+    uint64_t names = 0;
+    snapshot.each_from(snapshot.tables().gateway_names, merge::number_key(*tenant_no), page.after,
+                       [&](std::string_view name, std::string_view no) {
+                         if (!page.after.empty() && name <= page.after) return true;
+                         if (++names > page.max) return false;
+                         const std::optional<GatewayView> view = read_gateway(snapshot, merge::KeyReader(no).u32());
+                         CHECK(view.has_value());
+                         add(*view);
+                         return true;
+                       });
+    if (numbers.empty()) continue;
+    // Devices by gateway: a device's series stand together in the series table.
+    snapshot.each(snapshot.tables().series, merge::series_key(*tenant_no, false, ""),
+                  [&](std::string_view id, std::string_view no) {
+                    const std::string_view device = id.substr(0, id.find('\0'));
+                    if (device.empty()) return true;
+                    snapshot.each(snapshot.tables().contributors, no, [&](std::string_view gateway, std::string_view) {
+                      const auto found = numbers.find(merge::KeyReader(gateway).u32());
+                      if (found == numbers.end()) return true;
+                      if (found->second.device != device) infos[found->second.index].devices++;
+                      found->second.device = device;
+                      return true;
+                    });
+                    return true;
+                  });
   }
   sort_gateways(infos);
+  cut_page(infos, page);
   return infos;
 }
 

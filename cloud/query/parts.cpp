@@ -175,4 +175,38 @@ void sort_gateways(std::vector<GatewayInfo>& gateways) {
   });
 }
 
+namespace {
+
+template <class T>
+void cut(std::vector<T>& all, const NamePage& page, std::string T::*name) {
+  if (!page.after.empty()) {
+    all.erase(all.begin(), std::upper_bound(all.begin(), all.end(), page.after,
+                                            [&](const std::string& after, const T& one) { return after < one.*name; }));
+  }
+  uint64_t names = 0;
+  size_t count = 0;
+  for (; count < all.size(); ++count) {
+    if ((count == 0 || all[count].*name != all[count - 1].*name) && ++names > page.max) break;
+  }
+  all.erase(all.begin() + static_cast<ptrdiff_t>(count), all.end());
+}
+
+}  // namespace
+
+void cut_page(std::vector<DeviceInfo>& devices, const NamePage& page) { cut(devices, page, &DeviceInfo::device); }
+void cut_page(std::vector<GatewayInfo>& gateways, const NamePage& page) { cut(gateways, page, &GatewayInfo::gateway); }
+
+Result<std::vector<DeviceInfo>> Query::devices_page(const std::string& tenant, const NamePage& page) const {
+  auto all = devices(tenant);
+  if (all.ok()) cut_page(*all, page);
+  return all;
+}
+
+Result<std::vector<GatewayInfo>> Query::gateways_page(const std::string& tenant, int64_t now_ns,
+                                                      const NamePage& page) const {
+  auto all = gateways(tenant, now_ns);
+  if (all.ok()) cut_page(*all, page);
+  return all;
+}
+
 }  // namespace tributary::query

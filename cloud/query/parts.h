@@ -83,5 +83,8 @@ void add_metric(MetricInfo& metric, const MetricInfo& other);
 void add_device(DeviceInfo& device, const DeviceInfo& other);
 // The order of gateways in an answer.
 void sort_gateways(std::vector<GatewayInfo>& gateways);
+// Leaves the page of a list that is in order by name.
+void cut_page(std::vector<DeviceInfo>& devices, const NamePage& page);
+void cut_page(std::vector<GatewayInfo>& gateways, const NamePage& page);
 
 }  // namespace tributary::query

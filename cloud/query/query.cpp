@@ -25,16 +25,23 @@ class LocalQueryImpl final : public LocalQuery {
     return answer_metrics(**snapshots, tenant);
   }
 
-  Result<std::vector<DeviceInfo>> devices(const std::string& tenant) const override {
+  Result<std::vector<DeviceInfo>> devices(const std::string& tenant) const override { return devices_page(tenant, {}); }
+
+  Result<std::vector<DeviceInfo>> devices_page(const std::string& tenant, const NamePage& page) const override {
     const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_devices(**snapshots, tenant);
+    return answer_devices(**snapshots, tenant, page);
   }
 
   Result<std::vector<GatewayInfo>> gateways(const std::string& tenant, int64_t now_ns) const override {
+    return gateways_page(tenant, now_ns, {});
+  }
+
+  Result<std::vector<GatewayInfo>> gateways_page(const std::string& tenant, int64_t now_ns,
+                                                 const NamePage& page) const override {
     const Result<Taken> snapshots = take();
     if (!snapshots) return snapshots.error();
-    return answer_gateways(**snapshots, tenant, now_ns);
+    return answer_gateways(**snapshots, tenant, now_ns, page);
   }
 
   bool known(const std::string& tenant, const std::string& metric) const override {

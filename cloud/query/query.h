@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -144,6 +145,12 @@ struct LastReading {
   std::vector<Row> open_rows;
 };
 
+// A part of a list: the names after `after` (empty: all), at most max of them, with every entry of each.
+struct NamePage {
+  std::string after;
+  uint64_t max = std::numeric_limits<uint64_t>::max();
+};
+
 class Query {
  public:
   // Over states of this process, ascending by partition, which must outlive it; see local.h.
@@ -160,6 +167,10 @@ class Query {
   virtual Result<std::vector<MetricInfo>> metrics(const std::string& tenant) const = 0;
   virtual Result<std::vector<DeviceInfo>> devices(const std::string& tenant) const = 0;
   virtual Result<std::vector<GatewayInfo>> gateways(const std::string& tenant, int64_t now_ns) const = 0;
+  // A page of them, which costs the memory of a page.
+  virtual Result<std::vector<DeviceInfo>> devices_page(const std::string& tenant, const NamePage& page) const;
+  virtual Result<std::vector<GatewayInfo>> gateways_page(const std::string& tenant, int64_t now_ns,
+                                                         const NamePage& page) const;
   // True if the tenant ever had a reading of the metric. Foreign and unknown are the same.
   virtual bool known(const std::string& tenant, const std::string& metric) const = 0;
 

@@ -40,8 +40,15 @@ int64_t Snapshot::last_seen_ns(uint32_t no) const {
 
 void Snapshot::each(store::Table table, std::string_view prefix,
                     const std::function<bool(std::string_view rest, std::string_view value)>& visit) const {
+  each_from(table, prefix, "", visit);
+}
+
+void Snapshot::each_from(store::Table table, std::string_view prefix, std::string_view from,
+                         const std::function<bool(std::string_view rest, std::string_view value)>& visit) const {
+  constexpr size_t kFromBytes = 200;  // a key has room for them
+  const std::string begin = std::string(prefix).append(from.substr(0, kFromBytes));
   store::Cursor cursor(txn_, table);
-  for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix); more = cursor.next()) {
+  for (bool more = cursor.seek(begin); more && cursor.key().starts_with(prefix); more = cursor.next()) {
     if (!visit(cursor.key().substr(prefix.size()), cursor.value())) return;
   }
 }

@@ -42,6 +42,9 @@ class Snapshot {
   // Calls visit for every key of table that begins with prefix: (rest of the key, value). Visit returns false to stop.
   void each(store::Table table, std::string_view prefix,
             const std::function<bool(std::string_view rest, std::string_view value)>& visit) const;
+  // The same from the first key on whose rest is not less than from, of which the first 200 bytes count.
+  void each_from(store::Table table, std::string_view prefix, std::string_view from,
+                 const std::function<bool(std::string_view rest, std::string_view value)>& visit) const;
 
   // Rows of a materialised table with from_s <= start < to_s, ascending. Corrupt chunks stop the program: they are
   // damage.

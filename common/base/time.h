@@ -51,6 +51,12 @@ constexpr bool is_window(int64_t start_s, WidthS width_s) {
   return start_s >= -kEndS && start_s <= kEndS - static_cast<int64_t>(width_s) && start_s % width_s == 0;
 }
 
+// True if time_ns lies in the window. All time holds every time. REQUIRES: is_window(start_s, width_s).
+constexpr bool in_window(int64_t time_ns, int64_t start_s, WidthS width_s) {
+  if (width_s == kAllTime) return true;
+  return time_ns >= start_s * kNanosPerSecond && time_ns < (start_s + static_cast<int64_t>(width_s)) * kNanosPerSecond;
+}
+
 // Readings from kTimeMinNs (inclusive) to kTimeMaxNs (exclusive) have a window of every width: the whole days that
 // int64 nanoseconds hold, from the year 1677 to 2262.
 inline constexpr int64_t kTimeMaxNs =

@@ -22,6 +22,7 @@ void Recoveries::note(const Recovery& recovery) {
     kept.ended_s = now().wall_ns / kNanosPerSecond;
     kept.seconds = recovery.seconds;
     kept.amounts = recovery.amounts;
+    last_kind_ = recovery.kind;
   }
   log_info(recovery.line);
 }
@@ -30,6 +31,14 @@ uint64_t Recoveries::count(std::string_view kind) const {
   std::lock_guard lock(mutex_);
   const auto found = kinds_.find(kind);
   return found == kinds_.end() ? 0 : found->second.count;
+}
+
+std::optional<LastRecovery> Recoveries::last() const {
+  std::lock_guard lock(mutex_);
+  const auto found = kinds_.find(last_kind_);
+  if (found == kinds_.end() || found->second.count == 0) return std::nullopt;
+  const Kept& kept = found->second;
+  return LastRecovery{found->first, kept.ended_s, kept.seconds, kept.amounts};
 }
 
 void Recoveries::families(Exposition& text) const {

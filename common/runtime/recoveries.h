@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,14 @@ struct Recovery {
   std::string line;
 };
 
+// The newest one, as it is kept.
+struct LastRecovery {
+  std::string kind;
+  int64_t ended_s = 0;  // Unix time
+  double seconds = 0;
+  std::vector<std::pair<std::string, uint64_t>> amounts;
+};
+
 // Thread-safe.
 class Recoveries {
  public:
@@ -30,6 +39,8 @@ class Recoveries {
   // Keeps it, and says its line.
   void note(const Recovery& recovery);
   uint64_t count(std::string_view kind) const;
+  // Nothing: none since the start.
+  std::optional<LastRecovery> last() const;
   // How many by kind, and of the last one of each kind its end, its duration and its amounts.
   void families(Exposition& text) const;
 
@@ -42,6 +53,7 @@ class Recoveries {
   };
   mutable std::mutex mutex_;
   std::map<std::string, Kept, std::less<>> kinds_;
+  std::string last_kind_;
 };
 
 // "0.4 s", "12 s", "3 min 20 s", "5 h 2 min", "30 days 4 h".

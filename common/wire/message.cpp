@@ -93,6 +93,8 @@ const char* to_string(DecodeError error) {
       return "bad_width";
     case DecodeError::kBadSummary:
       return "bad_summary";
+    case DecodeError::kOutsideWindow:
+      return "outside_window";
   }
   return "unknown";
 }

@@ -93,6 +93,7 @@ enum class DecodeError {
   kBadSeries,       // index outside the table, bad name, more than 8 labels
   kBadWidth,        // not a window (is_window): width or alignment outside the ladder
   kBadSummary,      // not a canonical summary (checked by the caller's visitor)
+  kOutsideWindow,   // its first or last reading lies outside the partial's window (checked by the caller's visitor)
 };
 const char* to_string(DecodeError error);  // snake_case, fit for a metric label: "body_checksum"
 

@@ -140,7 +140,7 @@ export async function layFaults(page, devices, now) {
       if (response.ok()) edit(json, route.request().url());
       await route.fulfill({response, json});
     });
-  await change('**/api/v1/devices', (json) => {
+  await change('**/api/v1/devices?*', (json) => {
     json.devices = json.devices.filter((d) => gatewayOf[d.device]);
     for (const d of json.devices) {
       d.gateways = [gatewayOf[d.device]];
@@ -170,7 +170,7 @@ export async function layFaults(page, devices, now) {
     json.completeness = completeness(json.completeness, url);
   });
   return async () => {
-    for (const pattern of ['**/api/v1/devices', '**/api/v1/summary?*', '**/api/v1/series?*'])
+    for (const pattern of ['**/api/v1/devices?*', '**/api/v1/summary?*', '**/api/v1/series?*'])
       await page.unroute(pattern);
   };
 }

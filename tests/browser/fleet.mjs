@@ -20,7 +20,7 @@ import {
   shot,
   until,
 } from './lib.mjs';
-import {syntheticFleet, syntheticSystem} from './synthetic.mjs';
+import {pageOf, syntheticFleet, syntheticSystem} from './synthetic.mjs';
 
 const ready = process.env.TRIBUTARY_READY ? JSON.parse(readFileSync(process.env.TRIBUTARY_READY, 'utf8')) : null;
 const kFrameMs = 33; // of the page's thread; the goal is 16
@@ -145,12 +145,28 @@ async function scrollSortFind() {
 
 await check('Fleet: 10 000 gateways, of which only what is seen exists', async () => {
   const fleet = syntheticFleet(10_000, Date.now());
-  const body = JSON.stringify(fleet);
-  await page.route('**/api/v1/devices', (route) => route.fulfill({contentType: 'application/json', body}));
+  const bodies = new Map();
+  let held = null; // the second page waits until the first is seen
+  await page.route('**/api/v1/devices?*', async (route) => {
+    const url = route.request().url();
+    if (!bodies.has(url)) bodies.set(url, JSON.stringify(pageOf(fleet, url)));
+    if (url.includes('cursor')) await held;
+    await route.fulfill({contentType: 'application/json', body: bodies.get(url)});
+  });
+  let release;
+  held = new Promise((resolve) => (release = resolve));
   const began = Date.now();
   await page.goto(`${base}/fleet`);
+  await page.locator('tr[data-gateway]').first().waitFor({timeout: kWaitMs});
+  const first = Date.now() - began;
+  const some = await number(page.locator('.fleet table'), 'data-gateways');
+  expect(some > 30 && some <= 1000, `${some} gateways are in the first picture`);
+  const head = (await page.locator('.fleet h1').innerText()).replace(/\s/g, ' ');
+  expect(head === `Reading the fleet: ${some} of 10 000 gateways`, `of a part it says: ${head}`);
+  release();
   await until('all of them', async () => (await number(page.locator('.fleet table'), 'data-gateways')) === 10_000);
   const took = Date.now() - began;
+  expect(/gateways are up to date/.test(await page.locator('.fleet h1').innerText()), 'nothing is said of the whole');
   const rows = await page.locator('.fleet tbody tr[data-gateway]').count();
   expect(rows <= 60, `${rows} rows exist`);
   expect((await page.locator('.fleet table').getAttribute('aria-rowcount')) === '10001', 'aria-rowcount');
@@ -170,23 +186,24 @@ await check('Fleet: 10 000 gateways, of which only what is seen exists', async (
   await page.getByRole('button', {name: 'Silent', exact: false}).first().click();
   await until('the silent ones alone', async () => (await page.locator('tr[data-state="complete"]').count()) === 0);
   await accessible('fleet of 10 000');
-  await page.unroute('**/api/v1/devices');
-  return `${(body.length / 1e6).toFixed(1)} MB of JSON, all there after ${took} ms; ${rows} rows exist; ${said}`;
+  await page.unroute('**/api/v1/devices?*');
+  const sizes = [...bodies.values()].map((body) => (body.length / 1e6).toFixed(1));
+  return `${sizes.join(' + ')} MB of JSON, the first ${some} seen after ${first} ms, all there after ${took} ms; ${rows} rows exist; ${said}`;
 });
 
 // A plant as in the pictures, in the place of the real one: a demo has one gateway.
 async function withPlant(body) {
   const began = Date.now();
   const plant = syntheticFleet(512, began, 2);
-  await page.route('**/api/v1/devices', (route) => {
+  await page.route('**/api/v1/devices?*', (route) => {
     for (const g of plant.gateways) if (g.state === 'online') g.status.outbox.waiting = Math.floor(Math.random() * 12);
-    return route.fulfill({json: plant});
+    return route.fulfill({json: pageOf(plant, route.request().url())});
   });
   await page.route('**/api/v1/system', (route) => route.fulfill({json: syntheticSystem(Date.now(), began)}));
   try {
     await body(plant);
   } finally {
-    await page.unroute('**/api/v1/devices');
+    await page.unroute('**/api/v1/devices?*');
     await page.unroute('**/api/v1/system');
     await page.setViewportSize({width: 1440, height: 900});
     await dark(false);
@@ -253,6 +270,32 @@ await check('System: amounts as the API tells them', async () => {
   await page.locator('[data-service="aggregator 0"]').waitFor({timeout: kWaitMs});
   expect(/Nothing is lost\./.test(await page.locator('h1').innerText()), await page.locator('h1').innerText());
   await accessible('system, light');
+});
+
+await check('System: an aggregator that does not answer is named, and what is missing is not drawn as well', async () => {
+  const whole = syntheticSystem(Date.now());
+  const missing = whole.services[1].partitions;
+  await page.route('**/api/v1/system', (route) =>
+    route.fulfill({
+      json: {
+        ...whole,
+        partitions: {expected: 16, answered: 8, missing},
+        log: {...whole.log, partitions: whole.log.partitions.filter((p) => !missing.includes(p.partition)), missing},
+        services: [
+          whole.services[0],
+          {service: 'aggregator 1', state: 'away', trouble: 'does not answer (timeout)', partitions: missing},
+        ],
+      },
+    }),
+  );
+  await page.goto(`${base}/system`);
+  await page.locator('[data-service="aggregator 1"][data-state="away"]').getByText('does not answer (timeout)').waitFor({timeout: kWaitMs});
+  const banner = (await page.locator('[data-missing]').innerText()).replace(/\s+/g, ' ');
+  expect(banner === 'Aggregator 1 does not tell what it has. What is merged and in the log is that of 8 of 16 partitions.', banner);
+  expect((await page.locator('[data-unsaid]').count()) === 8, 'not every missing partition is drawn as one');
+  expect(/restart, /.test(await page.locator('[data-service="aggregator 0"]').innerText()), 'the last recovery is missing');
+  await accessible('system with one away');
+  await page.unroute('**/api/v1/system');
 });
 
 await check('System: as in its picture, light, dark and phone', () =>

@@ -119,6 +119,21 @@ export function syntheticFleet(n, nowMs, seed = 1) {
   };
 }
 
+// The page of it that was asked for, with a cursor of its own.
+export function pageOf(fleet, url) {
+  const asked = new URL(url).searchParams;
+  const limit = Number(asked.get('limit') ?? Infinity);
+  const from = Number(asked.get('cursor') ?? 0);
+  const upto = from + limit;
+  const more = upto < Math.max(fleet.devices.length, fleet.gateways.length);
+  return {
+    devices: fleet.devices.slice(from, upto),
+    gateways: fleet.gateways.slice(from, upto),
+    ...(more ? {next: String(upto)} : {}),
+    completeness: fleet.completeness,
+  };
+}
+
 // A plant of that size as GET /api/v1/system would tell it, with one minute in which the way was slow and one partition that lags.
 export function syntheticSystem(nowMs, beganMs = nowMs) {
   const next = random(7);
@@ -139,19 +154,27 @@ export function syntheticSystem(nowMs, beganMs = nowMs) {
       durability: 'power',
       partitions: Array.from({length: 16}, (_, partition) => ({
         partition,
+        aggregator: partition % 2,
         position: 88_412_000,
         end: 88_412_000 + (partition === 11 ? 1184 : 60 + Math.floor(next() * 240)),
       })),
     },
     services: [
       ['aggregator 0', '', 212e6, 19],
-      ['aggregator 1', '', 208e6, 19],
-      ['bridge 0', '', 31e6, 19],
-      ['bridge 1', 'shedding load', 34e6, 0.13],
-    ].map(([service, trouble, memory_bytes, days]) => ({
+      ['aggregator 1', 'the log does not answer', 208e6, 0.13],
+    ].map(([service, trouble, memory_bytes, days], ordinal) => ({
       service,
-      state: 'ready',
+      state: trouble ? 'trouble' : 'ready',
       trouble,
+      partitions: Array.from({length: 8}, (_, i) => 2 * i + ordinal),
+      lag: 0,
+      rejected: 0,
+      last_recovery: {
+        kind: ordinal ? 'log_outage' : 'restart',
+        ended: iso(nowMs - days * 86_400_000 + 4_000_000),
+        seconds: ordinal ? 204 : 0.4,
+        amounts: {records: 18_204, log_gap_offsets: 0},
+      },
       version: '1.4.2',
       since: iso(nowMs - days * 86_400_000),
       memory_bytes,

@@ -348,4 +348,63 @@ if (process.env.TRIBUTARY_EMPTY_KEY) {
   });
 }
 
+// Last: it leaves a metric behind.
+if (ready) {
+  await check('Explore: forty devices with long and odd names, values of every size', async () => {
+    const odd = ['Küche "a/b", left', 'back\\slash', "d'or & <b>"];
+    const names = Array.from({length: 40}, (_, i) => odd[i] ?? `sensor-with-a-rather-long-name-in-hall-${i}`);
+    const values = {odd_size: (i) => i, odd_large: () => -1.5e300, odd_small: () => 2e-300};
+    const body = names.map((name, i) => ({
+      device_id: name,
+      ...Object.fromEntries(Object.entries(values).map(([metric, value]) => [metric, value(i)])),
+    }));
+    const sent = await fetch(`${ready.ingest}/api/v1/data`, {
+      method: 'POST',
+      headers: {'X-API-Key': key},
+      body: JSON.stringify(body),
+    });
+    expect(sent.status === 202, `status ${sent.status}`);
+    await until('the devices', async () => (await api('devices')).devices.filter((d) => names.includes(d.device)).length === 40);
+    await page.goto(`${base}/explore?m=odd_size&from=-1h`);
+    await settled();
+    await until('the table', async () => (await page.locator('tr[data-series]').count()) === 40);
+    const heat = await page.locator('[data-panel="heat"]').boundingBox();
+    expect(heat.y + heat.height <= 900, `the heat map ends at ${heat.y + heat.height} px of 900`);
+    const name = page.locator('tr[data-series="sensor-with-a-rather-long-name-in-hall-39"] button');
+    expect((await name.boundingBox()).width > 80, `a name has ${(await name.boundingBox()).width} px`);
+    expect((await page.locator('[data-strip]').count()) < 40, 'a strip for each');
+    await page.getByRole('button', {name: /^Show \d+ more$/}).click();
+    await until('the others', async () => (await page.locator('[data-strip]').count()) === 40);
+    await accessible('forty devices');
+    for (const [i, device] of odd.entries()) {
+      await page.locator(`tr[data-series=${JSON.stringify(device)}] button`).click();
+      const alone = async () =>
+        (await page.locator('[data-strip]').count()) === 1 &&
+        (await page.locator('[data-strip]').getAttribute('data-strip')) === device;
+      await until(`${device} alone`, alone);
+      await settled();
+      const mean = await number(page.locator('[data-answer] [data-figure="mean"]'), 'data-value');
+      expect(mean === i, `${device}: ${mean}`);
+      await page.reload();
+      await settled();
+      await until(`${device} after a reload`, alone);
+      await page.goto(`${base}/explore?m=odd_size&from=-1h`);
+      await settled();
+    }
+    for (const [metric, text] of [
+      ['odd_large', '−1.50e300'],
+      ['odd_small', '2.00e−300'],
+    ]) {
+      await page.goto(`${base}/explore?m=${metric}&from=-1h&by=none`);
+      await settled();
+      const shown = await page.locator('[data-answer] [data-figure="mean"]').innerText();
+      expect(shown === text, `${metric}: ${shown}`);
+    }
+    await page.goto(`${base}/explore?m=no_such_metric`);
+    await page.getByRole('button', {name: `Show ${metric}`}).click();
+    await settled();
+    expect(new URL(page.url()).searchParams.get('m') === metric, page.url());
+  });
+}
+
 await finish();

@@ -55,6 +55,9 @@ dir = "{self.folder}/state-{ordinal}"
 [http]
 port = {self.ports[name]}
 
+[dashboard]
+operators = ["{demo.TENANT}"]
+
 {log}""")
         parts = demo.build_parts(self.layout, options)[0]
         for plain, names in (("bridge", self.bridges), ("aggregator", self.aggregators)):

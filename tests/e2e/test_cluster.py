@@ -7,6 +7,8 @@ import http.client
 import json
 import os
 import random
+import signal
+import subprocess
 import threading
 import time
 
@@ -16,6 +18,7 @@ from cluster import Cluster
 from exact import statistics
 from stack import wait_for
 from telemetry import load, payload, readings
+from test_openapi import schemathesis
 
 SEED = int(os.environ.get("TRIBUTARY_SEED", "20261121"))
 ROUNDS = int(os.environ.get("TRIBUTARY_CLUSTER_ROUNDS", "30"))
@@ -208,6 +211,68 @@ def exposed(fleet, base):
     lines = text.splitlines()
     totals = [line for line in lines if line.startswith("tributary_readings_bit")]
     return totals, [line for line in lines if line not in totals]
+
+
+def system(fleet, base):
+    """GET /api/v1/system there: within the time of one question, and as the document says."""
+    begun = time.monotonic()
+    status, answer, headers = fleet.get("/api/v1/system", base=base)
+    assert status == 200 and time.monotonic() - begun < 4
+    document = fleet.get("/openapi.json", key=None, base=base)[1]
+    check = ("import json, sys, jsonschema_rs; schema, answer = json.load(sys.stdin); "
+             "jsonschema_rs.Draft202012Validator(schema).validate(answer)")
+    schema = {**document["components"]["schemas"]["System"], "components": document["components"]}
+    run = subprocess.run([schemathesis().parent / "python", "-c", check], text=True, capture_output=True,
+                         input=json.dumps([schema, answer]))
+    assert run.returncode == 0, run.stderr[-2000:]
+    return answer, headers.get("X-Missing-Partitions")
+
+
+def test_system_is_of_every_aggregator_and_who_does_not_answer_is_named(fleet):
+    def counted():
+        """All readings; the gateways go on to measure their machine."""
+        return sum(fleet.count(one["name"]) for one in fleet.api("/metrics")["metrics"])
+    readings_in_all = counted()
+    owned = [list(range(ordinal, fleet.partitions, 3)) for ordinal in range(3)]
+    for base in fleet.bases:
+        answer, missing = system(fleet, base)
+        assert missing is None and "partitions" not in answer
+        # The sum may be a second old.
+        wait_for(lambda: readings_in_all <= system(fleet, base)[0]["merged"]["readings"] <= counted(), 10)
+        assert [(one["service"], one["state"], one["partitions"]) for one in answer["services"]] == [
+            (f"aggregator {ordinal}", "ready", owned[ordinal]) for ordinal in range(3)]
+        assert [(one["partition"], one["aggregator"]) for one in answer["log"]["partitions"]] == [
+            (partition, partition % 3) for partition in range(fleet.partitions)]
+        assert sum(one["end"] - one["position"] for one in answer["log"]["partitions"]) == sum(
+            one["lag"] for one in answer["services"])
+    # One that hangs costs the time of one question; one that is gone costs nothing. Both are named.
+    pid = fleet.parts["aggregator-2"].pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        answer, missing = system(fleet, fleet.bases[0])
+        assert missing == str(owned[2])[1:-1] and answer["log"]["missing"] == owned[2]
+        assert answer["partitions"] == {"expected": fleet.partitions, "missing": owned[2],
+                                        "answered": fleet.partitions - len(owned[2])}
+        assert answer["services"][2] == {"service": "aggregator 2", "state": "away", "partitions": owned[2],
+                                         "trouble": "does not answer (timeout)"}
+        assert [one["state"] for one in answer["services"][:2]] == ["ready", "ready"]
+        assert answer["merged"]["readings"] < readings_in_all
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: system(fleet, fleet.bases[0])[1] is None, 20)
+    fleet.hold("aggregator-1")
+    for base in (fleet.bases[0], fleet.bases[2]):
+        wait_for(lambda: system(fleet, base)[0]["services"][1]["state"] == "away", 20)
+        answer, missing = system(fleet, base)
+        assert missing == str(owned[1])[1:-1] and answer["services"][1]["trouble"].startswith("does not answer (")
+    fleet.release("aggregator-1")
+    for base in fleet.bases:
+        wait_for(lambda: system(fleet, base)[1] is None, 20)
+        # What it found at its start is told everywhere.
+        wait_for(lambda: "last_recovery" in system(fleet, base)[0]["services"][1], 20)
+        answer = system(fleet, base)[0]
+        assert answer["services"][1]["last_recovery"]["kind"] == "restart"
+        wait_for(lambda: readings_in_all <= system(fleet, base)[0]["merged"]["readings"] <= counted(), 10)
 
 
 def test_one_that_is_away_is_named_and_can_be_refused(fleet):

@@ -121,6 +121,10 @@ class FakeCloud final : public wire::BodyVisitor {
                       std::to_string(partial.width_s) + (partial.inherited ? "i" : "b") +
                       std::string(as_text(partial.summary)));
     EXPECT_TRUE(is_window(partial.start_s, partial.width_s));
+    stats::Summary::Facts facts;
+    EXPECT_TRUE(stats::Summary::inspect(partial.summary, facts));
+    EXPECT_TRUE(in_window(facts.first.time_ns, partial.start_s, partial.width_s));
+    EXPECT_TRUE(in_window(facts.last.time_ns, partial.start_s, partial.width_s));
     ++partials;
     const ledger::Verdict verdict = ledger.admit(header_.epoch, seq, partial.inherited);
     count(verdict);

@@ -11,6 +11,8 @@ answers are compared with what was sent: nothing twice, and nothing missing with
 Needs the programs of build/release/bin, mosquitto, lmdb-utils, faketime, and leave to mount a small disk (root, or a
 user that may have a mount namespace of its own). Exit code 0: same result."""
 import argparse
+import collections
+import contextlib
 import faulthandler
 import random
 import signal
@@ -37,6 +39,7 @@ class Driver:
         self.ended = threading.Event()       # no fault goes on
         self.over = threading.Event()        # the oracle's thread ends
         self.counts = {}
+        self.targets = collections.defaultdict(threading.Lock)  # made by round() only
         self.settled = []
 
     def say(self, text):
@@ -104,9 +107,14 @@ class Driver:
             raise error if isinstance(error, Wrong) else Wrong(text)
 
     def one(self, fault):
-        self.say(f"  begins: {fault}")
+        # On a slow machine a fault may take longer than the schedule gave it: the next one to the same target waits.
+        targets = () if fault.kind == "kill all" else sorted(fault.targets)
         try:
-            self.faults.run(fault)
+            with contextlib.ExitStack() as taken:
+                for name in targets:
+                    taken.enter_context(self.targets[name])
+                self.say(f"  begins: {fault}")
+                self.faults.run(fault)
             self.counts[fault.kind] = self.counts.get(fault.kind, 0) + 1
         except Exception as error:  # noqa: BLE001
             self.wrong.append((error, traceback.format_exc()))
@@ -115,6 +123,8 @@ class Driver:
         self.say(f"a round of {len(schedule)} faults")
         print("\n".join(f"    {fault}" for fault in schedule), flush=True)
         start, threads = time.monotonic(), []
+        for name in {name for fault in schedule for name in fault.targets}:
+            _ = self.targets[name]
         for fault in schedule:
             while (rest := start + fault.begin - time.monotonic()) > 0:
                 time.sleep(min(rest, 0.5))
@@ -155,6 +165,7 @@ class Driver:
         self.oracle.check_reasons()
         took = time.monotonic() - began
         self.settled.append(took)
+        self.history.settled = time.time()
         self.say(f"settled in {took:.1f} s: {self.figures}, missing for a named reason: {self.oracle.reasons}")
 
     def unsettled(self, end):

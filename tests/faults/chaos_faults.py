@@ -210,8 +210,12 @@ class Faults:
         return target
 
     def unsent_since(self, gateway, now):
-        """Before this, everything that the gateway accepted had been merged or named."""
-        told = [frontier for when, frontier in self.frontiers[gateway] if when <= now]
+        """Before this, everything that the gateway accepted had been merged or named. A clone speaks for itself alone: what
+        is told from its beginning on counts again when all has settled."""
+        clones = [event["from"] for event in self.history.events[gateway]
+                  if event["what"] == "cloned" and event["from"] > self.history.settled]
+        until = min([now, *clones])
+        told = [frontier for when, frontier in self.frontiers[gateway] if when <= until]
         return (min(told[-1], now) if told else 0.0) - 10
 
     def away(self, gateway, chance):
@@ -305,7 +309,6 @@ class Faults:
         try:
             broker.start()
             edge.start()
-            stack.pids.add(edge.pid)
             self.ended.wait(fault.lasts)
         finally:
             if chance.random() < 0.5 and edge.alive():

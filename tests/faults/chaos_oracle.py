@@ -38,6 +38,7 @@ class History:
         self.stops = {}      # part → [[from, to]]; to is inf while it is stopped
         self.ends = {}       # part → [(when it was killed, or ended to be held; since when it is certainly dead)]
         self.offsets = {name: [(0.0, 0)] for name in GATEWAYS}   # (from, seconds its clock is ahead)
+        self.settled = 0.0   # when everything that was sent had last been merged or explained
         self.events = {name: [] for name in GATEWAYS}   # {"what", "from", "to"}: its outbox was restored, cloned, damaged
 
     def ended(self, part, when, dead):

@@ -121,7 +121,6 @@ class ChaosStack(Stack):
         self.network = Network(seed)
         self.disks = {}
         self.peaks = {}       # program → greatest resident bytes of any of its processes
-        self.pids = set()     # all that ever ran
         self.lock = threading.Lock()
 
     # Everything below is written once, before the parts start.
@@ -323,7 +322,6 @@ topics = ["{gateway}/+", "{gateway}/+/+"]
             pid = part.pid
             if not pid or not part.alive():
                 continue
-            self.pids.add(pid)
             try:
                 text = Path(f"/proc/{pid}/status").read_text()
             except OSError:
@@ -345,7 +343,7 @@ topics = ["{gateway}/+", "{gateway}/+/+"]
         self.network.stop()
         for disk in self.disks.values():
             subprocess.run(["umount", "--lazy", str(disk.folder)], check=False)
-        # libfaketime forgets its shared memory when its process is killed.
-        for pid in self.pids:
-            for left in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
-                Path("/dev/shm", left).unlink(missing_ok=True)
+        # libfaketime leaves its shared memory behind when its process is killed.
+        for left in [*Path("/dev/shm").glob("faketime_shm_*"), *Path("/dev/shm").glob("sem.faketime_sem_*")]:
+            if not Path("/proc", left.name.rsplit("_", 1)[1]).exists():
+                left.unlink(missing_ok=True)

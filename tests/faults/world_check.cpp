@@ -105,6 +105,8 @@ bool World::named(const Reading& reading, const query::Completeness& answer) con
   if ((excuses & kExcuseCrash) != 0 && site->parking_since && copied) return true;
   if ((excuses & kExcuseReplaced) != 0) {
     if (copied) return true;
+    // The newest commit's own page was damaged, and all numbers had been given before it: a crash earlier than it was.
+    if (gap("crash", true) || gap("stopped", true)) return true;
     // Until its gap has come, the new outbox is as one that was lost.
     if (gap("outbox_replaced", false) || gap("wiped", false)) return true;
     const bool lost = std::any_of(answer.lost.begin(), answer.lost.end(), [&](const query::LostNote& note) {

@@ -33,7 +33,7 @@ void check(Bytes bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const Bytes bytes(data + 1, size - 1);
-  switch (data[0] % 14) {
+  switch (data[0] % 15) {
     case 0:
       check<HeadBody>(bytes);
       break;
@@ -75,6 +75,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     case 13:
       check<LastBody>(bytes);
+      break;
+    case 14:
+      check<SystemBody>(bytes);
       break;
     default: {
       Question question;

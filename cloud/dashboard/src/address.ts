@@ -43,7 +43,10 @@ export const kDefaultView: View = {
 };
 
 const kShows: Show[] = ['mean', 'range', 'percentiles'];
-const list = (text: string | null): string[] => (text ?? '').split(',').filter((part) => part !== '');
+// As the API reads lists: \, is a comma of a name, \\ a backslash.
+const list = (text: string | null): string[] =>
+  ((text ?? '').match(/(?:\\[\\,]|[^,])+/g) ?? []).map((part) => part.replace(/\\([\\,])/g, '$1'));
+export const listEntry = (name: string): string => name.replace(/[\\,]/g, '\\$&');
 
 export function parseAddress(path: string, query: string): View {
   const params = new URLSearchParams(query);
@@ -97,7 +100,7 @@ export function printAddress(view: View): string {
     return whole();
   }
   if (view.metric) add('m', view.metric);
-  if (view.devices.length) add('d', view.devices.join(','));
+  if (view.devices.length) add('d', view.devices.map(listEntry).join(','));
   for (const [key, value] of view.labels) add(`l.${key}`, value);
   if (view.by !== kDefaultView.by) add('by', view.by);
   if (boundText(view.from) !== boundText(kDefaultView.from)) add('from', boundText(view.from));
@@ -116,7 +119,7 @@ export function exploreKey(view: View): string {
 // The query of the API that belongs to a selection.
 export function selectionQuery(metric: string, devices: string[], labels: [string, string][]): string {
   const parts = [`metric=${encodeURIComponent(metric)}`];
-  for (const device of devices) parts.push(`device=${encodeURIComponent(device)}`);
+  for (const device of devices) parts.push(`device=${encodeURIComponent(listEntry(device))}`);
   for (const [key, value] of labels) parts.push(`label.${encodeURIComponent(key)}=${encodeURIComponent(value)}`);
   return parts.join('&');
 }

@@ -152,6 +152,7 @@ export interface Gateway {
 export interface DevicesAnswer {
   devices: Device[];
   gateways: Gateway[];
+  next?: string; // there is another page
   completeness: Completeness;
 }
 export interface StreamRow extends Summary {
@@ -173,22 +174,33 @@ export interface SystemMinute {
   rejected: number;
   delays: [number, number][];
 }
+// What is known of an aggregator that does not tell its part is its name and its partitions.
+export interface Service {
+  service: string;
+  state: string; // "ready", "trouble", "away", "unknown"
+  trouble: string;
+  partitions: number[];
+  version?: string;
+  since?: string;
+  memory_bytes?: number;
+  records?: number;
+  partials?: number;
+  rejected?: number;
+  lag?: number;
+  last_recovery?: {kind: string; ended: string; seconds: number; amounts: Record<string, number>};
+}
 export interface SystemAnswer {
   time: string;
   merged: {readings: number; since: string | null};
   delay_buckets: {least_ms: number; per_octave: number};
   minutes: SystemMinute[];
-  log?: {durability: string; partitions: {partition: number; position: number; end: number}[]};
-  services?: {
-    service: string;
-    state: string;
-    trouble: string;
-    version: string;
-    since: string;
-    memory_bytes: number;
-    records: number;
-    partials: number;
-  }[];
+  partitions?: {expected: number; answered: number; missing?: number[]}; // only while some did not answer
+  log?: {
+    durability: string;
+    partitions: {partition: number; aggregator?: number; position: number; end: number}[];
+    missing?: number[];
+  };
+  services?: Service[];
 }
 // Where readings can be sent to; a server that does not say so leaves it out.
 export interface Session {

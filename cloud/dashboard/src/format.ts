@@ -9,10 +9,22 @@ export const kNone = kEnDash;
 
 export const kMonths = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-// Decimals for a metric: two significant digits of its greatest standard deviation, and one more.
-export function decimalsFor(greatestSd: number | null): number {
-  if (greatestSd === null || !(greatestSd > 0) || !Number.isFinite(greatestSd)) return 2;
+// Decimals for a metric: two significant digits of its greatest standard deviation, and one more. Without a deviation its
+// greatest value decides: a small one must not be written as 0.00.
+export function decimalsFor(greatestSd: number | null, greatest = 1): number {
+  if (greatestSd === null || !(greatestSd > 0) || !Number.isFinite(greatestSd)) {
+    if (!(greatest > 0) || (greatest >= 0.1 && greatest < 1e6)) return 2;
+    return greatest >= 1e6 ? 0 : Math.min(6, 2 - Math.floor(Math.log10(greatest)));
+  }
   return Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(greatestSd))));
+}
+
+// The same from what is shown of the metric.
+export function decimalsOfAll(
+  all: ({stddev?: number | null; min?: number | null; max?: number | null} | null | undefined)[],
+): number {
+  const greatest = (values: (number | null | undefined)[]): number => Math.max(0, ...values.map((v) => Math.abs(v ?? 0)));
+  return decimalsFor(greatest(all.map((s) => s?.stddev)), greatest(all.flatMap((s) => [s?.min, s?.max])));
 }
 
 // Decimals of a quantile: its last digit is the greatest power of ten not above a quarter of its uncertainty, at most d.
@@ -26,12 +38,16 @@ function grouped(digits: string): string {
   return digits.replace(/\B(?=(\d{3})+(?!\d))/g, kNarrow);
 }
 
+function power(value: number, digits: number): string {
+  return value.toExponential(digits).replace('e+', 'e').replace(/-/g, kMinus);
+}
+
 // A value with d decimals; beyond the digits of a double it changes to powers of ten.
 export function number(value: number | null | undefined, d: number): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return kNone;
   const size = Math.abs(value);
   if (size >= 1e15 || (size > 0 && size < 0.5 * 10 ** -d && d >= 6)) {
-    return value.toExponential(2).replace('-', kMinus).replace('e+', 'e').replace(/^-/, kMinus);
+    return power(value, 2);
   }
   const text = size.toFixed(d);
   const [whole, fraction] = text.split('.') as [string, string | undefined];
@@ -56,8 +72,14 @@ export function withUnit(text: string, unit: string): string {
   return unit && text !== kNone ? text + kNbsp + unit : text;
 }
 
-// A tick of an axis: as many decimals as its step needs; thousands shortened (12 k).
+// A tick of an axis: as many decimals as its step needs; thousands shortened (12 k), the very large and small as powers of ten.
 export function tick(value: number, step: number): string {
+  const beyond = Math.max(Math.abs(value), step) >= 1e15 || step < 1e-6;
+  if (beyond && Math.abs(value) < step / 1000) return '0';
+  if (beyond) {
+    const digits = Math.floor(Math.log10(Math.abs(value)) + 1e-9) - Math.floor(Math.log10(step) + 1e-9);
+    return power(value, Math.min(6, Math.max(0, digits)));
+  }
   if (step >= 1000 && Math.abs(value) >= 1000) {
     const units: [number, string][] = [
       [1e12, 'T'],
@@ -67,10 +89,18 @@ export function tick(value: number, step: number): string {
     ];
     for (const [size, letter] of units) {
       if (step >= size / 1000 && Math.abs(value) >= size)
-        return `${number(value / size, step % size === 0 ? 0 : 1)}${kNbsp}${letter}`;
+        return `${number(value / size, decimalsOf(step / size))}${kNbsp}${letter}`;
     }
   }
-  return number(value, Math.min(9, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))));
+  return number(value, decimalsOf(step));
+}
+
+// Those that tell steps apart.
+function decimalsOf(step: number): number {
+  const first = Math.floor(Math.log10(step) + 1e-9);
+  // 2.5 and 0.25 have one more than their size says.
+  const more = Math.abs(step / 10 ** first - Math.round(step / 10 ** first)) > 1e-6 ? 1 : 0;
+  return Math.min(9, Math.max(0, more - first));
 }
 
 const kUnits: [number, string][] = [
@@ -136,6 +166,8 @@ export function moment(ms: number, referenceMs: number, seconds = true): string 
 }
 
 export function span(fromMs: number, toMs: number, referenceMs: number): string {
+  // From a day on, times alone would say "20:15 – 20:15".
+  if (toMs - fromMs >= 86_400_000) return range(`${day(fromMs)} ${clockExact(fromMs)}`, `${day(toMs)} ${clockExact(toMs)}`);
   const from = `${near(fromMs, referenceMs) ? '' : `${day(fromMs)} `}${clockExact(fromMs)}`;
   const to = `${sameDay(fromMs, toMs) || near(fromMs, referenceMs) ? '' : `${day(toMs)} `}${clockExact(toMs)}`;
   return range(from, to);
@@ -164,7 +196,7 @@ export function capital(text: string): string {
 
 // The name of a metric where it stands as a word of its own: "Memory available", "CO".
 export function metricName(name: string): string {
-  return name.length <= 3 ? name.toUpperCase() : capital(name.replace(/_/g, ' '));
+  return /^[a-z]{1,3}$/i.test(name) ? name.toUpperCase() : capital(name.replace(/_/g, ' '));
 }
 
 export function list(names: string[]): string {

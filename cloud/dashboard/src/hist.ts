@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Base-2 exponential histograms as the API gives them: bucket i at scale s is (2^(i/2^s), 2^((i+1)/2^s)], sparse. Here only what drawing needs:
 // the buckets as intervals in ascending order, and spreading them over cells of equal height.
-import type {Histogram} from './api';
+import type {Histogram, Summary} from './api';
+import {valueTicks} from './time';
 
 export interface Bins {
   low: Float64Array;
@@ -77,4 +78,22 @@ export function spread(
       cells[offset + cell]! += (n * (Math.min(b, cell + 1) - Math.max(a, cell))) / (b - a);
     }
   }
+}
+
+// One range for all strips of the metric, so that devices compare at a glance: to the fences of their distributions.
+export function stripSpan(all: Summary[]): {low: number; high: number; step: number} | null {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const s of all) {
+    if (!s.count || s.min === null || s.max === null) continue;
+    const k = s.p5 && s.p95 ? 1.5 * (s.p95.value - s.p5.value) : Infinity;
+    low = Math.min(low, s.p5 ? Math.max(s.min, s.p5.value - k) : s.min);
+    high = Math.max(high, s.p95 ? Math.min(s.max, s.p95.value + k) : s.max);
+  }
+  if (!(high >= low)) return null;
+  // One wide where all are equal, and more where a double has no digits left for it.
+  if (high === low) high = low + Math.max(1, Math.abs(low) * 1e-3);
+  const {step} = valueTicks(low, high, 5);
+  const fine = step / 2;
+  return {low: Math.floor(low / fine + 1e-9) * fine, high: Math.ceil(high / fine - 1e-9) * fine, step: fine};
 }

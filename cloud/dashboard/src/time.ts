@@ -152,7 +152,11 @@ export function valueTicks(low: number, high: number, wanted = 5): {ticks: numbe
       break;
     }
   }
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  // So near to each other that doubles cannot tell the ticks apart.
+  if (!(Math.max(Math.abs(first), Math.abs(last)) < 2 ** 52)) return {ticks: [low], step: raw};
   const ticks: number[] = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) ticks.push(k * step);
+  for (let k = first; k <= last; k++) ticks.push(k * step);
   return {ticks, step};
 }

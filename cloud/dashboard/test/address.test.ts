@@ -46,6 +46,14 @@ test('only what decides the rows makes Explore ask again', () => {
   assert.notEqual(key('m=a&l.site=x'), key('m=a'));
 });
 
+test('a comma or a backslash in a name is no separator', () => {
+  const names = ['a,b', 'c', 'd\\', 'e\\,f'];
+  const address = printAddress({...kDefaultView, devices: names});
+  assert.deepEqual(parseAddress('/explore', address.split('?')[1]!).devices, names);
+  assert.deepEqual(parseAddress('/explore', 'd=x\\y,,z').devices, ['x\\y', 'z']);
+  assert.equal(selectionQuery('m', ['a,b'], []), 'metric=m&device=a%5C%2Cb');
+});
+
 test('a selection asks for each device and label, escaped', () => {
   assert.equal(
     selectionQuery('temp c', ['a/b', 'c'], [['site', 'x y']]),

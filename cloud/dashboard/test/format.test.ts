@@ -2,7 +2,21 @@
 // How figures are written: decimals, groups, signs, durations, times.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {count, decimalsFor, duration, moment, number, quantileDecimals, share, span, tick, width} from '../src/format';
+import {
+  count,
+  decimalsFor,
+  decimalsOfAll,
+  duration,
+  moment,
+  number,
+  quantileDecimals,
+  share,
+  span,
+  tick,
+  width,
+} from '../src/format';
+import {stripSpan} from '../src/hist';
+import {valueTicks} from '../src/time';
 
 const ms = (text: string): number => Date.parse(text);
 
@@ -14,6 +28,16 @@ test('decimals are two significant digits of the greatest deviation and one more
   assert.equal(decimalsFor(1e-12), 6);
   assert.equal(decimalsFor(null), 2);
   assert.equal(decimalsFor(0), 2);
+});
+
+test('what never varied is written by its size: neither as 0.00 nor with decimals that say nothing', () => {
+  assert.equal(decimalsOfAll([{stddev: null, min: 21.5, max: 21.5}]), 2);
+  assert.equal(decimalsOfAll([{stddev: 0, min: -12345678901, max: -12345678901}]), 0);
+  assert.equal(decimalsOfAll([{stddev: null, min: 0, max: 0}, null]), 2);
+  const d = decimalsOfAll([{stddev: 0, min: 0.0042, max: 0.0042}]);
+  assert.equal(number(0.0042, d), '0.00420');
+  assert.equal(number(-1e-300, decimalsOfAll([{stddev: null, min: -1e-300, max: -1e-300}])), '\u22121.00e\u2212300');
+  assert.equal(decimalsOfAll([{stddev: 2.15, min: 1e9, max: 1e9}]), 2);
 });
 
 test('the last digit of a quantile is the greatest power of ten not above a quarter of its bounds', () => {
@@ -61,6 +85,41 @@ test('only axes shorten thousands', () => {
   assert.equal(tick(12000, 2000), '12\u00a0k');
   assert.equal(tick(26, 2), '26');
   assert.equal(tick(0.3, 0.1), '0.3');
+  assert.equal(tick(12500, 2500), '12.5\u00a0k');
+  assert.equal(tick(50, 25), '50');
+  assert.equal(tick(2.5, 2.5), '2.5');
+});
+
+test('the ticks of an axis differ in what is written, however large, small or near the values are', () => {
+  for (const [low, high] of [
+    [0, 1],
+    [-0.3, 0.4],
+    [21.2, 21.9],
+    [-12.4e9, -12.3e9],
+    [0.99e300, 1.01e300],
+    [1e-300, 1.1e-300],
+    [-2e-11, 2e-11],
+    [-1e15, 1e15],
+    [101325, 101326],
+    [0, 1.7e308],
+  ] as const) {
+    const {ticks, step} = valueTicks(low, high);
+    const texts = ticks.map((value) => tick(value, step));
+    assert.ok(texts.length >= 3, `${low} to ${high}: ${texts.join(', ')}`);
+    assert.equal(new Set(texts).size, texts.length, `${low} to ${high}: ${texts.join(', ')}`);
+    for (const text of texts) assert.ok(!text.includes('-') && text.length <= 14, text);
+  }
+  // Doubles that are neighbours: an answer, not a loop without end.
+  assert.ok(valueTicks(1e15, 1e15 + 0.125).ticks.length < 20);
+  assert.ok(valueTicks(1e300, 1e300 * (1 + 2 ** -52)).ticks.length < 20);
+});
+
+test('a strip has a span for values that a double can hardly move from', () => {
+  for (const value of [0, 21.5, 1e300, -1e300, 1.7e308]) {
+    const flat = {count: 2, min: value, max: value, p5: {value, low: value, high: value}, p95: {value, low: value, high: value}};
+    const found = stripSpan([flat as never])!;
+    assert.ok(found && Number.isFinite(found.low) && Number.isFinite(found.high) && found.high > found.low, `${value}`);
+  }
 });
 
 test('a time of day stands alone within a day before the reference, with its date elsewhere', () => {
@@ -68,5 +127,6 @@ test('a time of day stands alone within a day before the reference, with its dat
   assert.equal(moment(ms('2026-11-20T23:51:20Z'), now), '23:51:20');
   assert.equal(moment(ms('2026-11-19T16:57:40Z'), now), '19 Nov 16:57:40');
   assert.equal(span(ms('2026-11-20T13:00:00Z'), ms('2026-11-20T16:30:00Z'), now), '13:00 \u2013 16:30');
+  assert.equal(span(ms('2026-11-20T00:04:00Z'), ms('2026-11-21T00:04:00Z'), now), '20 Nov 00:04 \u2013 21 Nov 00:04');
   assert.equal(span(ms('2026-11-20T06:41:40Z'), ms('2026-11-20T07:08:20Z'), now), '06:41:40 \u2013 07:08:20');
 });

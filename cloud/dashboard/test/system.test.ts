@@ -2,7 +2,7 @@
 // Where readings are: amounts add up over the fleet, delays are of the rank they say, what is wrong stands first.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {amountsOf, delayHeat, delaysOf, rejectedOf, troublesOf} from '../src/model/system';
+import {amountsOf, delayHeat, delaysOf, lagsOf, recoveryText, rejectedOf, troublesOf} from '../src/model/system';
 import type {Gateway, SystemAnswer} from '../src/api';
 import {syntheticFleet} from '../../../tests/browser/synthetic.mjs';
 
@@ -78,6 +78,27 @@ test('amounts are the sum over the gateways that are not retired', () => {
   });
   assert.equal(amountsOf(gateways, {...answer, log: undefined} as unknown as SystemAnswer).log, -1);
   assert.equal(amountsOf(syntheticFleet(1000, kNow).gateways, null).accepted, 1_000_000_000);
+});
+
+test('a partition whose aggregator does not answer has no lag, and is not one without', () => {
+  const log = {...answer.log!, missing: [2, 4]};
+  assert.deepEqual(lagsOf(log), [
+    {partition: 0, lag: 4},
+    {partition: 1, lag: 0},
+    {partition: 2, lag: null},
+    {partition: 4, lag: null},
+  ]);
+});
+
+test('the last recovery says what was found, where there was one', () => {
+  const service = {service: 'aggregator 0', state: 'ready', trouble: '', partitions: [0]};
+  assert.equal(recoveryText(service), null);
+  const last_recovery = {kind: 'log_outage', ended: '2026-11-21T00:00:00Z', seconds: 204, amounts: {records: 18204}};
+  const found = recoveryText({...service, last_recovery})!;
+  assert.equal(found.text, 'log outage');
+  assert.equal(found.title.replace(/\s/g, ' '), '3 min 24 s, 18 204 records');
+  const quick = recoveryText({...service, last_recovery: {...last_recovery, seconds: 0.4}})!;
+  assert.equal(quick.title.replace(/\s/g, ' '), '400 ms, 18 204 records');
 });
 
 test('a quantile is the upper edge of the bucket of its rank', () => {

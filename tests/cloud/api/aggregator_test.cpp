@@ -126,7 +126,7 @@ TEST_F(AggregatorTest, TheSystemSaysWhatIsMergedAndHowFarTheLogGoes) {
   ASSERT_TRUE(soon([&] { return ask("/api/v1/system")["merged"]["readings"] == 20; }));
   const Json answer = ask("/api/v1/system");
   EXPECT_EQ(answer["log"]["durability"], "process");  // this log does not sync
-  EXPECT_EQ(answer["log"]["partitions"], Json::parse(R"([{"partition":0,"position":3,"end":3}])"));
+  EXPECT_EQ(answer["log"]["partitions"], Json::parse(R"([{"partition":0,"aggregator":0,"position":3,"end":3}])"));
   EXPECT_EQ(answer["services"][0]["records"], 3);
   EXPECT_GT(answer["services"][0]["memory_bytes"], 0);
   uint64_t delays = 0;

@@ -168,6 +168,23 @@ TEST_F(ApiTest, WrongParametersAreNamed) {
   }
 }
 
+TEST_F(ApiTest, RefusalsSayWhatWouldDo) {
+  EXPECT_EQ(ask("/api/v1/series?metric=temperature&format=xml", 400)["expected"], "json or csv");
+  const std::string names = ask("/api/v1/summary?metric=temperature&lable.site=x", 400)["expected"];
+  EXPECT_NE(names.find("label.KEY"), std::string::npos) << names;
+  const std::string none = ask("/api/v1/metrics?x=1", 400)["expected"];
+  EXPECT_EQ(none.find("label.KEY"), std::string::npos) << none;
+  const std::string unknown = ask("/api/v1/kpi?metric=temprature", 404)["detail"];
+  EXPECT_NE(unknown.find("/api/v1/metrics"), std::string::npos) << unknown;
+  RawClient client(server_->port());
+  for (const auto& [path, status] : std::map<std::string, int>{{"/api/v1/data", 404}, {"/api/data", 405}}) {
+    client.send("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+    const std::string response = client.read_response();
+    EXPECT_EQ(status_of(response), status) << path;
+    EXPECT_NE(response.find("bridge"), std::string::npos) << path;
+  }
+}
+
 TEST_F(ApiTest, DevicesCarryTheGatewaysOwnStatusOnlyIfItIsJson) {
   query_.gateways_answer = {{.gateway = "good", .state = "online", .status_json = "{\"outbox\":{\"waiting\":3}}"},
                             {.gateway = "bad", .state = "late", .status_json = "{\"outbox\":"}};

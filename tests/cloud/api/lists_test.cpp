@@ -130,6 +130,26 @@ TEST_F(ListsTest, ClientsOfOlderSystemsGetTheNewestWindowsOfADevice) {
             ask("/api/v1/kpi?device=a&metric=temperature&window=1m"));
 }
 
+TEST_F(ListsTest, ANameWithACommaOrABackslashCanBeAskedFor) {
+  for (const std::string name : {"left, right", "back\\slash", "end\\", "both\\,"})
+    query_.add("demo", name, "humidity", kNowS - 5, 40);
+  const auto names = [&](const std::string& devices) {
+    const Json answer = ask("/api/v1/last?metric=humidity&device=" + devices);
+    std::set<std::string> found;
+    for (const auto& one : answer["series"]) found.insert(one["device"]);
+    return found;
+  };
+  using Names = std::set<std::string>;
+  EXPECT_EQ(names("left%5C,%20right"), Names({"left, right"}));
+  EXPECT_EQ(names("left,%20right"), Names());
+  EXPECT_EQ(names("left%5C,%20right,back%5Cslash"), Names({"left, right", "back\\slash"}));
+  EXPECT_EQ(names("back%5C%5Cslash,end%5C%5C,both%5C%5C%5C,"), Names({"back\\slash", "both\\,", "end\\"}));
+  // Older systems know no lists: the name is as it is.
+  EXPECT_EQ(ask("/api/data?device_id=left,%20right")["windows"].size(), 1u);
+  EXPECT_EQ(ask("/kpi?source=left,%20right&metric=humidity")["mean"], 40.0);
+  EXPECT_EQ(ask("/series?source=both%5C,&metric=humidity&from=-1m")["series"].size(), 1u);
+}
+
 TEST_F(ListsTest, ClientsOfOlderSystemsGetTheRowsOfADevice) {
   query_.add("demo", "a", "humidity", kNowS - 5, 40);
   const std::string range = "&step=1m&from=" + std::to_string(kNowS - 300) + "&to=" + std::to_string(kNowS);

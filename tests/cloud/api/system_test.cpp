@@ -161,7 +161,9 @@ TEST_F(SystemTest, WhatIsMergedAndHowLongItTook) {
 
 TEST_F(SystemTest, TheLogAndTheServiceAreForOperatorsOnly) {
   const Json seen = Json::parse(body_of(get("/api/v1/system", demo_)));
-  EXPECT_EQ(seen["log"], Json::parse(R"({"durability":"power","partitions":[{"partition":2,"position":5,"end":9}]})"));
+  EXPECT_EQ(
+      seen["log"],
+      Json::parse(R"({"durability":"power","partitions":[{"partition":2,"aggregator":0,"position":5,"end":9}]})"));
   EXPECT_EQ(seen["services"][0]["service"], "aggregator 0");
   EXPECT_EQ(seen["services"][0]["state"], "ready");
   const Json other = Json::parse(body_of(get("/api/v1/system", other_)));

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "cloud/bridge/inspect.h"
 #include "common/base/crc32c.h"
 #include "common/ledger/receiver.h"
 #include "tests/cloud/bridge/messages.h"
@@ -210,6 +211,39 @@ TEST_F(CoreTest, ASummaryOfNothingIsRejected) {
   shape.summary.resize(stats::Summary().encode(shape.summary));
   ASSERT_FALSE(shape.summary.empty());
   EXPECT_EQ(append(kPartials, message_of(shape))->reason, "bad_summary");
+}
+
+TEST_F(CoreTest, APartialWithReadingsOutsideItsWindowIsRejected) {
+  const auto reason_of = [&](std::vector<int64_t> times_ns, int64_t start_s, WidthS width_s) {
+    stats::Summary summary;
+    for (const int64_t time_ns : times_ns) summary.add(time_ns, 20.5);
+    MessageShape shape;
+    shape.summary.resize(stats::kSummaryBytesMax);
+    shape.summary.resize(summary.encode(shape.summary));
+    shape.starts_s = {start_s};
+    shape.width_s = width_s;
+    const auto record = append(kPartials, message_of(shape));
+    if (!record) return std::string("nothing appended");
+    return record->kind == log::RecordKind::kMessage ? std::string() : record->reason;
+  };
+  const int64_t start_s = kNowS - 60, start_ns = start_s * kNanosPerSecond, end_ns = start_ns + 10 * kNanosPerSecond;
+  EXPECT_EQ(reason_of({start_ns, end_ns - 1}, start_s, 10), "");
+  EXPECT_EQ(reason_of({start_ns - 1, end_ns - 1}, start_s, 10), "outside_window");
+  EXPECT_EQ(reason_of({start_ns, end_ns}, start_s, 10), "outside_window");
+  EXPECT_EQ(reason_of({start_ns + 86400 * kNanosPerSecond}, start_s, 10), "outside_window");
+  // All time holds every time.
+  EXPECT_EQ(reason_of({kTimeMinNs, kTimeMaxNs - 1}, 0, kAllTime), "");
+  EXPECT_EQ(rejected("outside_window"), 3U);
+}
+
+TEST(InspectTest, APartialOutsideItsWindowSaysWhatWasFoundAndExpected) {
+  MessageShape shape;
+  shape.summary = test::summary_of({20.5}, kNowS + 86400);
+  shape.starts_s = {kNowS - 60};
+  const Inspection found = Inspector(600).inspect(as_bytes(message_of(shape)), kNowS * kNanosPerSecond);
+  EXPECT_EQ(found.fate, Fate::kRejected);
+  EXPECT_EQ(found.found, "seq 2: a reading of 2025-11-21T23:06:40Z in the window of 10 s from 2025-11-20T23:05:40Z");
+  EXPECT_EQ(found.expected, "readings within their window");
 }
 
 TEST_F(CoreTest, ASeriesOutsideTheLimitsIsRejected) {

@@ -151,6 +151,13 @@ TEST(Ingest, BadReadingsAreCountedByReasonAndTheOthersTaken) {
   EXPECT_FALSE(result.expected.empty());
 }
 
+TEST(Ingest, ANameThatDoesNotFitIsToldAsWhatWasFoundAndExpected) {
+  const auto result = ingest(R"({"device_id":"a\nb","x":1})");
+  EXPECT_EQ(result.rejected.at("bad_name"), 1U);
+  EXPECT_EQ(result.found, R"(device "a?b")");
+  EXPECT_EQ(result.expected, "UTF-8 without control characters");
+}
+
 TEST(Ingest, NothingUsableGivesNoRecordAndSaysWhatWasFound) {
   for (const char* body : {"", "{broken", "[]", "{}", "42", R"({"device_id":"a"})", R"({"device_id":"a","x":"high"})",
                            R"({"device_id":"","x":1})"}) {

@@ -29,9 +29,10 @@ inline std::vector<uint8_t> summary_of(std::initializer_list<double> values, int
 struct MessageShape {
   uint64_t epoch = 77;
   uint64_t first_seq = 2;
-  std::vector<int64_t> starts_s = {kNowS - 60, kNowS - 50};  // one partial of 10 s each
-  bool opening = false;                                      // before the partials
-  std::vector<uint8_t> summary;                              // instead of a good one
+  std::vector<int64_t> starts_s = {kNowS - 60, kNowS - 50};  // one partial each
+  WidthS width_s = 10;
+  bool opening = false;          // before the partials
+  std::vector<uint8_t> summary;  // instead of a good one
   std::string device = "device-1";
   uint8_t version = wire::kFormatVersion;
   uint32_t required_features = 0;
@@ -49,7 +50,7 @@ inline std::string message_of(const MessageShape& shape = {}) {
     wire::Partial partial;
     partial.series = index;
     partial.start_s = start_s;
-    partial.width_s = 10;
+    partial.width_s = shape.width_s;
     const std::vector<uint8_t> summary = shape.summary.empty() ? summary_of({20.5, 21.5}, start_s) : shape.summary;
     partial.summary = summary;
     CHECK(builder.add(partial));

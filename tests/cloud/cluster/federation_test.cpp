@@ -27,9 +27,12 @@ constexpr uint32_t kReplicas = 3;
 // The API over a Query, with two tenants.
 class Front {
  public:
-  Front(const query::Query& query, api::Auth& auth, int64_t now_ns) {
-    auto api = api::Api::make({.rows_max = 150, .keep_alive_ms = 200, .coalesce_ms = 1},
-                              {.query = &query, .auth = &auth, .now_ns = [now_ns] { return now_ns; }});
+  Front(const query::Query& query, api::Auth& auth, int64_t now_ns, const api::AggregatorCluster* cluster = nullptr) {
+    api::ApiParts parts{.query = &query, .auth = &auth, .now_ns = [now_ns] { return now_ns; }};
+    if (cluster)
+      parts.members = [cluster](const std::string& tenant, int64_t at_ns) { return cluster->members(tenant, at_ns); };
+    auto api = api::Api::make({.rows_max = 150, .keep_alive_ms = 200, .coalesce_ms = 1, .operators = {"demo"}},
+                              std::move(parts));
     EXPECT_TRUE(api.ok());
     api_ = std::move(api).value();
     auto server = http::HttpServer::open({});
@@ -70,7 +73,7 @@ class FederationTest : public ::testing::Test {
     reference_ = std::make_unique<Front>(states_->all(), *auth_, now_ns_);
     for (uint32_t ordinal = 0; ordinal < kReplicas; ++ordinal) members_.push_back(make(ordinal));
     for (auto& member : members_) {
-      fronts_.push_back(std::make_unique<Front>(member->query(), *auth_, now_ns_));
+      fronts_.push_back(std::make_unique<Front>(member->query(), *auth_, now_ns_, member->cluster.get()));
       member->changed = [front = fronts_.back().get()] { front->changed(); };
       ASSERT_TRUE(member->cluster->start().ok());
     }
@@ -338,6 +341,95 @@ TEST_F(FederationTest, WhoIsAwayIsNamedAndDeniedAndTakenBack) {
            body_of(reference_->get(target, keys_["demo"]));
   })) << fronts_[0]->get(target, keys_["demo"])
       << reference_->get(target, keys_["demo"]);
+}
+
+TEST_F(FederationTest, PagesOfDevicesAndGatewaysAreTogetherTheWhole) {
+  begin(14, {.records = 30, .wild_widths = false});
+  merge_more(true);
+  ASSERT_TRUE(soon([&] { return whole(); }));
+  const Json expected = Json::parse(body_of(reference_->get("/api/v1/devices", keys_["demo"])));
+  ASSERT_GT(expected["gateways"].size(), 3u);
+  for (const auto* front : {reference_.get(), fronts_[0].get(), fronts_[1].get()}) {
+    for (const int limit : {1, 2, 7}) {
+      Json found = {{"devices", Json::array()}, {"gateways", Json::array()}};
+      std::string cursor;
+      size_t pages = 0;
+      do {
+        const std::string target = "/api/v1/devices?limit=" + std::to_string(limit) + cursor;
+        const Json page = Json::parse(body_of(front->get(target, keys_["demo"])));
+        for (const char* list : {"devices", "gateways"})
+          found[list].insert(found[list].end(), page[list].begin(), page[list].end());
+        EXPECT_EQ(page["completeness"], expected["completeness"]);
+        cursor = page.contains("next") ? "&cursor=" + page["next"].get<std::string>() : "";
+        ASSERT_LT(++pages, 100u);
+      } while (!cursor.empty());
+      EXPECT_EQ(found["devices"], expected["devices"]) << limit;
+      EXPECT_EQ(found["gateways"], expected["gateways"]) << limit;
+    }
+  }
+}
+
+TEST_F(FederationTest, SystemIsOfAllAggregatorsAndNamesWhoIsAway) {
+  begin(13, {.records = 20, .wild_widths = false});
+  merge_more(true);
+  ASSERT_TRUE(soon([&] { return whole(); }));
+  const std::string target = "/api/v1/system";
+  auto json = [&](const Front& front, const char* tenant) {
+    return Json::parse(body_of(front.get(target, keys_[tenant])));
+  };
+  for (const char* tenant : kTenants) {
+    const Json expected = json(*reference_, tenant);
+    EXPECT_GT(expected["merged"]["readings"], 0);
+    for (auto& front : fronts_) {
+      const Json found = json(*front, tenant);
+      EXPECT_EQ(found["merged"], expected["merged"]) << tenant;
+      EXPECT_FALSE(found.contains("partitions"));
+      EXPECT_EQ(found.contains("services"), tenant == std::string("demo"));
+      if (!found.contains("services")) continue;
+      // The same from all of them: every aggregator in its place, every partition once.
+      EXPECT_EQ(found["services"], json(*fronts_[0], tenant)["services"]);
+      ASSERT_EQ(found["services"].size(), kReplicas);
+      EXPECT_EQ(found["services"][1]["service"], "aggregator 1");
+      EXPECT_EQ(found["services"][1]["records"], 11);
+      EXPECT_EQ(found["services"][1]["partitions"], Json::array({1, 4, 7, 10, 13}));
+      EXPECT_EQ(found["services"][1]["lag"], 35);
+      EXPECT_EQ(found["services"][1]["last_recovery"]["kind"], "restart");
+      ASSERT_EQ(found["log"]["partitions"].size(), 16u);
+      for (uint32_t i = 0; i < 16; ++i) {
+        EXPECT_EQ(found["log"]["partitions"][i],
+                  Json({{"partition", i}, {"aggregator", i % 3}, {"position", i}, {"end", 2 * i}}));
+      }
+      EXPECT_FALSE(found["log"].contains("missing"));
+    }
+  }
+  members_[1]->cluster->stop();
+  fronts_[1].reset();
+  members_[1].reset();
+  const Json missing = Json::array({1, 4, 7, 10, 13});
+  std::string answer;
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_TRUE(soon([&] {
+    answer = fronts_[0]->get(target, keys_["demo"]);
+    return answer.find("\"away\"") != std::string::npos;
+  }));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
+  EXPECT_NE(answer.find("X-Missing-Partitions: 1, 4, 7, 10, 13\r\n"), std::string::npos);
+  const Json found = Json::parse(body_of(answer));
+  EXPECT_EQ(found["partitions"], Json({{"expected", 16}, {"answered", 11}, {"missing", missing}}));
+  EXPECT_EQ(found["log"]["missing"], missing);
+  EXPECT_EQ(found["log"]["partitions"].size(), 11u);
+  ASSERT_EQ(found["services"].size(), kReplicas);
+  const Json& away = found["services"][1];
+  EXPECT_EQ(away["service"], "aggregator 1");
+  EXPECT_EQ(away["partitions"], missing);
+  EXPECT_TRUE(away["trouble"].get<std::string>().starts_with("does not answer (")) << away;
+  EXPECT_FALSE(away.contains("records"));
+  EXPECT_EQ(found["services"][2]["state"], "ready");
+  EXPECT_LT(found["merged"]["readings"], json(*reference_, "demo")["merged"]["readings"]);
+  // A tenant that is no operator is told which partitions are missing, and nothing of the services.
+  const Json other = json(*fronts_[2], kTenants[1]);
+  EXPECT_EQ(other["partitions"]["missing"], missing);
+  EXPECT_FALSE(other.contains("services") || other.contains("log"));
 }
 
 TEST_F(FederationTest, TheInternalPortIsNoTenants) {

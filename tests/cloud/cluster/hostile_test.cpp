@@ -249,6 +249,47 @@ TEST_F(HostileTest, WhateverItSaysItsPartitionsAreMissingAndNothingElse) {
   EXPECT_NE(facts().find("reason=\"status_401\""), std::string::npos);
 }
 
+TEST_F(HostileTest, WhoDoesNotTellItsPartOfTheSystemIsNamedWithTheReason) {
+  using Answer = HostilePeer::Answer;
+  const cluster::AnswerHead head = HostilePeer::kHead;
+  cluster::SystemPart foreign{.readings = 5, .service = cluster::ServiceInfo{.partitions = {{2, 0, 0}}}};
+  const std::pair<std::string, std::string> answers[] = {
+      // As an aggregator that was not upgraded yet says it.
+      {encode_error(head, {ErrorCode::kInvalid, "found 40 bytes that are no question of this version"}),
+       cluster::kOtherVersion},
+      {encode_error(head, {ErrorCode::kIo, "no"}), cluster::kUnreadable},
+      {encode_error(head, {ErrorCode::kMismatch, "asked as X"}), "mismatch"},
+      {encode_answer(head, cluster::KnownBody{true}), "bad_answer"},
+      {encode_answer({2, 4, 0}, cluster::SystemBody{}), "bad_answer"},
+      {encode_answer(head, cluster::SystemBody{foreign}), "bad_answer"},  // a partition that is not its own
+  };
+  for (const auto& [answer, absence] : answers) {
+    SCOPED_TRACE(absence);
+    peer_.behave([answer = answer](const Question& question) {
+      return question.op == Op::kSystem
+                 ? Answer{{http_answer(answer)}}
+                 : Answer{{http_answer(encode_answer(HostilePeer::kHead, cluster::KnownBody{}))}};
+    });
+    ASSERT_TRUE(soon([&] { return up(); }));
+    const auto members = member_->cluster->members("demo", 0);
+    ASSERT_EQ(members.size(), 2u);
+    EXPECT_TRUE(members[0].part.has_value());
+    EXPECT_EQ(members[1].absence, absence);
+    EXPECT_FALSE(members[1].part.has_value());
+    EXPECT_EQ(members[1].partitions, (std::vector<uint32_t>{1, 3}));
+    // It is not taken for absent in answers that it does give.
+    EXPECT_TRUE(up());
+    const auto query = member_->query().one_answer();
+    EXPECT_FALSE(query->known("demo", "nothing"));
+    EXPECT_TRUE(query->missing().empty());
+  }
+  peer_.behave([](const Question&) { return Answer{}; });
+  ASSERT_TRUE(soon([&] { return up(); }));
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(member_->cluster->members("demo", 0)[1].absence, "timeout");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(kTimeoutMs + 400));
+}
+
 TEST_F(HostileTest, OneThatHangsCostsTheTimeoutOnceAndThenNothing) {
   using Answer = HostilePeer::Answer;
   ASSERT_TRUE(soon([&] { return up(); }));

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cloud/api/aggregator_cluster.h"
+#include "cloud/api/api_system.h"
 #include "cloud/query/local.h"
 #include "tests/cloud/merge/support/scenario.h"
 
@@ -106,6 +107,7 @@ class States {
 // One aggregator of the cluster without its own merging.
 struct Member {
   std::unique_ptr<query::LocalQuery> local;
+  std::unique_ptr<api::OwnSystem> own_system;
   std::unique_ptr<api::AggregatorCluster> cluster;
   std::function<void()> changed;
   const query::Query& query() const { return cluster->query(); }
@@ -120,14 +122,25 @@ inline std::unique_ptr<Member> make_member(const States& states, uint32_t ordina
   config.peers = {.urls = urls, .secret = secret, .timeout_ms = timeout_ms, .wait_ms = 200, .retry_ms = 20};
   config.http.port = cluster::parse_peer_url(urls[ordinal])->port;
   Member* raw = member.get();
-  auto opened = api::AggregatorCluster::open(config, layout,
-                                             {.local = member->local.get(),
-                                              .log_id = [] { return uint64_t{7}; },
-                                              .changed =
-                                                  [raw] {
-                                                    if (raw->changed) raw->changed();
-                                                  },
-                                              .say = nullptr});
+  member->own_system = std::make_unique<api::OwnSystem>(api::OwnSystem::Parts{
+      .query = member->local.get(), .service = [layout] {
+        cluster::ServiceInfo info{.service = "aggregator " + std::to_string(layout.ordinal), .version = "1.2.3"};
+        info.durability = "power";
+        info.records = info.partials = 10 + layout.ordinal;
+        for (const uint32_t one : layout.partitions_of(layout.ordinal)) info.partitions.push_back({one, one, 2 * one});
+        info.recovery = runtime::LastRecovery{"restart", 1'700'000'000, 0.5, {{"records", 3}}};
+        return info;
+      }});
+  auto opened = api::AggregatorCluster::open(
+      config, layout,
+      {.local = member->local.get(),
+       .system = [raw](const std::string& tenant, int64_t now_ns) { return raw->own_system->part(tenant, now_ns); },
+       .log_id = [] { return uint64_t{7}; },
+       .changed =
+           [raw] {
+             if (raw->changed) raw->changed();
+           },
+       .say = nullptr});
   EXPECT_TRUE(opened.ok()) << opened.error().message;
   member->cluster = std::move(opened).value();
   return member;

@@ -71,6 +71,12 @@ TEST(WireTest, EveryAnswerReadsBackTheSameAndOnlyWhole) {
   check(CompletenessBody{{{note, note}, {{4, 5, 6, "trimmed"}}, 5}});
   check(ChangesBody{{{1, 2}}, {{7, series, {10, 10}}, {8, series.fleet(), {0, kAllTime}}}});
   check(RowsBody{{{0, summary}, {5, summary}}});
+  SystemPart part{.readings = 12, .since_ns = -3, .minutes = {{60, 1, 2, 3, {{4, 5}, {9, 1}}}, {120, 0, 0, 1, {}}}};
+  check(SystemBody{part});
+  part.service = ServiceInfo{.service = "aggregator 2", .version = "1", .trouble = "no", .partitions = {{2, 5, 9}}};
+  check(SystemBody{part});
+  part.service->recovery = runtime::LastRecovery{"restart", 7, 0.25, {{"records", 3}}};
+  check(SystemBody{part});
   check(LastBody{{{series, -5, 1e-300, {{-60, 60}, {0, 0}}}, {make_series("d2", "humidity"), INT64_MAX, -0.5, {}}}});
 }
 
@@ -93,6 +99,20 @@ TEST(WireTest, WhatNoAggregatorWouldSayIsRefused) {
   EXPECT_FALSE(reads(NewestBody{{true, INT64_MIN, std::nullopt, std::nullopt}}));
   EXPECT_FALSE(reads(DevicesBody{{{std::string(5'000, 'd'), {}, {}, {}, 0}}}));
   EXPECT_FALSE(reads(LastBody{{{make_series("d", "m"), 0, std::numeric_limits<double>::infinity(), {}}}}));
+  SystemPart part{.minutes = {{60, 1, 2, 3, {{4, 5}, {9, 1}}}}, .service = ServiceInfo{.partitions = {{2, 5, 9}}}};
+  EXPECT_TRUE(reads(SystemBody{part}));
+  part.minutes[0].delays[1].first = 4;  // a bucket twice
+  EXPECT_FALSE(reads(SystemBody{part}));
+  part.minutes = {{INT64_MAX, 1, 2, 3, {}}};
+  EXPECT_FALSE(reads(SystemBody{part}));
+  part.minutes.assign(1'000, {60, 1, 2, 3, {}});
+  EXPECT_FALSE(reads(SystemBody{part}));
+  part.minutes.clear();
+  part.service->partitions[0].end = 4;  // the log ends before the position
+  EXPECT_FALSE(reads(SystemBody{part}));
+  part.service->partitions.clear();
+  part.service->recovery = runtime::LastRecovery{"restart", 7, std::numeric_limits<double>::infinity(), {}};
+  EXPECT_FALSE(reads(SystemBody{part}));
   // An error is an answer without a body.
   SummaryBody body;
   EXPECT_TRUE(decode_answer(as_bytes(encode_error(head, {ErrorCode::kFull, "full"})), read_head, error, body));

@@ -94,6 +94,25 @@ TEST(RecordsTest, AMessageWithOneBadSummaryLeavesNothingBehind) {
   EXPECT_TRUE(bench.query->devices("demo")->empty());
 }
 
+// The bridge refuses such a message; this is one that was in the log before it did.
+TEST(RecordsTest, AMessageWithReadingsOutsideAWindowIsRejectedAndMovesNoLastReading) {
+  Bench bench;
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow));
+  const Part good = bench.part("d1", kNow - 30);
+  bench.add(attic.send({good}, kNow));
+  const auto last = [&] { return bench.query->metrics("demo")->at(0).last_seen_ns; };
+  const int64_t before_ns = last();
+  Part bad = bench.part("d1", kNow + 500);  // not rejected for its time: that is within max_future
+  bad.start_s = good.start_s;
+  bench.add(attic.send({bench.part("d2"), bad}, kNow));
+  EXPECT_EQ(bench.gateway("attic").rejected, (std::map<std::string, uint64_t>{{"outside_window", 2}}));
+  EXPECT_EQ(last(), before_ns);
+  EXPECT_EQ(bench.readings(), Bench::readings_of({good}));
+  bench.add(attic.send({}, kNow, kNow));
+  EXPECT_EQ(bench.gateway("attic").frontier_ns, kNowNs);  // its seqs are settled
+}
+
 TEST(RecordsTest, AnyBytesAreSurvived) {
   Bench bench;
   GatewaySim attic("demo", "attic", 1);

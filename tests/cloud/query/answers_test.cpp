@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "cloud/query/parts.h"
 #include "tests/cloud/merge/support/scenario.h"
 
 namespace tributary::testing {
@@ -307,6 +308,36 @@ TEST(PartitionsTest, SeveralPartitionsAnswerAsOne) {
       };
       ASSERT_TRUE(query->series(selection, range, 900, "device", 1'000'000, sink).ok());
       ASSERT_TRUE(found == expected);
+    }
+    // A page is that part of the whole, wherever it begins.
+    const auto devices = query->devices("demo");
+    const auto gateways = query->gateways("demo", 0);
+    ASSERT_GT(devices->size(), 2u);
+    ASSERT_GT(gateways->size(), 2u);
+    std::vector<std::string> places = {"", "a", std::string(600, 'd'), std::string(600, '\xff')};
+    for (const auto& one : *devices) places.push_back(one.device);
+    for (const auto& one : *gateways) places.push_back(one.gateway);
+    const auto texts = [](const auto& all) {
+      std::vector<std::string> out;
+      for (const auto& one : all) {
+        if constexpr (requires { one.device; }) {
+          out.push_back(one.device + " " + std::to_string(one.last_seen_ns) + " " +
+                        std::to_string(one.labels.size() * 100 + one.metrics.size() * 10 + one.gateways.size()));
+        } else {
+          out.push_back(one.gateway + " " + std::to_string(one.first_seen_ns) + " " + std::to_string(one.devices));
+        }
+      }
+      return out;
+    };
+    for (const std::string& after : places) {
+      for (const uint64_t max : {1, 2, 3, 1'000}) {
+        auto some_devices = *devices;
+        auto some_gateways = *gateways;
+        cut_page(some_devices, {after, max});
+        cut_page(some_gateways, {after, max});
+        ASSERT_EQ(texts(*query->devices_page("demo", {after, max})), texts(some_devices)) << after << " " << max;
+        ASSERT_EQ(texts(*query->gateways_page("demo", 0, {after, max})), texts(some_gateways)) << after << " " << max;
+      }
     }
     const query::Place end = query->place();
     ASSERT_EQ(end.size(), 3u);

@@ -79,8 +79,11 @@ export function paintGutter(
       ctx.font = `${label.strong ? '600 ' : ''}${11 * dpr}px ${font}`;
       ctx.fillStyle = label.strong ? ink : ink3;
       ctx.fillText(label.name, edge + 22 * dpr, y + 4 * dpr);
+      const name = ctx.measureText(label.name).width;
       ctx.textAlign = 'right';
-      ctx.fillText(label.value, edge + 100 * dpr, y + 4 * dpr);
+      // A long value may use the gutter's whole width, and is narrowed rather than cut.
+      const right = Math.max(100 * dpr, Math.min(110 * dpr, 26 * dpr + name + ctx.measureText(label.value).width));
+      ctx.fillText(label.value, edge + right, y + 4 * dpr, right - 26 * dpr - name);
       ctx.textAlign = 'left';
     }
   });
@@ -105,9 +108,13 @@ function leader(
   ctx.stroke();
 }
 
+// Cut in the middle: what tells long names apart is often at their end.
 function clip(ctx: CanvasRenderingContext2D, text: string, width: number): string {
   if (ctx.measureText(text).width <= width) return text;
-  let size = text.length;
-  while (size > 1 && ctx.measureText(`${text.slice(0, size)}…`).width > width) size--;
-  return `${text.slice(0, size)}…`;
+  const letters = Array.from(text);
+  const cut = (size: number): string =>
+    `${letters.slice(0, Math.ceil(size / 2)).join('')}…${letters.slice(letters.length - Math.floor(size / 2)).join('')}`;
+  let size = letters.length - 1;
+  while (size > 1 && ctx.measureText(cut(size)).width > width) size--;
+  return cut(size);
 }

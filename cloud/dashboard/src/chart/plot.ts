@@ -37,6 +37,22 @@ export const insets = (viewport: number): {left: number; right: number} =>
 const kFontPx = 11;
 const tickGap = (): number => (window.innerWidth < kPhone ? 64 : 90);
 
+// The labels of the values, by the left edge: what is too long for the inset is narrowed, for a minus that is cut off would be another number.
+function valueLabels(s: Surface, splits: number[], left: number, unit: string): void {
+  const {ctx, dpr} = s;
+  const step = splits.length > 1 ? splits[1]! - splits[0]! : 1;
+  ctx.save();
+  ctx.font = `${kFontPx * dpr}px ${colors().font}`;
+  ctx.fillStyle = colors().ink3;
+  ctx.textAlign = 'right';
+  ctx.textBaseline = 'middle';
+  splits.forEach((value, i) => {
+    const text = tick(value, step) + (i === splits.length - 1 && unit ? kNbsp + unit : '');
+    ctx.fillText(text, s.left - 6 * dpr, s.y(value), (left - 7) * dpr);
+  });
+  ctx.restore();
+}
+
 export class Plot {
   readonly u: uPlot;
   constructor(
@@ -98,18 +114,17 @@ export class Plot {
             grid: {stroke: () => colors().grid, width: 1},
             ticks: {show: false},
             splits: valueSplits,
-            values: (_u, splits) => {
-              const s = state();
-              const step = splits.length > 1 ? splits[1]! - splits[0]! : 1;
-              return splits.map((v, i) => tick(v, step) + (i === splits.length - 1 && s?.unit ? kNbsp + s.unit : ''));
-            },
+            values: (_u, splits) => splits.map(() => ''),  // painted below
           },
         ],
         hooks: {
           draw: [
             (u) => {
               const s = state();
-              if (s) paint(this.surface(u, s));
+              if (!s) return;
+              const surface = this.surface(u, s);
+              valueLabels(surface, valueSplits(u), left, s.unit);
+              paint(surface);
             },
           ],
         },

@@ -58,7 +58,8 @@ export function scaleOf(series: Rows[], full: boolean): Span | null {
     }
   }
   if (!(high >= low)) return null;
-  const size = high - low || Math.max(Math.abs(high) * 0.02, 1e-9);
+  if (low === 0 && high === 0) return {low: -1, high: 1};
+  const size = high - low || Math.abs(high) * 0.02;
   return {low: low - size * kMargin, high: high + size * kMargin};
 }
 

@@ -5,7 +5,6 @@ import {
   ApiError,
   type Completeness,
   type Device,
-  type DevicesAnswer,
   type Gateway,
   get,
   type LogGap,
@@ -20,8 +19,9 @@ import {
 } from '../api';
 import {exploreKey, selectionQuery, type View} from '../address';
 import {type CompletenessWords, describe, type CoarseNote} from '../completeness';
-import {decimalsFor} from '../format';
+import {decimalsOfAll} from '../format';
 import {Live, type LiveState} from '../live';
+import {loadLists} from './catalogue';
 import {type Answer, coarseNotes, type Cursor, type SeriesData} from './types';
 import {Rows} from '../rows';
 import {autoStep, ceilTo, floorTo, isoTime, kSecond, resolveBound, stepText} from '../time';
@@ -43,6 +43,7 @@ export class ExploreModel {
   gateways: Gateway[] = [];
   logGaps: LogGap[] = [];
   ready = false; // the catalogue is known
+  expected = 0; // gateways, as the first page says while the others are still to come
   answer: Answer | null = null;
   total: RangeSummary | null = null;
   parts = new Map<string, Summary>();
@@ -116,8 +117,7 @@ export class ExploreModel {
   }
 
   decimals(): number {
-    const sds = [this.total, ...this.parts.values(), ...this.allTime.values()].map((s) => s?.stddev ?? 0);
-    return decimalsFor(Math.max(0, ...sds));
+    return decimalsOfAll([this.total, ...this.parts.values(), ...this.allTime.values()]);
   }
 
   isLive(): boolean {
@@ -186,14 +186,9 @@ export class ExploreModel {
     clearTimeout(this.figuresTimer);
   }
 
-  async loadCatalogue(): Promise<void> {
+  async loadCatalogue(seen?: () => void): Promise<void> {
     this.lastCatalogue = Date.now();
-    const [metrics, devices] = await Promise.all([get<{metrics: Metric[]}>('metrics'), get<DevicesAnswer>('devices')]);
-    this.metrics = metrics.metrics.sort((a, b) => (a.name < b.name ? -1 : 1));
-    this.devices = devices.devices.sort((a, b) => (a.device < b.device ? -1 : 1));
-    this.gateways = devices.gateways;
-    this.logGaps = devices.completeness.log_gaps ?? [];
-    this.ready = true;
+    await loadLists(this, seen);
   }
 
   private groupQuery(group: string): string {

@@ -244,7 +244,7 @@ export class FleetModel extends Watch {
     return 'fleet=1&stats=count';
   }
   protected async ask(): Promise<void> {
-    await this.catalogue.loadCatalogue();
+    await this.catalogue.loadCatalogue(this.onChange);
   }
 
   // While somebody scrolls nothing shifts, and no answer of some megabytes is read in between.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where readings are: amounts and oldest at each station between sensor and screen, delays of the last hour, what was rejected, lost or parked.
-import {type Gateway, get, type LogGap, serverNow, type SystemAnswer} from '../api';
+import {type Gateway, get, type LogGap, type Service, serverNow, type SystemAnswer} from '../api';
+import {count, duration, kNbsp, reason} from '../format';
 import type {ExploreModel} from './explore';
 import {Watch} from './watch';
 
@@ -155,6 +156,24 @@ export function delayHeat(answer: SystemAnswer, nowMs: number): {columns: number
   return {columns, rows, share};
 }
 
+// The partitions of the log in order, with how many records are not merged yet; null: its aggregator does not say.
+export function lagsOf(log: NonNullable<SystemAnswer['log']>): {partition: number; lag: number | null}[] {
+  const told = log.partitions.map((p) => ({partition: p.partition, lag: Math.max(0, p.end - p.position)}));
+  const missing = (log.missing ?? []).map((partition) => ({partition, lag: null}));
+  return [...told, ...missing].sort((a, b) => a.partition - b.partition);
+}
+
+// What a service came out of last, and what it found.
+export function recoveryText(service: Service): {text: string; title: string} | null {
+  const last = service.last_recovery;
+  if (!last) return null;
+  const amounts = Object.entries(last.amounts).map(([name, n]) => `${count(n)} ${reason(name)}`);
+  return {
+    text: reason(last.kind),
+    title: [last.seconds < 1 ? `${Math.round(last.seconds * 1000)}${kNbsp}ms` : duration(last.seconds, true), ...amounts].join(', '),
+  };
+}
+
 export interface Sample {
   at: number;
   open: number;
@@ -181,7 +200,9 @@ export class SystemModel extends Watch {
     const amounts = amountsOf(this.catalogue.gateways, answer);
     this.samples.push({at: serverNow(), ...amounts});
     if (this.samples.length > kSamplesMax) this.samples.shift();
-    this.merged.push({at: Date.parse(answer.time), readings: answer.merged.readings});
+    // A sum without some partitions says nothing about the pace.
+    if (answer.partitions?.missing) this.merged = [];
+    else this.merged.push({at: Date.parse(answer.time), readings: answer.merged.readings});
     while (this.merged.length > 2 && this.merged[0]!.at < this.merged[this.merged.length - 1]!.at - 60_000)
       this.merged.shift();
   }

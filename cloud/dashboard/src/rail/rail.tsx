@@ -8,9 +8,11 @@ import {colors, seriesColor} from '../theme';
 import {Canvas} from '../ui/canvas';
 import {Figure} from '../ui/figure';
 import {Glyph, LaneMark} from '../ui/glyph';
-import {drawStrip, stripSpan} from '../ui/strip';
+import {stripSpan} from '../hist';
+import {drawStrip} from '../ui/strip';
 import {WindowPart} from './window';
 
+const kStripsShown = 12;
 const kLacksShown = 12;
 
 function ThisAnswer({app}: {app: App}) {
@@ -78,6 +80,7 @@ function ThisAnswer({app}: {app: App}) {
 
 function SinceTheBeginning({app}: {app: App}) {
   const model = app.model!;
+  const [whole, setWhole] = useState(false);
   const series = (model.answer?.series ?? []).filter((s) => model.allTime.get(s.name)?.count);
   if (series.length === 0) return null;
   const p = colors();
@@ -93,13 +96,13 @@ function SinceTheBeginning({app}: {app: App}) {
         Since the beginning
       </h2>
       <ul>
-        {series.map((s, i) => {
+        {series.slice(0, whole ? series.length : kStripsShown).map((s, i) => {
           const summary = all[i]!;
           const name = s.name || 'all devices';
           return (
             <li class={`strip${model.raised === s.name ? ' raised' : ''}`} key={s.name} data-strip={s.name}>
               <div class="top">
-                <span class="name" style={{'--key': seriesColor(p, s.color)}}>
+                <span class="name" style={{'--key': seriesColor(p, s.color)}} title={name}>
                   {name}
                 </span>
                 <span class="value">
@@ -130,7 +133,7 @@ function SinceTheBeginning({app}: {app: App}) {
                   <Figure app={app} name="all-count" value={summary.count}>
                     {count(summary.count)}
                   </Figure>{' '}
-                  readings
+                  {summary.count === 1 ? 'reading' : 'readings'}
                 </span>
                 <span>
                   {number(summary.min, d)} to {withUnit(number(summary.max, d), unit)}
@@ -140,6 +143,11 @@ function SinceTheBeginning({app}: {app: App}) {
           );
         })}
       </ul>
+      {series.length > kStripsShown && (
+        <button type="button" class="link" onClick={() => setWhole(!whole)}>
+          {whole ? 'Show fewer' : `Show ${count(series.length - kStripsShown)} more`}
+        </button>
+      )}
       <p class="foot">
         {first !== null && `First reading ${day(first, true)} ${clock(first, true)} ${zone(serverNow())}. `}
         {span &&

@@ -52,10 +52,14 @@ function drawHistogram(series: SeriesData, i: number, unit: string) {
     ctx.font = `11px ${p.font}`;
     ctx.textAlign = 'center';
     const {ticks, step} = valueTicks(low, high, 4);
-    ticks.forEach((value, k) => {
-      const text = tick(value, step) + (k === ticks.length - 1 && unit ? kNbsp + unit : '');
+    let free = width; // from the right, where the unit stands; one that has no room is left out
+    [...ticks].reverse().forEach((value, k) => {
+      const text = tick(value, step) + (k === 0 && unit ? kNbsp + unit : '');
       const half = ctx.measureText(text).width / 2;
-      ctx.fillText(text, Math.min(width - half, Math.max(half, x(value))), 116);
+      const at = Math.min(width - half, Math.max(half, x(value)));
+      if (at + half > free) return;
+      ctx.fillText(text, at, 116);
+      free = at - half - 4;
     });
   };
 }

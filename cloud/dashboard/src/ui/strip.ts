@@ -3,26 +3,9 @@
 import type {Summary} from '../api';
 import {bins, spread} from '../hist';
 import {colors, rampCss} from '../theme';
-import {valueTicks} from '../time';
 
 // Buckets can be finer than what sensors resolve: cells of a few px join what would else be a comb.
 const kStripCellPx = 5;
-
-// One range for all strips of the metric, so that devices compare at a glance: to the fences of their distributions.
-export function stripSpan(all: Summary[]): {low: number; high: number; step: number} | null {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const s of all) {
-    if (!s.count || s.min === null || s.max === null) continue;
-    const k = s.p5 && s.p95 ? 1.5 * (s.p95.value - s.p5.value) : Infinity;
-    low = Math.min(low, s.p5 ? Math.max(s.min, s.p5.value - k) : s.min);
-    high = Math.max(high, s.p95 ? Math.min(s.max, s.p95.value + k) : s.max);
-  }
-  if (!(high >= low)) return null;
-  const {step} = valueTicks(low, high === low ? low + 1 : high, 5);
-  const fine = step / 2;
-  return {low: Math.floor(low / fine + 1e-9) * fine, high: Math.ceil(high / fine - 1e-9) * fine || fine, step: fine};
-}
 
 export function drawStrip(summary: Summary, span: {low: number; high: number}, now: number | null = null, top = 2) {
   return (ctx: CanvasRenderingContext2D, width: number): void => {

@@ -59,8 +59,9 @@ export function AnswerLine({app}: {app: App}) {
       <dd class="note">exact</dd>
     </div>
   );
+  const longest = Math.max(...[total?.min, total?.max].map((value) => number(value, d).length));
   return (
-    <dl class={`answer${model.loading && total ? ' old' : ''}`} data-answer>
+    <dl class={`answer${model.loading && total ? ' old' : ''}${longest > 11 ? ' long' : ''}`} data-answer>
       <div class="cell">
         <dt>{who}, whole range</dt>
         <dd class="figure">

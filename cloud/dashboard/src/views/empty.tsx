@@ -87,6 +87,21 @@ export function RangeMessage({app}: {app: App}) {
         </div>
       );
     }
+    const begin = model.firstMetric();
+    if (error.status === 404 && begin && !model.metrics.some((m) => m.name === model.metric())) {
+      return (
+        <div class="message" role="alert">
+          <p>
+            <strong>There is no metric {model.metric()} here.</strong> It may be of another tenant, or nothing was sent under this name yet.
+          </p>
+          <div class="row">
+            <button type="button" class="control" onClick={() => app.go({metric: begin, devices: [], labels: []})}>
+              Show {begin}
+            </button>
+          </div>
+        </div>
+      );
+    }
     return (
       <div class="message" role="alert">
         <p>

@@ -34,6 +34,16 @@ const kColumns: Column[] = [
   {key: 'version', name: 'Version', px: 94},
 ];
 
+// While pages are still to come nothing is said of the whole.
+function Coming({read, expected}: {read: number; expected: number}) {
+  return (
+    <>
+      <h1>{`Reading the fleet: ${count(read)} of ${counted(Math.max(read, expected), 'gateway')}`}</h1>
+      <p class="lead">The others come in a moment.</p>
+    </>
+  );
+}
+
 function Lead({sum}: {sum: FleetSummary}) {
   const rest = (['late', 'silent', 'parked'] as FleetState[]).filter((state) => sum.counts[state] > 0);
   const words = rest.map((state) => {
@@ -140,7 +150,7 @@ export function Fleet({app}: {app: App}) {
         <Away app={app} />
         <div class="fleet-top">
           <div>
-            <Lead sum={sum} />
+            {catalogue.ready || all.length === 0 ? <Lead sum={sum} /> : <Coming read={all.length} expected={catalogue.expected} />}
           </div>
           <Field lines={whole.lines} />
         </div>

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Now: large live numbers, what they were in the last half hour, and where they stand in all there ever was.
+import {listEntry} from '../address';
 import type {App} from '../app';
 import {type Gateway, serverNow, type Summary} from '../api';
-import {count, counted, decimalsFor, duration, kNbsp, list, metricName, number, tick, withUnit} from '../format';
+import {count, counted, decimalsOfAll, duration, kNbsp, list, metricName, number, tick, withUnit} from '../format';
 import {stateOf} from '../model/fleet';
 import {kNowMs, kTilesMore, type Tile} from '../model/now';
 import {colors, seriesColor} from '../theme';
 import {Canvas} from '../ui/canvas';
 import {Figure} from '../ui/figure';
 import {Glyph} from '../ui/glyph';
-import {drawStrip, stripSpan} from '../ui/strip';
+import {stripSpan} from '../hist';
+import {drawStrip} from '../ui/strip';
 import {Away} from './away';
 import {NoReadings} from './empty';
 
@@ -69,6 +71,15 @@ function drawSpark(tile: Tile, toMs: number, frontier: number | null) {
       end = rows.end(i);
     }
     ctx.stroke();
+    // A row that is joined to none is a dot.
+    ctx.fillStyle = color;
+    for (let i = 0; i < rows.length; i++) {
+      if (i > 0 && rows.start(i) - rows.end(i - 1) <= kBreakMs) continue;
+      if (i + 1 < rows.length && rows.start(i + 1) - rows.end(i) <= kBreakMs) continue;
+      ctx.beginPath();
+      ctx.arc(Math.max(1.5, x((rows.start(i) + rows.end(i)) / 2)), y(rows.column('mean')[i]!), 1.5, 0, 2 * Math.PI);
+      ctx.fill();
+    }
     const i = rows.length - 1;
     if (i < 0) return;
     ctx.fillStyle = color;
@@ -137,7 +148,7 @@ function TileView({
       <h2>
         <i class="key" style={{background: color}} />
         <a
-          href={`/explore?m=${encodeURIComponent(tile.metric)}&d=${encodeURIComponent(tile.device)}&from=-1h`}
+          href={`/explore?m=${encodeURIComponent(tile.metric)}&d=${encodeURIComponent(listEntry(tile.device))}&from=-1h`}
           onClick={(event) => {
             if (event.metaKey || event.ctrlKey || event.shiftKey) return;
             event.preventDefault();
@@ -215,7 +226,7 @@ function TileView({
           <Figure app={app} name="all-count" value={all?.count}>
             {count(all?.count)}
           </Figure>{' '}
-          readings
+          {all?.count === 1 ? 'reading' : 'readings'}
         </span>
       </div>
     </li>
@@ -268,7 +279,7 @@ export function Now({app}: {app: App}) {
     const all = model.tiles
       .filter((tile) => tile.metric === metric)
       .flatMap((tile): Summary[] => (tile.allTime ? [tile.allTime] : []));
-    metrics.set(metric, {d: decimalsFor(Math.max(0, ...all.map((s) => s.stddev ?? 0))), span: stripSpan(all)});
+    metrics.set(metric, {d: decimalsOfAll(all), span: stripSpan(all)});
   }
   const begin = catalogue.firstMetric();
   const chips = [

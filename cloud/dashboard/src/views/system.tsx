@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where readings are, between the sensor and this screen: what lies at each station, how long the way takes, and what never arrives.
+import {listEntry} from '../address';
 import type {App} from '../app';
-import {type LogGap, serverNow} from '../api';
-import {capital, count, counted, day, duration, kNbsp, moment, number, reason} from '../format';
+import {type LogGap, serverNow, type SystemAnswer} from '../api';
+import {capital, count, counted, day, duration, kNbsp, kNone, moment, number, reason} from '../format';
 import {
   type Amounts,
   amountsOf,
@@ -10,6 +11,8 @@ import {
   delaysOf,
   kHeatLeastMs,
   kHeatOctaves,
+  lagsOf,
+  recoveryText,
   rejectedOf,
   troublesOf,
 } from '../model/system';
@@ -260,16 +263,17 @@ function gapLink(app: App, gateway: string, from: number, to: number): string {
   const metric = devices[0]?.metrics.includes('temperature') ? 'temperature' : (devices[0]?.metrics[0] ?? '');
   return `/explore?m=${encodeURIComponent(metric)}&d=${devices
     .slice(0, 20)
-    .map((d) => encodeURIComponent(d.device))
+    .map((d) => encodeURIComponent(listEntry(d.device)))
     .join(',')}&from=${iso(from - half)}&to=${iso(Math.min(serverNow(), to + half))}`;
 }
 
 function LogPart({app}: {app: App}) {
   const log = app.system?.answer?.log;
   if (!log) return null;
-  const lags = log.partitions.map((p) => Math.max(0, p.end - p.position));
-  const most = Math.max(1, ...lags);
-  const sum = lags.reduce((a, b) => a + b, 0);
+  const lags = lagsOf(log);
+  const most = Math.max(1, ...lags.map((one) => one.lag ?? 0));
+  const sum = lags.reduce((n, one) => n + (one.lag ?? 0), 0);
+  const unsaid = log.missing?.length ?? 0;
   return (
     <section aria-labelledby="log">
       <h2 id="log">Log, records not yet merged</h2>
@@ -277,14 +281,27 @@ function LogPart({app}: {app: App}) {
         class="bars"
         height="78"
         role="img"
-        aria-label={`${count(sum)} records in ${counted(lags.length, 'partition')} are not yet merged`}
+        aria-label={`${count(sum)} records in ${counted(lags.length - unsaid, 'partition')} are not yet merged${unsaid ? `; of ${counted(unsaid, 'partition')} it is not known` : ''}`}
       >
-        {lags.map((lag, i) => {
+        {lags.map(({partition, lag}, i) => {
           const wide = Math.min(24, 400 / lags.length);
+          const label = (
+            <text x={i * wide + wide * 0.4} y="73" text-anchor="middle">
+              {partition}
+            </text>
+          );
+          // Nobody says how far it is: an empty box, as for a gap.
+          if (lag === null)
+            return (
+              <g key={partition} data-unsaid={partition}>
+                <rect x={i * wide + 0.75} y="38" width={Math.max(2, wide * 0.8 - 1.5)} height="20" class="unsaid" />
+                {label}
+              </g>
+            );
           const tall = Math.max(1, (lag / most) * (lag > 10 ? 56 : 20));
           const late = lag === most && lag > 1000;
           return (
-            <g key={log.partitions[i]!.partition}>
+            <g key={partition}>
               <rect
                 x={i * wide}
                 y={58 - tall}
@@ -294,16 +311,15 @@ function LogPart({app}: {app: App}) {
                 fill={late ? 'var(--warn-mark)' : 'var(--ink3)'}
                 fill-opacity={late ? 1 : 0.55}
               />
-              <text x={i * wide + wide * 0.4} y="73" text-anchor="middle">
-                {log.partitions[i]!.partition}
-              </text>
+              {label}
             </g>
           );
         })}
         <path d={`M0 58.5h${lags.length * Math.min(24, 400 / lags.length)}`} stroke="var(--line2)" />
       </svg>
       <p class="note">
-        {counted(lags.length, 'partition')}, {sum ? `${counted(sum, 'record')} behind` : 'nothing behind'}.
+        {counted(lags.length, 'partition')}, {sum ? `${counted(sum, 'record')} behind` : 'nothing behind'}
+        {unsaid > 0 && `, ${count(unsaid)} not known`}.
         {log.durability && (
           <>
             {' '}
@@ -341,28 +357,54 @@ function Services({app}: {app: App}) {
               <th scope="col" class="num">
                 Merged since then
               </th>
+              <th scope="col">Last recovery</th>
             </tr>
           </thead>
           <tbody>
-            {services.map((s) => (
-              <tr key={s.service} data-service={s.service}>
-                <th scope="row">{s.service}</th>
-                <td class={s.trouble ? 'warn' : undefined}>
-                  <Glyph state={s.trouble ? 'late' : 'complete'} share={0.5} r={5} /> {s.trouble || s.state}
-                </td>
-                <td class="num">{s.version}</td>
-                <td class="num">{duration(Math.max(0, now - Date.parse(s.since)) / 1000)}</td>
-                <td class="num">
-                  {number(s.memory_bytes / 1e6, 0)}
-                  {kNbsp}MB
-                </td>
-                <td class="num">{counted(s.partials, 'partial')}</td>
-              </tr>
-            ))}
+            {services.map((s) => {
+              const told = s.since !== undefined;
+              const recovery = recoveryText(s);
+              return (
+                <tr key={s.service} data-service={s.service} data-state={s.state}>
+                  <th scope="row">{s.service}</th>
+                  <td class={s.trouble ? 'warn' : undefined}>
+                    <Glyph state={!told ? 'silent' : s.trouble ? 'late' : 'complete'} share={0.5} r={5} />{' '}
+                    {s.trouble || s.state}
+                  </td>
+                  <td class="num">{s.version ?? kNone}</td>
+                  <td class="num">{told ? duration(Math.max(0, now - Date.parse(s.since!)) / 1000) : kNone}</td>
+                  <td class="num">{told ? `${number((s.memory_bytes ?? 0) / 1e6, 0)}${kNbsp}MB` : kNone}</td>
+                  <td class="num">{told ? counted(s.partials ?? 0, 'partial') : kNone}</td>
+                  <td title={recovery?.title}>
+                    {recovery ? `${recovery.text}, ${moment(Date.parse(s.last_recovery!.ended), now)}` : told ? 'none' : kNone}
+                  </td>
+                </tr>
+              );
+            })}
           </tbody>
         </table>
       </div>
     </section>
+  );
+}
+
+// The amounts at the server are then those of the others.
+function Missing({answer}: {answer: SystemAnswer | null}) {
+  const missing = answer?.partitions?.missing;
+  if (!missing?.length) return null;
+  const names = answer?.services?.filter((s) => s.state === 'away' || s.state === 'unknown').map((s) => s.service);
+  return (
+    <div class="banner" role="status" data-missing={missing.join(' ')}>
+      <span>
+        <strong>
+          {names?.length
+            ? `${capital(names.join(' and '))} ${names.length === 1 ? 'does' : 'do'} not tell what ${names.length === 1 ? 'it has' : 'they have'}.`
+            : `${missing.length === 1 ? `Partition ${missing[0]}` : counted(missing.length, 'partition')} did not answer.`}
+        </strong>{' '}
+        What is merged and in the log is that of {count(answer!.partitions!.answered)} of{' '}
+        {counted(answer!.partitions!.expected, 'partition')}.
+      </span>
+    </div>
   );
 }
 
@@ -381,6 +423,7 @@ export function System({app}: {app: App}) {
   return (
     <main class="system" data-merged={answer?.merged.readings ?? ''}>
       <Away app={app} />
+      <Missing answer={answer} />
       <div class="system-head">
         <h1>{model.loaded ? headline(amounts, catalogue.logGaps) : 'Where readings are'}</h1>
         {answer && (
