@@ -139,10 +139,10 @@ Status Outbox::load_undated(const store::Txn& txn, std::set<uint32_t>& used) {
   if (newest > 0 && !undated_.boots.contains(newest) && !undated_.empty()) {
     return Error{ErrorCode::kCorrupt, config_.folder + ": undated readings of an unknown boot"};
   }
-  // The same boot goes on, if it is one that can be told from others and has no base yet.
-  if (newest > 0 && undated_.boots.contains(newest) && config_.boot_id != BootId{} &&
-      undated_.boots[newest].id == config_.boot_id) {
-    undated_.boot = newest;
+  // The same boot goes on, if it is one that can be told from others. It need not be the newest: the outbox may have
+  // been on another machine meanwhile.
+  for (const auto& [number, boot] : undated_.boots) {
+    if (config_.boot_id != BootId{} && boot.id == config_.boot_id) undated_.boot = number;
   }
   return {};
 }
@@ -370,7 +370,8 @@ void Outbox::put_placed(store::Txn& txn, Batch::Plan& plan, Dating& dating) {
     }
     const Bytes bytes = Bytes(encoded).first(summary->encode(encoded));
     if (first.dated) {
-      put_waiting(txn, plan, {first.width_s, first.start_s, plan.meta.epoch_index, first.series}, first.flags, bytes);
+      const uint32_t birth = plan.meta.epoch_index + (bug("undated_as_born") ? 1 : 0);
+      put_waiting(txn, plan, {first.width_s, first.start_s, birth, first.series}, first.flags, bytes);
     } else {
       put_undated(txn, plan, {first.level, first.boot, first.start_s, first.series}, bytes);
     }
@@ -443,9 +444,12 @@ Status Outbox::begin(const std::function<uint64_t()>& random, const Beginning& b
   const int64_t wall_at_boot_ns = now.wall_ns - now.mono_ns;
   const bool unplaced = std::any_of(undated_.boots.begin(), undated_.boots.end(),
                                     [](const auto& boot) { return boot.second.state == BootState::kUndated; });
-  if (unplaced) {
+  if (unplaced || (bug("dates_anew") && !undated_.boots.empty())) {
     // Decided once: a run that dies on the way leaves the rest to the next, with the same dates.
     Status status = run([&](store::Txn& txn, Batch::Plan& plan) {
+      if (bug("dates_anew")) {
+        for (auto& [number, boot] : plan.undated.boots) boot.state = BootState::kUndated;
+      }
       place_boots(plan.undated, plan.meta.last_durable_ns, plan.undated.boot, wall_at_boot_ns);
       for (const auto& [number, boot] : plan.undated.boots) put_boot(txn, plan, number);
     });
@@ -455,7 +459,7 @@ Status Outbox::begin(const std::function<uint64_t()>& random, const Beginning& b
   for (const auto& [number, boot] : undated_.boots) recovery_.boots.push_back(boot);
 
   size_t bytes_max = std::min<size_t>(kBatchBytes, config_.budget_bytes / 64);
-  for (int attempts = 0; !undated_.empty();) {
+  for (int attempts = 0; !undated_.empty() && !(bug("half_dated_dropped") && !unplaced);) {
     if (env_->used_bytes() > config_.budget_bytes / 4 * 3) {
       auto coarsened = coarsen(kBatchBytes);
       if (!coarsened && coarsened.error().code != ErrorCode::kFull) return coarsened.error();

@@ -201,6 +201,34 @@ TEST_F(UndatedTest, AStartInABootWhoseClockWasSetNeedsNoSynchronisation) {
   EXPECT_FALSE(gateway->clock_set());
 }
 
+TEST_F(UndatedTest, AnOutboxThatWasOnAnotherMachineKnowsThePresentBootAgain) {
+  machine_.power_cut(1000, 0);
+  auto gateway = open();
+  machine_.advance_ms(60'000);
+  accept(*gateway, 1);
+  const int64_t true_ns = machine_.true_ns;
+  commit(*gateway);
+  gateway.reset();
+  const Machine here = machine_;
+  machine_.power_cut(0, 0);  // the other machine: a boot of its own
+  machine_.boot = 99;
+  gateway = open();
+  accept(*gateway, 2);
+  commit(*gateway);
+  gateway.reset();
+  const int64_t now_ns = machine_.true_ns;
+  machine_ = here;
+  machine_.true_ns = now_ns;
+  gateway = open();
+  set_clock(*gateway);
+  ASSERT_EQ(gateway->recovery().boots.size(), 2U);
+  EXPECT_FALSE(gateway->recovery().boots[0].estimated) << "by the clock of this machine, which runs on";
+  EXPECT_TRUE(gateway->recovery().boots[1].estimated);
+  drain_all(*gateway);
+  EXPECT_EQ(row(true_ns).numeric().count(), 1U);
+  EXPECT_EQ(estimated_, 1);
+}
+
 TEST_F(UndatedTest, AClockThatShowsWhatCannotBeIsNotSet) {
   config_.clock_trust = ClockTrust::kPlausible;
   config_.clock_earliest_ns = kStartNs - 86400 * kSecond;

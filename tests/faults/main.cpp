@@ -2,12 +2,16 @@
 // faults_sim: runs seeded schedules of faults against the real cores.
 //   faults_sim --seeds 1:1000 [--jobs 2]     prints what was run; a failing seed, shrunk, with its schedule
 //   faults_sim --seed N [--trace] [--shrink] one seed, the same as in a range
+//   faults_sim --profile clocks …            the same with other schedules: clocks mixed with copies of outboxes
 //   faults_sim_bugs --bug NAME …             the same with a deliberate bug switched on
-//   faults_sim_bugs --teeth [--seeds 1:400]  every deliberate bug must be caught; a table of the seeds it took
+//   faults_sim_bugs --teeth [--seeds 1:400]  every deliberate bug must be caught, by the profile that is for it; a
+//   table
+//                                            of the seeds it took. With --profile: the bugs of that profile alone
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 #include "common/base/bugs.h"
 #include "spdlog/spdlog.h"
@@ -20,13 +24,15 @@ using namespace tributary::faults;
 
 struct Options {
   Sweep sweep;
+  std::optional<Profile> profile;
   bool one = false, trace = false, shrink = false, teeth = false;
   std::string bug;
 };
 
 int usage() {
   std::fprintf(stderr,
-               "usage: faults_sim --seeds FROM:TO | --seed N [--trace] [--shrink] [--jobs N] [--bug NAME] [--teeth]\n");
+               "usage: faults_sim --seeds FROM:TO | --seed N [--trace] [--shrink] [--jobs N] [--bug NAME] [--teeth] "
+               "[--profile clocks|mixed]\n");
   return 2;
 }
 
@@ -47,6 +53,10 @@ bool parse(int argc, char** argv, Options& options) {
       if (std::sscanf(value, "%" SCNu64 ":%" SCNu64, &options.sweep.from, &options.sweep.to) != 2) return false;
     } else if (name == "--jobs") {
       options.sweep.jobs = static_cast<unsigned>(std::max(1, std::atoi(value)));
+    } else if (name == "--profile") {
+      if (std::strcmp(value, "clocks") != 0 && std::strcmp(value, "mixed") != 0) return false;
+      options.profile = std::strcmp(value, "clocks") == 0 ? Profile::kClocks : Profile::kMixed;
+      options.sweep.profile = *options.profile;
     } else if (name == "--bug") {
       options.bug = value;
     } else {
@@ -67,7 +77,7 @@ void print_shrunk(const Schedule& schedule, bool trace) {
 }
 
 int run_one(const Options& options) {
-  const Schedule schedule = make_schedule(options.sweep.from);
+  const Schedule schedule = make_schedule(options.sweep.from, options.sweep.profile);
   const Outcome outcome = options.trace ? run_schedule(schedule) : run_apart(schedule);
   for (const std::string& line : outcome.trace) std::printf("%s\n", line.c_str());
   if (outcome.ok) {
@@ -91,9 +101,10 @@ int run_range(const Options& options) {
               static_cast<double>(result.seeds) / result.seconds, options.sweep.jobs, result.figures.readings,
               result.figures.messages, result.figures.records, result.figures.kills, result.figures.missing);
   if (!result.failed) return 0;
-  const Schedule schedule = make_schedule(*result.failed);
-  std::printf("seed %" PRIu64 " fails: %s\nAgain with: faults_sim --seed %" PRIu64 " --trace\n%s", *result.failed,
-              result.failure.c_str(), *result.failed, to_text(schedule).c_str());
+  const Schedule schedule = make_schedule(*result.failed, options.sweep.profile);
+  std::printf("seed %" PRIu64 " fails: %s\nAgain with: faults_sim%s --seed %" PRIu64 " --trace\n%s", *result.failed,
+              result.failure.c_str(), schedule.profile == Profile::kClocks ? " --profile clocks" : "", *result.failed,
+              to_text(schedule).c_str());
   std::fflush(stdout);
   print_shrunk(schedule, options.trace);
   return 1;
@@ -102,9 +113,14 @@ int run_range(const Options& options) {
 int run_teeth(const Options& options) {
   int missed = 0;
   std::printf("%-28s %10s  %s\n", "bug", "seeds", "caught as");
-  for (const char* name : bug_names()) {
+  for (const Bug& each : bugs()) {
+    const Profile profile = each.clocks ? Profile::kClocks : Profile::kMixed;
+    if (options.profile && *options.profile != profile) continue;
+    const char* name = each.name;
     set_bug(name);
-    const SweepResult result = sweep(options.sweep);
+    Sweep seeds = options.sweep;
+    seeds.profile = profile;
+    const SweepResult result = sweep(seeds);
     if (result.failed) {
       std::printf("%-28s %10" PRIu64 "  %.110s\n", name, *result.failed - options.sweep.from + 1,
                   result.failure.c_str());
@@ -129,7 +145,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (options.teeth) {
-    if (bug_names().empty()) return usage();
+    if (bugs().empty()) return usage();
     return run_teeth(options);
   }
   return options.one ? run_one(options) : run_range(options);

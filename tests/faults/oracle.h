@@ -45,15 +45,25 @@ std::string to_string_excuses(uint32_t excuses);
 inline constexpr int kOverHttp = -1;
 inline constexpr uint32_t kBitsMax = 46;
 
+// Where a reading of a boot without a clock stands by one copy of its outbox.
+struct Place {
+  uint32_t generation = 0;
+  int64_t time_ns = 0;
+  bool estimated = false;
+};
+
 struct Reading {
   uint32_t series = 0, bit = 0;
   int gateway = kOverHttp;
-  int64_t time_ns = 0;
+  int64_t time_ns = 0;  // of several places: the one where it counts
   double value = 0;
   int64_t arrival_ns = 0;  // wall clock of the gateway, or what it would be if it were set
   int64_t mono_ns = 0;     // since the gateway's boot, where its clock was not set
   bool own_time = false;   // said by the sensor
   bool estimated = false;  // of a boot whose clock never was set
+  int64_t true_ns = 0;     // by the simulator's clock
+  std::vector<Place> places;
+  uint32_t edge = 0;  // which of the edges accepted it
   uint64_t accepted_order = 0;
   bool durable = false;  // the gateway, or the 202, said so
   bool refused = false;  // must never count
@@ -91,6 +101,9 @@ class Oracle {
   Mask check(uint32_t series, const stats::Summary& summary, const std::string& where) const;
   // The same from an encoded summary on the wire, without the statistics being looked at.
   Mask mask_of(uint32_t series, Bytes encoded) const;
+  Mask mask_of(uint32_t series, const stats::Summary& summary, const std::string& where) const {
+    return summary.empty() ? 0 : decode_sum(series_.at(series), summary, where);
+  }
   std::vector<uint32_t> readings_in(uint32_t series, Mask mask) const;
   std::string describe(const Reading& reading) const;
 

@@ -73,7 +73,7 @@ void work(const Sweep& sweep, uint64_t first, uint64_t step, Report& report) {
   for (uint64_t seed = first; seed <= sweep.to; seed += step) {
     report.seed = seed;
     ::alarm(300);
-    const Outcome outcome = run_schedule(make_schedule(seed));
+    const Outcome outcome = run_schedule(make_schedule(seed, sweep.profile));
     add(report.figures, outcome.figures);
     ++report.seeds;
     if (!outcome.ok) {

@@ -26,6 +26,7 @@ Outcome run_apart(const Schedule& schedule, unsigned seconds_max = 120);
 Schedule shrink(const Schedule& schedule, uint64_t* runs);
 
 struct Sweep {
+  Profile profile = Profile::kMixed;
   uint64_t from = 1, to = 1000;
   unsigned jobs = 2;
   bool stop_at_first = true;

@@ -10,46 +10,49 @@ namespace {
 
 struct KindInfo {
   const char* name;
-  uint32_t weight;
+  uint32_t weight, weight_clocks;  // by profile
   bool fault;
 };
 constexpr std::array<KindInfo, static_cast<size_t>(Kind::kCount)> kKinds = {{
-    {"readings", 60, false},
-    {"backlog", 2, true},
-    {"post", 12, false},
-    {"pause", 10, false},
-    {"kill edge", 6, true},
-    {"kill edge at a commit", 12, true},
-    {"stop edge", 4, true},
-    {"network", 12, true},
-    {"kill broker", 4, true},
-    {"kill bridge", 6, true},
-    {"kill bridge before the ack", 6, true},
-    {"overload", 4, true},
-    {"log trouble", 6, true},
-    {"kill aggregator", 5, true},
-    {"kill aggregator at a commit", 8, true},
-    {"back up the state", 4, true},
-    {"restore the state", 4, true},
-    {"second aggregator", 2, true},
-    {"foreign log", 2, true},
-    {"shorter log", 2, true},
-    {"back up an outbox", 4, true},
-    {"restore an outbox", 4, true},
-    {"clone an outbox", 3, true},
-    {"corrupt outbox", 5, true},
-    {"wipe a gateway", 3, true},
-    {"foreign tenant", 3, true},
-    {"clock step", 5, true},
-    {"power cut, no clock", 6, true},
-    {"garbage times", 4, true},
-    {"disk full at the edge", 4, true},
-    {"disk full at the aggregator", 4, true},
-    {"newer version", 3, true},
-    {"damaged message", 6, true},
-    {"everything killed", 4, true},
-    {"probe", 10, false},
+    {"readings", 60, 60, false},
+    {"backlog", 2, 2, true},
+    {"post", 12, 3, false},
+    {"pause", 10, 8, false},
+    {"kill edge", 6, 5, true},
+    {"kill edge at a commit", 12, 12, true},
+    {"stop edge", 4, 4, true},
+    {"network", 12, 6, true},
+    {"kill broker", 4, 2, true},
+    {"kill bridge", 6, 2, true},
+    {"kill bridge before the ack", 6, 2, true},
+    {"overload", 4, 1, true},
+    {"log trouble", 6, 3, true},
+    {"kill aggregator", 5, 2, true},
+    {"kill aggregator at a commit", 8, 2, true},
+    {"back up the state", 4, 1, true},
+    {"restore the state", 4, 1, true},
+    {"second aggregator", 2, 0, true},
+    {"foreign log", 2, 0, true},
+    {"shorter log", 2, 0, true},
+    {"back up an outbox", 4, 6, true},
+    {"restore an outbox", 4, 6, true},
+    {"clone an outbox", 3, 5, true},
+    {"corrupt outbox", 5, 4, true},
+    {"wipe a gateway", 3, 4, true},
+    {"foreign tenant", 3, 2, true},
+    {"clock step", 5, 7, true},
+    {"power cut, no clock", 6, 10, true},
+    {"garbage times", 4, 3, true},
+    {"disk full at the edge", 4, 4, true},
+    {"disk full at the aggregator", 4, 1, true},
+    {"newer version", 3, 1, true},
+    {"damaged message", 6, 2, true},
+    {"everything killed", 4, 3, true},
+    {"probe", 10, 10, false},
 }};
+
+// What the profile clocks never leaves out.
+bool is_always(Kind kind) { return kind == Kind::kPowerCut || kind == Kind::kBackupOutbox; }
 
 uint32_t run_ms(Random& random) {
   switch (random.below(12)) {
@@ -69,22 +72,25 @@ uint32_t run_ms(Random& random) {
 
 const char* to_string(Kind kind) { return kKinds[static_cast<size_t>(kind)].name; }
 
-Schedule make_schedule(uint64_t seed) {
-  Random random(seed * 0x2545f4914f6cdd1dULL + 77);
+Schedule make_schedule(uint64_t seed, Profile profile) {
+  const bool clocks = profile == Profile::kClocks;
+  Random random(seed * 0x2545f4914f6cdd1dULL + (clocks ? 79 : 77));
   Schedule out;
+  out.profile = profile;
   out.seed = seed;
   out.gateways = static_cast<uint32_t>(1 + random.below(3));
   out.tenants = static_cast<uint32_t>(1 + random.below(2));
   out.bridges = static_cast<uint32_t>(1 + random.below(2));
   out.base_width_s = std::array<uint32_t, 4>{10, 10, 60, 1}[random.below(4)];
   out.checkpoint_ms = std::array<int64_t, 3>{1000, 1000, 200}[random.below(3)];
-  if (random.chance(15)) out.log_retention_ms = static_cast<int64_t>(60'000 + random.below(1'200'000));
+  if (random.chance(clocks ? 5 : 15)) out.log_retention_ms = static_cast<int64_t>(60'000 + random.below(1'200'000));
   // Each schedule mixes a few faults of all: rare ones then meet each other often enough.
   std::array<uint32_t, kKinds.size()> weights{};
-  const uint64_t share = 10 + random.below(50);
+  const uint64_t share = (clocks ? 20 : 10) + random.below(50);
   uint32_t total = 0;
   for (size_t i = 0; i < kKinds.size(); ++i) {
-    weights[i] = kKinds[i].fault && !random.chance(share) ? 0 : kKinds[i].weight;
+    const uint32_t weight = clocks ? kKinds[i].weight_clocks : kKinds[i].weight;
+    weights[i] = kKinds[i].fault && !random.chance(share) && !(clocks && is_always(static_cast<Kind>(i))) ? 0 : weight;
     if (kKinds[i].fault) weights[i] *= 3;
     total += weights[i];
   }
@@ -115,10 +121,11 @@ Schedule make_schedule(uint64_t seed) {
 std::string to_text(const Schedule& schedule) {
   char line[200];
   std::snprintf(line, sizeof line,
-                "seed %" PRIu64 ": %u gateways, %u tenants, %u bridges, base %u s, checkpoint %" PRId64
+                "seed %" PRIu64 "%s: %u gateways, %u tenants, %u bridges, base %u s, checkpoint %" PRId64
                 " ms, log kept %" PRId64 " ms, %zu events\n",
-                schedule.seed, schedule.gateways, schedule.tenants, schedule.bridges, schedule.base_width_s,
-                schedule.checkpoint_ms, schedule.log_retention_ms, schedule.events.size());
+                schedule.seed, schedule.profile == Profile::kClocks ? " of profile clocks" : "", schedule.gateways,
+                schedule.tenants, schedule.bridges, schedule.base_width_s, schedule.checkpoint_ms,
+                schedule.log_retention_ms, schedule.events.size());
   std::string out = line;
   for (size_t i = 0; i < schedule.events.size(); ++i) {
     const Event& event = schedule.events[i];

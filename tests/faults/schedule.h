@@ -56,7 +56,12 @@ struct Event {
   uint64_t random = 0;
 };
 
+// What a schedule is made of: everything, or clocks (machines without one, steps) together with all that copies, moves
+// aside or kills an outbox.
+enum class Profile { kMixed, kClocks };
+
 struct Schedule {
+  Profile profile = Profile::kMixed;
   uint64_t seed = 0;
   uint32_t gateways = 1, tenants = 1, bridges = 1;
   uint64_t budget_bytes = 4 << 20;
@@ -66,7 +71,7 @@ struct Schedule {
   std::vector<Event> events;
 };
 
-Schedule make_schedule(uint64_t seed);
+Schedule make_schedule(uint64_t seed, Profile profile = Profile::kMixed);
 std::string to_text(const Schedule& schedule);
 
 // One random number generator for everything: splitmix64.

@@ -42,6 +42,7 @@ World::World(const Schedule& schedule) : schedule_(schedule), random_(schedule.s
     site.name = "gateway" + std::to_string(i);
     sites_.push_back(std::move(site));
     auto edge = std::make_unique<Edge>();
+    edge->generation = ++generations_;
     edge->site = i;
     edge->dir = folder("edge" + std::to_string(i));
     edges_.push_back(std::move(edge));
@@ -107,7 +108,7 @@ edge::GatewayConfig World::edge_config(const Edge& edge) const {
   config.checkpoint_interval_ms = schedule_.checkpoint_ms;
   config.sync = false;
   config.clock_trust = edge::ClockTrust::kSynchronised;
-  config.clock_synchronised = sites_[edge.site].clock_set;
+  config.clock_synchronised = edge.machine.clock_set;
   config.boot_id = boot_id(edge);
   return config;
 }
@@ -141,11 +142,11 @@ void World::step() {
   if (!broker_up_ && mono_ns_ >= broker_start_at_ns_) {
     broker_up_ = true;
     for (auto& edge : edges_) {
-      if (edge->core) edge->core->on_connected(edge_now(sites_[edge->site]));
+      if (edge->core) edge->core->on_connected(edge_now(*edge));
     }
   }
   for (auto& edge : edges_) step_edge(*edge);
-  for (size_t site = 0; site < sites_.size(); ++site) set_clock(site);
+  for (auto& edge : edges_) set_clock(*edge);
   deliver_up();
   for (BridgeSim& bridge : bridges_) step_bridge(bridge);
   deliver_down();
@@ -163,7 +164,7 @@ void World::start_edge(Edge& edge) {
   Random random(random_.next() ^ ++epochs_made_ << 40);
   ++site.starts;  // one that dies while it opens may have begun its epoch
   auto opened = edge::GatewayCore::open(
-      edge_config(edge), [random]() mutable { return random.next(); }, edge_now(site), hook);
+      edge_config(edge), [random]() mutable { return random.next(); }, edge_now(edge), hook);
   if (!opened) {
     // A full disk is the one thing that may keep it from starting; it is started again.
     if (!DiskFaults::is_full(edge.dir)) fail("an edge does not start: " + opened.error().message);
@@ -177,24 +178,30 @@ void World::start_edge(Edge& edge) {
        std::to_string(recovery.inherited_partials) + ", flight " + std::to_string(recovery.flight_items));
   require(!recovery.moved_aside || edge.may_be_moved_aside, "a sound outbox was moved aside");
   if (recovery.moved_aside) edge.may_be_moved_aside = false;
+  if (clocks()) learn_places(edge);
   edge.checkpoints = edge.coarsened = 0;
   edge.status_due_ns = mono_ns_;
-  edge.offline = edge.core->status_json(false, edge_now(site));
-  edge.core->on_connected(edge_now(site));
+  edge.offline = edge.core->status_json(false, edge_now(edge));
+  edge.core->on_connected(edge_now(edge));
 }
 
 void World::step_edge(Edge& edge) {
   try {
     if (!edge.core) {
       if (mono_ns_ < edge.start_at_ns) return;
+      if (clocks()) look_before_start(edge);
       start_edge(edge);
       if (!edge.core) return;
     }
-    Site& site = sites_[edge.site];
-    const Status ticked = edge.core->tick(edge_now(site));
+    const bool had_clock = edge.core->clock_set();
+    if (clocks() && !had_clock && edge.machine.clock_set) {
+      expect_places(edge, edge.core->recovery().boots, edge.core->stats().last_durable_ns);
+    }
+    const Status ticked = edge.core->tick(edge_now(edge));
     if (!ticked && !DiskFaults::is_full(edge.dir)) fail("an edge cannot write: " + ticked.error().message);
     if (!ticked) require(edge.core->stats().disk_full, "a full disk is not told");
     if (ticked) note_durable(edge);
+    if (clocks() && !had_clock && edge.core->clock_set()) learn_places(edge);
     forget_undated(edge);
     const edge::GatewayStats stats = edge.core->stats();
     require(stats.flight_bytes <= kFlightBytesMax, "more than 1 MiB in flight");
@@ -203,7 +210,7 @@ void World::step_edge(Edge& edge) {
     watch_coarsening(edge, stats);
     if (mono_ns_ >= edge.status_due_ns) {
       edge.status_due_ns = mono_ns_ + 15 * kNanosPerSecond;
-      publish(edge.site, "status", edge.core->status_json(true, edge_now(site)), true);
+      publish(edge.site, "status", edge.core->status_json(true, edge_now(edge)), true);
     }
     send_messages(edge);
   } catch (const Killed&) {
@@ -233,7 +240,7 @@ void World::watch_coarsening(Edge& edge, const edge::GatewayStats& stats) {
 void World::send_messages(Edge& edge) {
   Site& site = sites_[edge.site];
   for (size_t i = 0; i < kMessagesAStep; ++i) {
-    const auto message = edge.core->next_message(edge_now(site));
+    const auto message = edge.core->next_message(edge_now(edge));
     if (!message) return;
     if (!broker_up_ || !site.link.connected) {
       edge.core->message_not_sent();
@@ -274,7 +281,7 @@ void World::drop_edge(Edge& edge, int64_t away_ms) {
 bool World::stop_edge(Edge& edge, int64_t away_ms) {
   if (!edge.core) return false;
   try {
-    const Status closed = edge.core->close(edge_now(sites_[edge.site]));
+    const Status closed = edge.core->close(edge_now(edge));
     if (!closed) {
       if (!DiskFaults::is_full(edge.dir)) fail("an edge cannot stop: " + closed.error().message);
       drop_edge(edge, away_ms);
@@ -350,7 +357,7 @@ void World::deliver_down() {
           if (ack.ranges[i].first == 1) sites_[packet.site].openings_acked.insert(ack.epoch);
         }
       }
-      edge->core->on_ack(as_bytes(packet.payload), edge_now(sites_[packet.site]));
+      edge->core->on_ack(as_bytes(packet.payload), edge_now(*edge));
     }
   }
   down_.erase(down_.begin(), down_.begin() + static_cast<std::ptrdiff_t>(taken));

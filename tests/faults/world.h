@@ -51,23 +51,40 @@ class World {
     uint32_t lose_up = 0, lose_down = 0, repeat = 0;  // percent
     int64_t delay_ms = 0;                             // at most
   };
-  // What is called by one name.
-  struct Site {
-    std::string tenant, name;
-    Link link;
+  // A machine's clock: monotonic time counts from the boot; while it is not set it shows what it began with.
+  struct Machine {
     int64_t clock_offset_ns = 0;
-    // Its machine: monotonic time counts from the boot; while the clock is not set it shows what it began with.
     bool clock_set = true;
     uint32_t boot = 1;
     int64_t booted_mono_ns = 0, shown_at_boot_ns = 0;
     int64_t set_at_ns = 0;  // 0: not before the end
+  };
+  using Readings = std::map<edge::BootId, std::vector<uint32_t>>;
+  // wall clock = base + monotonic clock.
+  struct Placing {
+    int64_t base_ns = 0;
+    bool estimated = false;
+    auto operator<=>(const Placing&) const = default;
+  };
+  // What an outbox may hold of boots without a clock (profile clocks). Goes with each copy of it.
+  struct Undated {
+    Readings readings;                                   // ever accepted in the boot
+    std::map<edge::BootId, std::set<Placing>> expected;  // what the contract said when a run dated them, or tried to
+  };
+  // What is called by one name.
+  struct Site {
+    std::string tenant, name;
+    Link link;
     int64_t newer_until_ns = 0;
     bool stepped = false, cloned = false, coarse = false;
+    bool ahead = false;                     // a clock of it was, once
     bool log_gap = false;                   // something it said went with the log
     bool words_refused = false;             // an opening or a gap of it came damaged
     std::optional<uint64_t> parking_since;  // from this reading on inherited partials may be parked
     std::vector<uint32_t> series;
     std::string backup;  // a copy of its outbox
+    Undated backup_undated;
+    std::set<uint32_t> backup_holds;  // readings that are in it for certain
     std::map<std::pair<uint64_t, uint64_t>, SentItem> sent;
     std::set<uint64_t> openings_acked;
     uint64_t starts = 0;  // of its edges: epochs
@@ -79,8 +96,11 @@ class World {
     std::string dir;
     std::unique_ptr<edge::GatewayCore> core;
     int64_t start_at_ns = 0;
-    std::vector<uint32_t> undurable;                        // readings accepted, not yet in a committed transaction
-    std::map<edge::BootId, std::vector<uint32_t>> undated;  // readings by boot, until the clock is set
+    std::vector<uint32_t> undurable;  // readings accepted, not yet in a committed transaction
+    Machine machine;
+    Readings undated;  // by boot, until the clock is set
+    Undated boots;
+    uint32_t generation = 0;  // of its outbox: another one after each copy
     uint64_t checkpoints = 0, coarsened = 0, used_bytes = 0;
     int kill_countdown = 0;  // commits until it dies
     edge::CommitPoint kill_point = edge::CommitPoint::kBefore;
@@ -113,10 +133,11 @@ class World {
   // world.cpp: the system's own life.
   int64_t wall_ns() const { return start_wall_ns_ + mono_ns_; }
   Instant cloud_now() const { return {wall_ns(), mono_ns_}; }
-  int64_t true_now(const Site& site) const { return wall_ns() + site.clock_offset_ns; }
-  Instant edge_now(const Site& site) const {
-    const int64_t mono_ns = mono_ns_ - site.booted_mono_ns;
-    return {site.clock_set ? true_now(site) : site.shown_at_boot_ns + mono_ns, mono_ns};
+  // What a machine's clock says, or would if it were set.
+  int64_t true_now(const Edge& edge) const { return wall_ns() + edge.machine.clock_offset_ns; }
+  Instant edge_now(const Edge& edge) const {
+    const int64_t mono_ns = mono_ns_ - edge.machine.booted_mono_ns;
+    return {edge.machine.clock_set ? true_now(edge) : edge.machine.shown_at_boot_ns + mono_ns, mono_ns};
   }
   void note(const std::string& line);
   void pump(int64_t ms);
@@ -148,7 +169,7 @@ class World {
   void watch_log();
   void watch_record(const log::Record& record);
   void excuse_hole(uint64_t from, uint64_t to);
-  void excuse_unlogged(size_t site, uint32_t excuses);
+  void excuse_unlogged(const Edge& edge, uint32_t excuses);
   bool known_to_cloud(size_t site) const;
   std::optional<size_t> site_of(const std::string& tenant, const std::string& name) const;
 
@@ -156,7 +177,7 @@ class World {
   void apply(const Event& event);
   void accept(Edge& edge, std::optional<int64_t> time_ns);
   uint32_t pick_series(size_t site);
-  std::optional<int64_t> pick_time(const Site& site);
+  std::optional<int64_t> pick_time(const Edge& edge);
   void make_request(const std::string& tenant, uint64_t count);
   bool send_request(Request& request);
   void retry_requests(bool last);
@@ -169,14 +190,31 @@ class World {
   void second_aggregator();
   Edge& edge_of(uint32_t a) { return *edges_[a % edges_.size()]; }
 
-  // world_clock.cpp
+  // world_clock.cpp, world_places.cpp
+  uint32_t number_of(const Edge& edge) const;
   edge::BootId boot_id(const Edge& edge) const;
   bool is_undated(size_t site) const;
   void cut_power(Edge& edge, uint32_t how);
   void note_undated(Edge& edge, uint32_t index);
-  void set_clock(size_t site);
+  void take_undated(Edge& edge, const Undated& undated);
+  void step_clock(Edge& edge, uint32_t how);
+  Undated copied(const Edge& edge) const;
+  void note_backup(const Edge& edge);
+  void excuse_restored(const Edge& edge);
+  void clone_machine(Edge& clone, uint32_t how);
+  void set_clock(Edge& edge);
   void place_boots(Edge& edge);
   void forget_undated(Edge& edge);
+  bool clocks() const { return schedule_.profile == Profile::kClocks; }
+  void look_before_start(Edge& edge);
+  void expect_places(Edge& edge, const std::vector<edge::UndatedBoot>& boots, int64_t last_durable_ns);
+  void learn_places(Edge& edge);
+  void place(Edge& edge, const edge::BootId& boot, const Placing& placing);
+  int64_t earliest_ns(const Reading& reading) const;
+  int64_t latest_ns(const Reading& reading) const;
+  void resolve_places();
+  void look_at_parked();
+  void resolve_row(const std::vector<uint32_t>& readings, const query::Row& row, const stats::Summary& summary);
 
   // world_check.cpp
   void settle();
@@ -190,6 +228,9 @@ class World {
   void check_estimated(const query::Completeness& answer, const std::string& tenant, const std::string& metric,
                        const query::Range& range, const std::vector<Mask>& masks);
   void check_behind(const std::string& tenant, const query::Behind& behind, const query::GatewayInfo& info);
+  // Of a machine whose clock was ahead, or of two with one name, no claim can be held against a reading.
+  bool claims_hold(const Site& site) const { return !site.cloned && !(clocks() ? site.ahead : site.stepped); }
+  int64_t arrival_ns(const Reading& reading) const { return clocks() ? reading.true_ns : reading.arrival_ns; }
   bool named(const Reading& reading, const query::Completeness& answer) const;
   void check_no_false_alarm(const std::map<std::string, query::GatewayInfo>& gateways);
   void check_replica();
@@ -197,6 +238,7 @@ class World {
   const Schedule schedule_;
   Random random_;
   uint64_t epochs_made_ = 0;
+  uint32_t generations_ = 0;
   std::string root_;
   int64_t start_wall_ns_ = 0, mono_ns_ = 0;
   Oracle oracle_;
@@ -223,6 +265,7 @@ class World {
   std::unique_ptr<query::Query> query_;
   int64_t aggregator_start_at_ns_ = 0, aggregator_full_until_ns_ = 0;
   std::string state_backup_;
+  std::vector<Mask> parked_;    // by series: readings in the dead letter, as of this probe
   bool state_is_whole_ = true;  // nothing of the log was skipped
 
   // What happened at all: what then must not be reported.

@@ -30,15 +30,17 @@ void World::settle() {
   }
   for (size_t i = 0; i < sites_.size(); ++i) {
     for (int left = 200; left > 0 && is_undated(i); --left) {
-      if (!sites_[i].clock_set) sites_[i].set_at_ns = 1;
+      for (auto& edge : edges_) {
+        if (edge->site == i && !edge->machine.clock_set) edge->machine.set_at_ns = 1;
+      }
       advance(500);
       step();
     }
     require(!is_undated(i), "a clock is set, and readings stay without a date");
   }
+  for (auto& edge : edges_) edge->machine.clock_offset_ns = 0;
   for (Site& site : sites_) {
     site.link = Link{};
-    site.clock_offset_ns = 0;
     site.newer_until_ns = 0;
   }
   aggregator_full_until_ns_ = overload_until_ns_ = log_trouble_until_ns_ = 0;
@@ -51,7 +53,7 @@ void World::settle() {
   }
   step();
   for (auto& edge : edges_) {
-    if (edge->core) edge->core->on_connected(edge_now(sites_[edge->site]));
+    if (edge->core) edge->core->on_connected(edge_now(*edge));
   }
   retry_requests(true);
   int quiet = 0;
@@ -112,8 +114,18 @@ bool World::named(const Reading& reading, const query::Completeness& answer) con
     });
     if (lost) return true;
   }
-  if ((excuses & kExcuseParked) != 0 && answer.parked > 0) return true;
+  if ((excuses & kExcuseParked) != 0 && answer.parked > 0) {
+    // It must be there, where it can be looked at and replayed.
+    if (!clocks() || (parked_[reading.series] >> reading.bit & 1) != 0) return true;
+  }
   if ((excuses & kExcuseRejected) != 0 && !answer.rejected.empty()) return true;
+  // Of two machines with one name the cloud knows the status that came last; each must have counted it.
+  if ((excuses & kExcuseRejected) != 0 && clocks() && site != nullptr && site->cloned) {
+    const bool counted = std::any_of(edges_.begin(), edges_.end(), [&](const auto& edge) {
+      return &sites_[edge->site] == site && edge->core && !edge->core->stats().rejected_total.empty();
+    });
+    if (counted) return true;
+  }
   if ((excuses & kExcuseLogGap) != 0 && !answer.log_gaps.empty()) return true;
   return (excuses & kExcuseWiped) != 0 && gap("wiped", false);
 }
@@ -123,6 +135,10 @@ void World::probe(Depth depth) {
   if (!state_ || !query_) {
     require(!final, "the aggregator is not there at the end");
     return;
+  }
+  if (clocks()) {
+    look_at_parked();
+    resolve_places();
   }
   std::vector<Mask> masks(oracle_.series().size());
   for (uint32_t i = 0; i < masks.size(); ++i) {
@@ -177,10 +193,10 @@ void World::probe(Depth depth) {
         fail(oracle_.describe(reading) + " was born under a sound identity, and is missing");
       }
       const auto info = gateways.find(site.name);
-      if (info == gateways.end() || site.cloned || site.stepped) continue;
+      if (info == gateways.end() || !claims_hold(site)) continue;
       // What was never accepted is not promised; the gap that tells of it comes behind the opening.
-      if (reading.durable && reading.arrival_ns < info->second.mark_ns && reading.time_ns < info->second.frontier_ns &&
-          !named(reading, *everything)) {
+      if (reading.durable && arrival_ns(reading) < info->second.mark_ns &&
+          latest_ns(reading) < info->second.frontier_ns && !named(reading, *everything)) {
         fail(oracle_.describe(reading) + " is missing, though its gateway is said to be complete up to " +
              time_text(info->second.frontier_ns) + " as of " + time_text(info->second.mark_ns));
       }
@@ -281,12 +297,12 @@ void World::check_completeness(const std::string& tenant, const std::string& met
   for (const Reading& reading : oracle_.readings()) {
     const OracleSeries& series = oracle_.series()[reading.series];
     if (series.tenant != tenant || series.name.metric != metric || reading.gateway == kOverHttp) continue;
-    if (reading.refused || reading.time_ns >= end_ns) continue;
+    if (reading.refused || latest_ns(reading) >= end_ns) continue;
     // A row belongs to a range if its start does.
-    if (range.from_ns && reading.time_ns < *range.from_ns) continue;
+    if (range.from_ns && earliest_ns(reading) < *range.from_ns) continue;
     const Site& site = sites_[static_cast<size_t>(reading.gateway)];
     const auto info = gateways.find(site.name);
-    if (site.cloned || site.stepped || info == gateways.end()) continue;
+    if (!claims_hold(site) || info == gateways.end()) continue;
     const bool in = (masks[reading.series] >> reading.bit & 1) != 0;
     const bool behind = std::any_of(answer->behind.begin(), answer->behind.end(),
                                     [&](const query::Behind& entry) { return entry.gateway == site.name; });
@@ -297,7 +313,7 @@ void World::check_completeness(const std::string& tenant, const std::string& met
       }
       continue;
     }
-    if (answer->share < 1 || !reading.durable || reading.arrival_ns >= info->second.mark_ns) continue;
+    if (answer->share < 1 || !reading.durable || arrival_ns(reading) >= info->second.mark_ns) continue;
     if (info->second.frontier_ns < end_ns || !contributing.contains(reading.gateway)) continue;
     if (named(reading, *answer)) continue;
     // A gap has bounds of arrival. What a copy of the outbox brought back had accepted after it was made, and had dated
@@ -315,9 +331,12 @@ void World::check_estimated(const query::Completeness& answer, const std::string
                             const query::Range& range, const std::vector<Mask>& masks) {
   std::set<std::string> expected;
   for (const Reading& reading : oracle_.readings()) {
-    if (!reading.estimated) continue;
+    const bool any =
+        std::any_of(reading.places.begin(), reading.places.end(), [](const Place& place) { return place.estimated; });
+    if (!reading.estimated && !any) continue;
     const std::string& name = sites_[static_cast<size_t>(reading.gateway)].name;
     expected.insert(name);
+    if (!reading.estimated) continue;
     const OracleSeries& series = oracle_.series()[reading.series];
     if (series.tenant != tenant || series.name.metric != metric) continue;
     if ((masks[reading.series] >> reading.bit & 1) == 0) continue;
@@ -330,6 +349,18 @@ void World::check_estimated(const query::Completeness& answer, const std::string
   }
   for (const query::EstimatedNote& note : answer.estimated) {
     if (!expected.contains(note.gateway)) fail(note.gateway + " is said to have estimated times, and has none");
+    if (!clocks()) continue;
+    const auto site = site_of(tenant, note.gateway);
+    const bool real = std::any_of(oracle_.readings().begin(), oracle_.readings().end(), [&](const Reading& reading) {
+      if (reading.gateway != static_cast<int>(*site) || (masks[reading.series] >> reading.bit & 1) == 0) return false;
+      return std::any_of(reading.places.begin(), reading.places.end(), [&](const Place& place) {
+        return place.estimated && note.from_ns <= place.time_ns && place.time_ns < note.to_ns;
+      });
+    });
+    if (!real) {
+      fail(note.gateway + " is said to have estimated times from " + time_text(note.from_ns) + " to " +
+           time_text(note.to_ns) + ", and none of them counts");
+    }
   }
 }
 

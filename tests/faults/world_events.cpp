@@ -39,7 +39,7 @@ void World::apply(const Event& event) {
   switch (event.kind) {
     case Kind::kReadings:
       for (uint32_t i = 0; i < 1 + event.b % 20; ++i) {
-        if (edge.core) accept(edge, pick_time(site));
+        if (edge.core) accept(edge, pick_time(edge));
         if (random_.chance(30)) pump(static_cast<int64_t>(random_.below(random_.chance(20) ? 12'000 : 500)));
       }
       break;
@@ -124,7 +124,8 @@ void World::apply(const Event& event) {
       shorter_log();
       break;
     case Kind::kBackupOutbox:
-      if (!edge.core || is_undated(edge.site)) break;
+      if (!edge.core || (!clocks() && is_undated(edge.site))) break;
+      if (clocks()) note_backup(edge);
       site.backup = folder("outbox-backup" + std::to_string(edge.site));
       copy_file(edge.dir + "/outbox/data.mdb", site.backup + "/data.mdb");
       break;
@@ -132,22 +133,30 @@ void World::apply(const Event& event) {
       if (site.backup.empty() || edge.may_be_moved_aside) break;
       drop_edge(edge, static_cast<int64_t>(random_.below(5000)));
       identity_trouble_ = true;
-      excuse_unlogged(edge.site, kExcuseCrash | kExcuseParked);
+      if (clocks()) {
+        excuse_restored(edge);
+      } else {
+        excuse_unlogged(edge, kExcuseCrash | kExcuseParked);
+      }
       if (!site.parking_since) site.parking_since = oracle_.readings().size();
       fs::remove_all(edge.dir + "/outbox");
       copy_file(site.backup + "/data.mdb", edge.dir + "/outbox/data.mdb");
+      if (clocks()) take_undated(edge, site.backup_undated);
       break;
     case Kind::kCloneOutbox: {
-      if (!edge.core || site.cloned || edge.may_be_moved_aside || is_undated(edge.site)) break;
+      if (!edge.core || site.cloned || edge.may_be_moved_aside || (!clocks() && is_undated(edge.site))) break;
       identity_trouble_ = site.cloned = true;
       auto clone = std::make_unique<Edge>();
       clone->site = edge.site;
       clone->dir = folder("clone" + std::to_string(edge.site));
       clone->start_at_ns = later(5000);
+      clone->machine = edge.machine;
+      take_undated(*clone, copied(edge));
       copy_file(edge.dir + "/outbox/data.mdb", clone->dir + "/outbox/data.mdb");
       edges_.push_back(std::move(clone));
+      if (clocks()) clone_machine(*edges_.back(), event.b);
       // From here on either side may be the one whose partials are parked.
-      excuse_unlogged(edges_.back()->site, kExcuseParked | kExcuseCrash);
+      excuse_unlogged(edge, kExcuseParked | (clocks() ? 0U : uint32_t{kExcuseCrash}));
       site.parking_since = 0;
       break;
     }
@@ -157,9 +166,10 @@ void World::apply(const Event& event) {
     case Kind::kWipe:
       drop_edge(edge, static_cast<int64_t>(random_.below(60'000)));
       identity_trouble_ = true;
-      excuse_unlogged(edge.site, known_to_cloud(edge.site) ? kExcuseWiped : kExcuseUnknown);
+      excuse_unlogged(edge, known_to_cloud(edge.site) ? kExcuseWiped : kExcuseUnknown);
       fs::remove_all(edge.dir);
       edge.may_be_moved_aside = false;
+      if (clocks()) take_undated(edge, {});
       break;
     case Kind::kForeignTenant:
       foreign_tenant(edge);
@@ -167,14 +177,9 @@ void World::apply(const Event& event) {
     case Kind::kPowerCut:
       cut_power(edge, event.b);
       break;
-    case Kind::kClock: {
-      if (is_undated(edge.site)) break;
-      const std::array<int64_t, 6> steps = {
-          365 * kDay, -365 * kDay, 3600 * kNanosPerSecond, -3600 * kNanosPerSecond, 700 * kNanosPerSecond, 0};
-      site.clock_offset_ns = steps[event.b % steps.size()];
-      site.stepped = site.stepped || site.clock_offset_ns != 0;
+    case Kind::kClock:
+      step_clock(edge, event.b);
       break;
-    }
     case Kind::kGarbageTimes: {
       const std::array<int64_t, 8> times = {std::numeric_limits<int64_t>::min(),
                                             std::numeric_limits<int64_t>::max(),
@@ -245,8 +250,8 @@ uint32_t World::pick_series(size_t site_index) {
   return site.series.back();
 }
 
-std::optional<int64_t> World::pick_time(const Site& site) {
-  const int64_t now_ns = true_now(site);
+std::optional<int64_t> World::pick_time(const Edge& edge) {
+  const int64_t now_ns = true_now(edge);
   const auto back = [&](uint64_t seconds) {
     return now_ns - static_cast<int64_t>(random_.below(seconds * 1000)) * kMilli;
   };
@@ -272,12 +277,14 @@ std::optional<int64_t> World::pick_time(const Site& site) {
 void World::accept(Edge& edge, std::optional<int64_t> time_ns) {
   const Site& site = sites_[edge.site];
   const uint32_t series = pick_series(edge.site);
-  const Instant now = edge_now(site);
-  const int64_t arrival_ns = true_now(site);
+  const Instant now = edge_now(edge);
+  const int64_t arrival_ns = true_now(edge);
   const uint32_t index =
       oracle_.add_reading(series, static_cast<int>(edge.site), time_ns.value_or(arrival_ns), arrival_ns);
   const OracleSeries& of = oracle_.series()[series];
   Reading& reading = oracle_.readings()[index];
+  reading.true_ns = wall_ns();
+  reading.edge = number_of(edge);
   if (!edge.core->accept(of.name.device, of.name.metric, time_ns, reading.value, now)) {
     // Refused: it must not count. No gateway will ever have it, and its value stands for nothing else.
     reading.refused = true;
@@ -289,7 +296,7 @@ void World::accept(Edge& edge, std::optional<int64_t> time_ns) {
   if (edge.core->clock_set()) return;
   reading.own_time = time_ns.has_value();
   // Refused when the clock is known.
-  if (reading.time_ns > arrival_ns + 300 * kNanosPerSecond) reading.excuses |= kExcuseRejected;
+  if (!clocks() && reading.time_ns > arrival_ns + 300 * kNanosPerSecond) reading.excuses |= kExcuseRejected;
   note_undated(edge, index);
 }
 
@@ -399,7 +406,7 @@ void World::set_network(Site& site, uint32_t how) {
   }
   if (!site.link.connected) return;
   for (auto& edge : edges_) {
-    if (&sites_[edge->site] == &site && edge->core) edge->core->on_connected(edge_now(site));
+    if (&sites_[edge->site] == &site && edge->core) edge->core->on_connected(edge_now(*edge));
   }
 }
 
@@ -410,8 +417,8 @@ void World::corrupt(Edge& edge, uint32_t how) {
   identity_trouble_ = true;
   edge.may_be_moved_aside = true;
   // If the newest commit's own page is damaged, the outbox is that of a commit earlier: as if restored.
-  excuse_unlogged(edge.site, (is_undated(edge.site) ? uint32_t{kExcuseCrash} : 0U) | kExcuseReplaced | kExcuseParked |
-                                 (known_to_cloud(edge.site) ? 0U : uint32_t{kExcuseUnknown}));
+  excuse_unlogged(edge, (is_undated(edge.site) ? uint32_t{kExcuseCrash} : 0U) | kExcuseReplaced | kExcuseParked |
+                            (known_to_cloud(edge.site) ? 0U : uint32_t{kExcuseUnknown}));
   if (!sites_[edge.site].parking_since) sites_[edge.site].parking_since = oracle_.readings().size();
   const bool full = DiskFaults::is_full(edge.dir);
   DiskFaults::drain(edge.dir);  // this damage needs no room
@@ -482,15 +489,15 @@ void World::damage(size_t site_index, uint32_t how) {
 }
 
 void World::foreign_tenant(Edge& edge) {
-  if (!edge.core || edge.may_be_moved_aside || is_undated(edge.site)) return;
+  if (!edge.core || edge.may_be_moved_aside || (!clocks() && is_undated(edge.site))) return;
   const edge::GatewayStats stats = edge.core->stats();
-  const bool data = stats.open_windows + stats.waiting_partials > 0;
+  const bool data = stats.open_windows + stats.waiting_partials + stats.undated_readings > 0;
   if (!stop_edge(edge, 1000)) return;
   edge::GatewayConfig config = edge_config(edge);
   config.tenant = "tenant-of-others";
   Random random(random_.next());
   auto opened = edge::GatewayCore::open(
-      config, [&] { return random.next(); }, edge_now(sites_[edge.site]), nullptr);
+      config, [&] { return random.next(); }, edge_now(edge), nullptr);
   if (!opened) {
     if (!DiskFaults::is_full(edge.dir))
       require(opened.error().code == ErrorCode::kMismatch, "another tenant is refused otherwise");
@@ -498,9 +505,9 @@ void World::foreign_tenant(Edge& edge) {
   }
   require(!data, "data that waits is opened under another tenant");
   // Nothing was left to send, so the outbox begins anew, twice.
-  (void)(*opened)->close(edge_now(sites_[edge.site]));
+  (void)(*opened)->close(edge_now(edge));
   identity_trouble_ = true;
-  excuse_unlogged(edge.site, known_to_cloud(edge.site) ? kExcuseWiped : kExcuseUnknown);
+  excuse_unlogged(edge, known_to_cloud(edge.site) ? kExcuseWiped : kExcuseUnknown);
 }
 
 void World::second_aggregator() {

@@ -215,9 +215,11 @@ void World::excuse_hole(uint64_t from, uint64_t to) {
   }
 }
 
-void World::excuse_unlogged(size_t site, uint32_t excuses) {
+// Of the gateway; in the profile clocks, where two machines may have its name, of this one alone.
+void World::excuse_unlogged(const Edge& edge, uint32_t excuses) {
   for (Reading& reading : oracle_.readings()) {
-    if (reading.gateway == static_cast<int>(site) && !reading.logged) reading.excuses |= excuses;
+    if (reading.gateway != static_cast<int>(edge.site) || reading.logged) continue;
+    if (!clocks() || reading.edge == number_of(edge)) reading.excuses |= excuses;
   }
 }
 
