@@ -33,7 +33,6 @@ inline constexpr Bug kBugs[] = {
     {"boots_as_one"},              // edge: readings of earlier boots are dated by the clock of the present one
     {"estimate_unflagged"},        // edge: does not say that a time is an estimate
     {"undated_as_born", true},     // edge: what it dates late counts as born in the new epoch
-    {"dates_anew", true},          // edge: killed while it dates, it works out the dates of the rest again
     {"half_dated_dropped", true},  // edge: killed while it dates, it drops the rest
     {"wire_crc_unchecked"},        // common: damaged bodies are read as if they were sound
     {"low_off_by_one"},            // ledger: the seq at low counts as settled

@@ -444,12 +444,9 @@ Status Outbox::begin(const std::function<uint64_t()>& random, const Beginning& b
   const int64_t wall_at_boot_ns = now.wall_ns - now.mono_ns;
   const bool unplaced = std::any_of(undated_.boots.begin(), undated_.boots.end(),
                                     [](const auto& boot) { return boot.second.state == BootState::kUndated; });
-  if (unplaced || (bug("dates_anew") && !undated_.boots.empty())) {
+  if (unplaced) {
     // Decided once: a run that dies on the way leaves the rest to the next, with the same dates.
     Status status = run([&](store::Txn& txn, Batch::Plan& plan) {
-      if (bug("dates_anew")) {
-        for (auto& [number, boot] : plan.undated.boots) boot.state = BootState::kUndated;
-      }
       place_boots(plan.undated, plan.meta.last_durable_ns, plan.undated.boot, wall_at_boot_ns);
       for (const auto& [number, boot] : plan.undated.boots) put_boot(txn, plan, number);
     });
