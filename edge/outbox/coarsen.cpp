@@ -18,21 +18,6 @@ struct Source {
 
 }  // namespace
 
-// True if a partial of all time is under another birth than that of inherited ones and the current one.
-bool Outbox::births_differ() const {
-  const auto txn = env_->read();
-  if (!txn) return false;
-  store::Cursor cursor(*txn, waiting_table_);
-  cursor.seek(WaitingKey{kAllTime, std::numeric_limits<int64_t>::min(), 0, 0}.encode());
-  for (; cursor.valid(); cursor.next()) {
-    const auto key = WaitingKey::decode(cursor.key());
-    if (!key || key->width_s != kAllTime) return false;
-    if (key->birth != 0 && !(begun_ && key->birth == meta_.epoch_index)) return true;
-  }
-  return false;
-}
-
-// Until the new epoch has begun, all that waits will be inherited.
 Result<bool> Outbox::coarsen(size_t bytes_max) {
   WidthS width_s = kAllTime;
   uint64_t most = 0;
@@ -43,10 +28,8 @@ Result<bool> Outbox::coarsen(size_t bytes_max) {
     width_s = width;
     most = weight;
   }
-  // At last those of all time that were born in different runs, which are all inherited now.
-  const bool births = width_s == kAllTime;
-  if (births && !births_differ()) return false;
-  const WidthS wider_s = births ? kAllTime : next_width(width_s);
+  if (width_s == kAllTime) return false;
+  const WidthS wider_s = next_width(width_s);
 
   bool found = false;
   Status status = run([&](store::Txn& txn, Batch::Plan& plan) {
@@ -58,8 +41,7 @@ Result<bool> Outbox::coarsen(size_t bytes_max) {
       for (; cursor.valid(); cursor.next()) {
         const auto key = WaitingKey::decode(cursor.key());
         if (!key || key->width_s != width_s) break;
-        const uint32_t birth = begun_ && key->birth == plan.meta.epoch_index ? key->birth : 0;
-        if (births && key->birth == birth) continue;
+        const uint32_t birth = key->birth == plan.meta.epoch_index ? key->birth : 0;
         const WaitingKey target{wider_s, window_start_s(key->start_s, wider_s), birth, key->series};
         if (!sources.empty() && sources.back().target.start_s != target.start_s) bucket_begin = sources.size();
         if (bytes > bytes_max || sources.size() >= kCoarsenPartialsMax) break;

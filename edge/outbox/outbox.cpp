@@ -10,8 +10,8 @@
 namespace tributary::edge {
 namespace {
 
-// Left free in the flight for openings and gaps, which always go: of the current epoch, of the one before, and of runs
-// under versions that numbered those of every start.
+// Left free in the flight for openings and gaps of runs to come, so that a gateway that restarts often while the cloud
+// is away stays below kFlightBytesMax.
 constexpr uint64_t kFlightReserveBytes = 64 << 10;
 // What one transaction freezes at most: the map's free reserve must hold every page it touches twice.
 constexpr size_t kFreezeBytesMax = 512 << 10;
@@ -68,7 +68,6 @@ void Outbox::Batch::add_closed(uint32_t series, WidthS width_s, int64_t start_s,
 }
 
 bool Outbox::has_room(const Batch::Plan& plan, size_t bytes) const {
-  if (plan.unopened) return false;
   if (bug("flight_unbounded")) return true;
   const ledger::SendWindow& window = current().window;
   const uint64_t oldest = window.size() > 0 ? window.oldest_unacked() : window.next_seq();
@@ -94,8 +93,7 @@ bool Outbox::freeze(store::Txn& txn, Batch::Plan& plan, const FlightItem& item) 
   seal(key, content_, sealed_);
   txn.append(flight_table_, key, sealed_);
   plan.bytes += key.size() + sealed_.size();
-  plan.frozen.push_back({seq, bytes, item_start_ns(item), std::nullopt});
-  if (item.kind == ItemKind::kGap) plan.frozen.back().gap_from_ns = item.gap.from_ns;
+  plan.frozen.push_back({seq, bytes, item_start_ns(item)});
   plan.frozen_bytes += bytes;
   return true;
 }
@@ -215,7 +213,6 @@ Status Outbox::run(const std::function<void(store::Txn&, Batch::Plan&)>& body) {
   const auto attempt = [&](store::Txn& txn) {
     plan = {};
     plan.meta = meta_;
-    plan.unopened = unopened_;
     plan.waiting = waiting_;
     plan.undated = undated_;
     for (const FlightKey& key : acknowledged_) txn.erase(flight_table_, key.encode());
@@ -247,7 +244,6 @@ Status Outbox::run(const std::function<void(store::Txn&, Batch::Plan&)>& body) {
   if (!status) return status;
   if (config_.commit_hook) config_.commit_hook(CommitPoint::kAfter);
   meta_ = std::move(plan.meta);
-  unopened_ = std::move(plan.unopened);
   waiting_ = std::move(plan.waiting);
   std::erase_if(waiting_, [](const auto& entry) { return entry.second.partials == 0; });
   waiting_min_ns_ = plan.waiting_min_ns;
@@ -266,7 +262,6 @@ Status Outbox::run(const std::function<void(store::Txn&, Batch::Plan&)>& body) {
   for (const Batch::Plan::Frozen& frozen : plan.frozen) {
     CHECK(epoch.window.freeze(frozen.bytes) == frozen.seq);
     epoch.start_ns.emplace(frozen.seq, frozen.start_ns);
-    if (frozen.gap_from_ns) epoch.gap_from_ns.emplace(frozen.seq, *frozen.gap_from_ns);
   }
   return {};
 }
@@ -274,7 +269,6 @@ Status Outbox::run(const std::function<void(store::Txn&, Batch::Plan&)>& body) {
 Status Outbox::write(const std::function<void(Batch&)>& fill) {
   Status status = run([&](store::Txn& txn, Batch::Plan& plan) {
     Batch batch(*this, txn, plan);
-    if (begun_) open_epoch(txn, plan);
     fill(batch);
     if (begun_) freeze_backlog(txn, plan);
   });
@@ -290,7 +284,6 @@ uint64_t Outbox::acknowledge(const wire::Ack& ack) {
     if (epoch->epoch != ack.epoch && !bug("ack_of_any_epoch")) continue;
     for (uint64_t seq : epoch->window.acknowledge(ranges)) {
       epoch->start_ns.erase(seq);
-      epoch->gap_from_ns.erase(seq);
       acknowledged_.push_back({epoch->index, seq});
       ++count;
     }
@@ -299,9 +292,7 @@ uint64_t Outbox::acknowledge(const wire::Ack& ack) {
 }
 
 bool Outbox::can_freeze() const {
-  if (!begun_) return false;
-  if (unopened_) return can_open();
-  if (waiting_.empty()) return false;
+  if (!begun_ || waiting_.empty()) return false;
   Batch::Plan plan;
   plan.meta.next_seq = current().window.next_seq();
   // One more than the largest item must fit, else a write would be tried again and again for nothing.

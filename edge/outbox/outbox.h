@@ -8,7 +8,6 @@
 //   - next seq − oldest unacknowledged seq stays within kSpanMax, flight below kFlightBytesMax; seqs beyond kSpanMax
 //   are
 //     given only when the flight of all older epochs is acknowledged;
-//   - one opening, with its gaps, is on its way at most, whatever number of runs there was;
 //   - partials born in this epoch never merge with inherited ones;
 //   - a reading without a date is among the undated or, dated, in waiting, never in both.
 // The format is edge/outbox/FORMAT.md. Not thread-safe.
@@ -28,7 +27,6 @@
 #include "common/runtime/result.h"
 #include "common/stats/summary.h"
 #include "common/store/env.h"
-#include "edge/outbox/opening.h"
 #include "edge/outbox/records.h"
 #include "edge/outbox/undated.h"
 
@@ -63,8 +61,7 @@ struct FlightEpoch {
   uint32_t index = 0;
   uint64_t epoch = 0;
   ledger::SendWindow window{1};
-  std::map<uint64_t, int64_t> start_ns;     // seq → item_start_ns, of all that is not acknowledged
-  std::map<uint64_t, int64_t> gap_from_ns;  // of them the gaps: seq → where it begins, 0 if that cannot be read back
+  std::map<uint64_t, int64_t> start_ns;  // seq → item_start_ns, of all that is not acknowledged
 };
 
 struct WaitingCount {
@@ -146,13 +143,7 @@ class Outbox {
   uint64_t acknowledge(const wire::Ack& ack);
   bool erase_pending() const { return !acknowledged_.empty(); }
 
-  // False: the current epoch has no opening yet, since the words of an older one are on their way. Nothing of it has a
-  // number then.
-  bool opened() const { return !unopened_; }
-  // Where the first gap begins that has no number yet; INT64_MAX if there is none.
-  int64_t unnumbered_gap_ns() const;
-
-  // True if the next write could open the epoch, or freeze something that waits.
+  // True if the next write could freeze something that waits.
   bool can_freeze() const;
   const std::vector<std::unique_ptr<FlightEpoch>>& flight() const { return flight_; }  // ascending; the last is current
   FlightEpoch& current() { return *flight_.back(); }
@@ -185,13 +176,6 @@ class Outbox {
   Status forget_unused_series();
   Status begin_epoch(const std::function<uint64_t()>& random, Instant now, int64_t start_ns);
 
-  // Opening (opening.cpp).
-  Status load_unopened(const store::Txn& txn);
-  bool words_on_the_way(uint32_t index) const;
-  bool can_open() const;
-  void put_unopened(store::Txn& txn, Batch::Plan& plan);
-  void open_epoch(store::Txn& txn, Batch::Plan& plan);
-
   // Undated readings (undated.cpp).
   struct Dating;
   Status load_undated(const store::Txn& txn, std::set<uint32_t>& used);
@@ -205,7 +189,6 @@ class Outbox {
   std::optional<PreviousValue> read_previous(const store::Txn& txn, uint32_t series) const;
 
   bool older_flight() const;
-  bool births_differ() const;
   bool has_room(const Batch::Plan& plan, size_t bytes) const;
   bool freeze(store::Txn& txn, Batch::Plan& plan, const FlightItem& item);
   void put_waiting(store::Txn& txn, Batch::Plan& plan, const WaitingKey& key, uint8_t flags, Bytes summary);
@@ -224,7 +207,6 @@ class Outbox {
   bool fresh_undated_ = false;  // begin_undated made this outbox: nothing of it can be missing
   UndatedState undated_;
   Meta meta_;
-  std::optional<Unopened> unopened_;  // of the current epoch, until it has its opening
   std::vector<std::unique_ptr<FlightEpoch>> flight_;
   std::vector<FlightKey> acknowledged_;
   std::map<WidthS, WaitingCount> waiting_;
@@ -243,10 +225,8 @@ struct Outbox::Batch::Plan {
   struct Frozen {
     uint64_t seq = 0, bytes = 0;
     int64_t start_ns = 0;
-    std::optional<int64_t> gap_from_ns;
   };
   Meta meta;
-  std::optional<Unopened> unopened;
   std::vector<Frozen> frozen;
   uint64_t frozen_bytes = 0;
   std::map<WidthS, WaitingCount> waiting;

@@ -4,7 +4,6 @@
 
 #include "common/base/bugs.h"
 #include "common/base/crc32c.h"
-#include "edge/outbox/opening.h"
 
 namespace tributary::edge {
 namespace {
@@ -51,33 +50,6 @@ class Appender {
 std::string read_text(ByteReader& reader) {
   const size_t size = reader.u8();
   return std::string(as_text(reader.bytes(size)));
-}
-
-void append_opening(Appender& append, const wire::Opening& opening) {
-  append.u64(opening.predecessor_epoch).u64(opening.predecessor_last_seq);
-  append.bytes(as_text(Bytes(opening.machine_id))).i64(opening.last_durable_ns);
-}
-
-wire::Opening read_opening(ByteReader& reader) {
-  wire::Opening opening;
-  opening.predecessor_epoch = reader.u64();
-  opening.predecessor_last_seq = reader.u64();
-  const Bytes machine = reader.bytes(opening.machine_id.size());
-  if (reader.ok()) std::memcpy(opening.machine_id.data(), machine.data(), machine.size());
-  opening.last_durable_ns = reader.i64();
-  return opening;
-}
-
-void append_gap(Appender& append, const wire::Gap& gap) {
-  append.i64(gap.from_ns).i64(gap.to_ns).u8(static_cast<uint8_t>(gap.cause));
-}
-
-wire::Gap read_gap(ByteReader& reader) {
-  wire::Gap gap;
-  gap.from_ns = reader.i64();
-  gap.to_ns = reader.i64();
-  gap.cause = static_cast<wire::GapCause>(reader.u8());
-  return gap;
 }
 
 uint32_t checksum(std::string_view key, std::string_view content) {
@@ -197,10 +169,11 @@ void encode_item(const FlightItem& item, std::string& out) {
       append.bytes(as_text(item.summary));
       break;
     case ItemKind::kOpening:
-      append_opening(append, item.opening);
+      append.u64(item.opening.predecessor_epoch).u64(item.opening.predecessor_last_seq);
+      append.bytes(as_text(Bytes(item.opening.machine_id))).i64(item.opening.last_durable_ns);
       break;
     case ItemKind::kGap:
-      append_gap(append, item.gap);
+      append.i64(item.gap.from_ns).i64(item.gap.to_ns).u8(static_cast<uint8_t>(item.gap.cause));
       break;
     case ItemKind::kLost:
       append.i64(item.start_s).u32(item.width_s);
@@ -223,11 +196,18 @@ std::optional<FlightItem> decode_item(std::string_view content) {
       item.summary = reader.bytes(reader.remaining());
       break;
     }
-    case ItemKind::kOpening:
-      item.opening = read_opening(reader);
+    case ItemKind::kOpening: {
+      item.opening.predecessor_epoch = reader.u64();
+      item.opening.predecessor_last_seq = reader.u64();
+      const Bytes machine = reader.bytes(item.opening.machine_id.size());
+      if (reader.ok()) std::memcpy(item.opening.machine_id.data(), machine.data(), machine.size());
+      item.opening.last_durable_ns = reader.i64();
       break;
+    }
     case ItemKind::kGap:
-      item.gap = read_gap(reader);
+      item.gap.from_ns = reader.i64();
+      item.gap.to_ns = reader.i64();
+      item.gap.cause = static_cast<wire::GapCause>(reader.u8());
       break;
     case ItemKind::kLost:
       item.start_s = reader.i64();
@@ -238,24 +218,6 @@ std::optional<FlightItem> decode_item(std::string_view content) {
   }
   if (!reader.done()) return std::nullopt;
   return item;
-}
-
-void encode_unopened(const Unopened& unopened, std::string& out) {
-  Appender append(out);
-  append_opening(append, unopened.opening);
-  append.u8(static_cast<uint8_t>(unopened.gaps.size()));
-  for (const wire::Gap& gap : unopened.gaps) append_gap(append, gap);
-}
-
-std::optional<Unopened> decode_unopened(std::string_view content) {
-  ByteReader reader(as_bytes(content));
-  Unopened unopened;
-  unopened.opening = read_opening(reader);
-  const size_t count = reader.u8();
-  if (count > kGapsMax) return std::nullopt;
-  for (size_t i = 0; i < count; ++i) unopened.gaps.push_back(read_gap(reader));
-  if (!reader.done() || unopened.opening.predecessor_epoch == 0) return std::nullopt;
-  return unopened;
 }
 
 int64_t window_start_ns(int64_t start_s, WidthS width_s) {

@@ -18,7 +18,7 @@
 
 namespace tributary::edge {
 
-inline constexpr uint32_t kOutboxVersion = 3;  // 2 has undated readings, 3 epochs without opening; 1 and 2 are read too
+inline constexpr uint32_t kOutboxVersion = 2;  // 2 has undated readings; 1 is read too
 inline constexpr int64_t kUnknownStart = std::numeric_limits<int64_t>::min();
 
 // Where a waiting partial belongs. birth: the index of the epoch in which it closed; any other than the current one

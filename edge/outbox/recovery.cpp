@@ -219,7 +219,6 @@ Status Outbox::load() {
   const auto meta = content ? decode_meta(*content) : std::nullopt;
   if (!meta) return corrupt(config_.folder + ": its state record cannot be read");
   meta_ = *meta;
-  if (Status status = load_unopened(*txn); !status) return status;
 
   store::Cursor epochs(*txn, epochs_table_);
   for (bool more = epochs.first(); more; more = epochs.next()) {
@@ -261,9 +260,6 @@ Status Outbox::load() {
     const auto item_content = unseal(items.key(), items.value());
     const auto item = item_content ? decode_item(*item_content) : std::nullopt;
     if (item && item->kind == ItemKind::kPartial) used.insert(item->series);
-    if (item && item->kind == ItemKind::kGap) (*flight)->gap_from_ns[key->seq] = item->gap.from_ns;
-    // What cannot be read back may have been a gap.
-    if (!item && key->seq > 1 && key->seq <= 1 + kGapsMax) (*flight)->gap_from_ns[key->seq] = 0;
     (*flight)->start_ns[key->seq] = item ? item_start_ns(*item) : kUnknownStart;
     sizes.emplace_back(key->seq, FlightKey::kBytes + items.value().size());
     ++recovery_.flight_items;
@@ -407,16 +403,6 @@ Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now,
                               recovery_.clean_stop ? wire::GapCause::kStopped : wire::GapCause::kCrash};
   }
   recovery_.inherited_partials = waiting_partials();
-  // A run that never had its opening was no epoch: this one takes its place, and names its gaps.
-  Unopened unopened;
-  unopened.opening = {before.epoch, before.epoch == 0 ? 0 : before.next_seq - 1, config_.machine_id, newest_ns};
-  if (unopened_) {
-    unopened.gaps = unopened_->gaps;
-    unopened.opening.predecessor_epoch = unopened_->opening.predecessor_epoch;
-    unopened.opening.predecessor_last_seq = unopened_->opening.predecessor_last_seq;
-    unopened.opening.last_durable_ns = std::max(newest_ns, unopened_->opening.last_durable_ns);
-  }
-  if (recovery_.gap && !bug("gap_forgotten")) add_gap(unopened.gaps, *recovery_.gap);
 
   const auto begin = [&](store::Txn& txn, Batch::Plan& plan) {
     std::string content;
@@ -424,15 +410,22 @@ Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now,
     put_sealed(txn, plan, meta_table_, std::string(kIdentityKey), content);
     plan.meta.epoch = epoch;
     plan.meta.epoch_index = before.epoch_index + 1;
-    plan.meta.predecessor = unopened.opening.predecessor_epoch;
+    plan.meta.predecessor = before.epoch;
     plan.meta.next_seq = 1;
     plan.meta.clean_stop = false;
     plan.meta.last_durable_ns = now.wall_ns;
     encode_epoch(epoch, content);
     put_sealed(txn, plan, epochs_table_, index_key(plan.meta.epoch_index), content);
-    plan.unopened = unopened;
-    open_epoch(txn, plan);
-    if (plan.unopened) put_unopened(txn, plan);
+    FlightItem opening;
+    opening.kind = ItemKind::kOpening;
+    opening.opening = {before.epoch, before.epoch == 0 ? 0 : before.next_seq - 1, config_.machine_id, newest_ns};
+    freeze(txn, plan, opening);
+    if (recovery_.gap && !bug("gap_forgotten")) {
+      FlightItem gap;
+      gap.kind = ItemKind::kGap;
+      gap.gap = *recovery_.gap;
+      freeze(txn, plan, gap);
+    }
     for (const auto& [number, boot] : plan.undated.boots) {
       txn.erase(undated_table_, UndatedKey{kBootLevel, number, 0, 0}.encode());
     }

@@ -68,11 +68,17 @@ int64_t Sender::frontier_ns(const FlightEpoch& epoch, uint64_t last_seq, const O
 }
 
 int64_t Sender::untold_ns(const FlightEpoch& epoch, uint64_t last_seq) const {
-  int64_t least = outbox_.unnumbered_gap_ns();
+  // The gap of a run is its seq 2. This run's bounds are known; of other runs' nothing is claimed meanwhile.
+  int64_t least = std::numeric_limits<int64_t>::max();
+  const auto& gap = outbox_.recovery().gap;
   for (const auto& other : outbox_.flight()) {
-    if (other->index < epoch.index) continue;
-    auto at = other.get() == &epoch ? other->gap_from_ns.upper_bound(last_seq) : other->gap_from_ns.begin();
-    for (; at != other->gap_from_ns.end(); ++at) least = std::min(least, at->second);
+    if (other->index < epoch.index || other->start_ns.count(2) == 0) continue;
+    if (other.get() == &epoch && last_seq >= 2) continue;
+    if (other.get() == &outbox_.current()) {
+      if (gap) least = std::min(least, gap->from_ns);
+    } else {
+      least = 0;
+    }
   }
   return least;
 }
@@ -141,7 +147,7 @@ std::optional<Bytes> Sender::send_again(const OpenState& open, Instant now) {
 
 std::optional<Bytes> Sender::send_idle(const OpenState& open, Instant now) {
   const FlightEpoch& current = outbox_.current();
-  if (!outbox_.opened() || !current.start_ns.empty() || now.mono_ns < idle_due_mono_ns_) return std::nullopt;
+  if (!current.start_ns.empty() || now.mono_ns < idle_due_mono_ns_) return std::nullopt;
   wire::MessageBuilder builder(buffer_);
   const uint64_t next = current.window.next_seq();
   given_idle_ = true;
