@@ -116,6 +116,8 @@ TEST(Client, TheWindowOfPublishesIsBoundedAndFreedByTheBroker) {
   EXPECT_EQ(sender.client->inflight(), 20);
   broker.thaw();
   EXPECT_TRUE(eventually([&] { return sender.client->inflight() == 0; }));
+  // The window is free a moment before the last one is told.
+  EXPECT_TRUE(eventually([&] { return sender.published >= 20; }));
   EXPECT_EQ(sender.published, 20);
 }
 
