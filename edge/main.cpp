@@ -16,8 +16,8 @@
 
 #include "common/runtime/faults.h"
 #include "common/runtime/program.h"
-#include "edge/config/config.h"
-#include "edge/gateway.h"
+#include "edge/config.h"
+#include "edge/gateway/gateway.h"
 #include "edge/run/clock.h"
 #include "edge/run/edge_http.h"
 #include "edge/run/loop.h"

@@ -9,21 +9,21 @@
 #include <mutex>
 #include <utility>
 
-#include "cloud/api/api_aliases.h"
-#include "cloud/api/api_answers.h"
-#include "cloud/api/api_days.h"
-#include "cloud/api/api_federate.h"
-#include "cloud/api/api_hub.h"
-#include "cloud/api/api_lists.h"
-#include "cloud/api/api_openapi.h"
-#include "cloud/api/api_params.h"
-#include "cloud/api/api_rows.h"
-#include "cloud/api/api_session.h"
-#include "cloud/api/api_static.h"
-#include "cloud/api/api_stats.h"
-#include "cloud/api/api_stream.h"
-#include "cloud/api/json_writer.h"
-#include "cloud/api/problem.h"
+#include "cloud/api/days.h"
+#include "cloud/api/endpoint/aliases.h"
+#include "cloud/api/endpoint/federate.h"
+#include "cloud/api/endpoint/lists.h"
+#include "cloud/api/endpoint/session.h"
+#include "cloud/api/endpoint/static.h"
+#include "cloud/api/endpoint/stream.h"
+#include "cloud/api/hub.h"
+#include "cloud/api/openapi.h"
+#include "cloud/api/params.h"
+#include "cloud/http/json_writer.h"
+#include "cloud/http/problem.h"
+#include "cloud/render/answers.h"
+#include "cloud/render/rows.h"
+#include "cloud/render/stats.h"
 
 namespace tributary::api {
 namespace {

@@ -11,14 +11,14 @@
 #include <string>
 #include <vector>
 
-#include "cloud/api/api_session.h"
-#include "cloud/api/api_system.h"
-#include "cloud/api/auth.h"
-#include "cloud/api/exposition.h"
-#include "cloud/api/http_delivery.h"
-#include "cloud/api/http_server.h"
-#include "cloud/api/json_writer.h"
+#include "cloud/api/endpoint/session.h"
+#include "cloud/api/endpoint/system.h"
+#include "cloud/http/delivery.h"
+#include "cloud/http/families.h"
+#include "cloud/http/json_writer.h"
+#include "cloud/http/server.h"
 #include "cloud/query/query.h"
+#include "cloud/tenants/keys.h"
 
 namespace tributary::api {
 

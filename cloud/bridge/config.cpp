@@ -4,8 +4,8 @@
 
 #include <limits>
 
-#include "cloud/api/http_delivery.h"
 #include "cloud/bridge/topic.h"
+#include "cloud/http/delivery.h"
 #include "cloud/log/log_config.h"
 #include "common/runtime/config.h"
 #include "common/runtime/program.h"

@@ -4,10 +4,10 @@
 
 #include <string>
 
-#include "cloud/api/http_delivery.h"
-#include "cloud/api/http_server.h"
 #include "cloud/bridge/bridge.h"
 #include "cloud/bridge/ingest.h"
+#include "cloud/http/delivery.h"
+#include "cloud/http/server.h"
 #include "cloud/log/log.h"
 #include "common/runtime/result.h"
 

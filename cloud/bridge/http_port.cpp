@@ -9,9 +9,9 @@
 #include <memory>
 #include <thread>
 
-#include "cloud/api/exposition.h"
-#include "cloud/api/json_writer.h"
-#include "cloud/api/problem.h"
+#include "cloud/http/families.h"
+#include "cloud/http/json_writer.h"
+#include "cloud/http/problem.h"
 
 namespace tributary::bridge {
 namespace {

@@ -7,12 +7,12 @@
 #include <mutex>
 #include <string>
 
-#include "cloud/api/auth.h"
-#include "cloud/api/http_delivery.h"
-#include "cloud/api/http_server.h"
 #include "cloud/bridge/bridge.h"
 #include "cloud/bridge/ingest.h"
+#include "cloud/http/delivery.h"
+#include "cloud/http/server.h"
 #include "cloud/log/log.h"
+#include "cloud/tenants/keys.h"
 
 namespace tributary::bridge {
 

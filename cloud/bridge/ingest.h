@@ -15,7 +15,7 @@
 
 #include "cloud/log/log.h"
 #include "common/base/time.h"
-#include "common/reading/series.h"
+#include "common/series/series.h"
 
 namespace tributary::bridge {
 

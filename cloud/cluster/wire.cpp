@@ -7,8 +7,8 @@
 #include <cmath>
 #include <limits>
 
-#include "cloud/cluster/codec.h"
-#include "cloud/merge/levels.h"
+#include "cloud/query/codec.h"
+#include "cloud/state/levels.h"
 
 namespace tributary::cluster {
 namespace {

@@ -12,7 +12,7 @@
 #include <mutex>
 
 #include "cloud/feed/dead_letters.h"
-#include "cloud/merge/tables.h"
+#include "cloud/state/tables.h"
 #include "common/reading/payload.h"
 #include "common/runtime/program.h"
 

@@ -16,13 +16,14 @@
 #include <thread>
 #include <vector>
 
-#include "cloud/api/auth.h"
 #include "cloud/ctl/dead_letters.h"
 #include "cloud/log/log.h"
 #include "cloud/merge/state.h"
+#include "cloud/tenants/keys.h"
 #include "common/reading/payload.h"
 #include "common/runtime/faults.h"
 #include "common/runtime/program.h"
+#include "common/runtime/sha256.h"
 
 namespace {
 
@@ -63,9 +64,9 @@ int tenant_add(const std::string& file, const std::string& tenant, const std::st
   auto keys = api::read_keys_file(file);
   if (!keys && keys.error().code != ErrorCode::kNotFound) return fail(keys.error().message);
   api::KeysFile content = keys ? std::move(keys).value() : api::KeysFile{};
-  if (content.session_secret.empty()) content.session_secret = api::random_hex(kSecretBytes);
+  if (content.session_secret.empty()) content.session_secret = runtime::random_hex(kSecretBytes);
   const std::string key = api::make_key();
-  content.keys.push_back({tenant, api::sha256_hex(key), name,
+  content.keys.push_back({tenant, runtime::sha256_hex(key), name,
                           reading::format_timestamp(to_seconds_floor(runtime::now().wall_ns) * kNanosPerSecond)});
   if (Status written = api::write_keys_file(file, content); !written) return fail(written.error().message);
   std::printf("%s\n", key.c_str());

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "cloud/api/api_answers.h"
-#include "cloud/api/api_stats.h"
-#include "cloud/merge/tables.h"
+#include "cloud/render/answers.h"
+#include "cloud/render/stats.h"
+#include "cloud/state/tables.h"
 
 namespace tributary::feed {
 namespace {

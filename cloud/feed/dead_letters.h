@@ -11,7 +11,7 @@
 
 #include "cloud/log/log.h"
 #include "cloud/merge/message.h"
-#include "cloud/merge/records.h"
+#include "cloud/state/records.h"
 #include "common/ledger/receiver.h"
 
 namespace tributary::feed {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "cloud/merge/impl.h"
-#include "cloud/query/snapshot.h"
+#include "cloud/state/snapshot.h"
 
 namespace tributary::feed {
 namespace {

@@ -2,9 +2,9 @@
 // Rows as the feed tells them, see rows.h.
 #include "cloud/feed/rows.h"
 
-#include "cloud/api/api_answers.h"
-#include "cloud/api/api_stats.h"
-#include "cloud/merge/chunk.h"
+#include "cloud/render/answers.h"
+#include "cloud/render/stats.h"
+#include "cloud/state/chunk.h"
 
 namespace tributary::feed {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "cloud/feed/sink.h"
-#include "cloud/query/snapshot.h"
-#include "common/reading/series.h"
+#include "cloud/state/snapshot.h"
+#include "common/series/series.h"
 #include "common/stats/summary.h"
 
 namespace tributary::feed {

@@ -10,10 +10,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cloud/merge/records.h"
-#include "cloud/merge/tables.h"
+#include "cloud/state/records.h"
+#include "cloud/state/tables.h"
 #include "common/ledger/receiver.h"
-#include "common/reading/series.h"
+#include "common/series/series.h"
 
 namespace tributary::merge {
 

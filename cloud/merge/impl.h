@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "cloud/merge/state.h"
-#include "cloud/merge/tables.h"
+#include "cloud/state/tables.h"
 #include "common/store/env.h"
 
 namespace tributary::merge {

@@ -3,7 +3,7 @@
 // way into the log, must still not stop the aggregator.
 #include "cloud/merge/message.h"
 
-#include "cloud/merge/levels.h"
+#include "cloud/state/levels.h"
 #include "common/stats/summary.h"
 
 namespace tributary::merge {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/reading/series.h"
+#include "common/series/series.h"
 #include "common/wire/message.h"
 
 namespace tributary::merge {

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdint>
 
-#include "cloud/merge/tables.h"
+#include "cloud/state/tables.h"
 
 namespace tributary::merge {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "cloud/merge/chunk.h"
-#include "cloud/merge/tables.h"
+#include "cloud/state/chunk.h"
+#include "cloud/state/tables.h"
 #include "common/base/bytes.h"
 #include "common/stats/summary.h"
 

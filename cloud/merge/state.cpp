@@ -12,9 +12,9 @@
 #include <random>
 
 #include "cloud/merge/batch.h"
-#include "cloud/merge/digest.h"
 #include "cloud/merge/impl.h"
-#include "cloud/merge/records.h"
+#include "cloud/state/digest.h"
+#include "cloud/state/records.h"
 #include "common/base/bugs.h"
 #include "common/runtime/program.h"
 #include "common/store/file_check.h"

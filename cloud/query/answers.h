@@ -11,7 +11,7 @@
 #include "cloud/query/plan.h"
 #include "cloud/query/query.h"
 #include "cloud/query/select.h"
-#include "cloud/query/snapshot.h"
+#include "cloud/state/snapshot.h"
 
 namespace tributary::query {
 

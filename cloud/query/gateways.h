@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cloud/query/query.h"
-#include "cloud/query/snapshot.h"
+#include "cloud/state/snapshot.h"
 #include "common/ledger/receiver.h"
 
 namespace tributary::query {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <tuple>
 
-#include "cloud/merge/levels.h"
+#include "cloud/state/levels.h"
 
 namespace tributary::query {
 namespace {

@@ -7,7 +7,7 @@
 #include <functional>
 #include <vector>
 
-#include "cloud/query/snapshot.h"
+#include "cloud/state/snapshot.h"
 #include "common/stats/summary.h"
 
 namespace tributary::query {

@@ -16,8 +16,8 @@
 
 #include "cloud/merge/state.h"
 #include "common/base/time.h"
-#include "common/reading/series.h"
 #include "common/runtime/result.h"
+#include "common/series/series.h"
 #include "common/stats/summary.h"
 
 namespace tributary::query {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cloud/query/query.h"
-#include "cloud/query/snapshot.h"
+#include "cloud/state/snapshot.h"
 
 namespace tributary::query {
 

@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-#include "common/reading/series.h"
+#include "common/series/series.h"
 
 namespace tributary::reading {
 namespace {

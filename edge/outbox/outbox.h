@@ -23,8 +23,8 @@
 #include <vector>
 
 #include "common/ledger/sender.h"
-#include "common/reading/series.h"
 #include "common/runtime/result.h"
+#include "common/series/series.h"
 #include "common/stats/summary.h"
 #include "common/store/env.h"
 #include "edge/outbox/records.h"

@@ -16,7 +16,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/time.h"
-#include "common/reading/series.h"
+#include "common/series/series.h"
 
 namespace tributary::edge {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "common/runtime/recoveries.h"
-#include "edge/gateway.h"
+#include "edge/gateway/gateway.h"
 #include "edge/run/http_port.h"
 
 namespace tributary::edge {

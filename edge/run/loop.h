@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/runtime/recoveries.h"
-#include "edge/gateway.h"
+#include "edge/gateway/gateway.h"
 #include "edge/run/http_port.h"
 #include "edge/run/recovery_watch.h"
 #include "edge/source/source.h"

@@ -10,7 +10,7 @@
 
 #include "common/base/time.h"
 #include "common/runtime/recoveries.h"
-#include "edge/gateway.h"
+#include "edge/gateway/gateway.h"
 
 namespace tributary::edge {
 

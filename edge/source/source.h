@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "common/base/time.h"
-#include "edge/gateway.h"
+#include "edge/gateway/gateway.h"
 
 namespace tributary::edge {
 

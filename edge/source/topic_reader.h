@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "common/reading/payload.h"
-#include "edge/gateway.h"
+#include "edge/gateway/gateway.h"
 #include "edge/source/reject_log.h"
 
 namespace tributary::edge {

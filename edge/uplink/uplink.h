@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/mqtt/client.h"
-#include "edge/gateway.h"
+#include "edge/gateway/gateway.h"
 #include "edge/source/waker.h"
 
 namespace tributary::edge {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "common/base/time.h"
-#include "common/reading/series.h"
 #include "common/runtime/result.h"
+#include "common/series/series.h"
 #include "edge/window/readings.h"
 
 namespace tributary::edge {

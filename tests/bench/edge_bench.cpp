@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LINK: tributary_edge tributary_edge_config tributary_edge_run tributary_mqtt paho-mqttpp3
+// LINK: tributary_edge_gateway tributary_edge_config tributary_edge_run tributary_mqtt paho-mqttpp3
 // Intake of the edge beside a bare Paho subscriber that only counts, in the same run, in turn: JSON of two readings
 // from 100 devices over a real Mosquitto. Then the resident memory of the program itself with 1,000 series. The edge
 // runs its own loop, gateway, outbox and uplink; only the count that ends a run is the benchmark's.
@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "common/runtime/program.h"
-#include "edge/config/config.h"
+#include "edge/config.h"
 #include "edge/run/loop.h"
 #include "tests/support/broker.h"
 #include "tests/support/mqtt_publisher.h"

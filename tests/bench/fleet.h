@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "cloud/merge/tables.h"
+#include "cloud/state/tables.h"
 #include "common/base/check.h"
 #include "common/stats/summary.h"
 #include "common/wire/message.h"

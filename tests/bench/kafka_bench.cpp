@@ -13,7 +13,7 @@
 #include <cstdio>
 #include <thread>
 
-#include "cloud/api/aggregator_merger.h"
+#include "cloud/aggregator/merger.h"
 #include "cloud/bridge/bridge.h"
 #include "common/runtime/program.h"
 #include "common/store/env.h"

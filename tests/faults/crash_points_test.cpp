@@ -11,7 +11,7 @@
 
 #include "cloud/log/log.h"
 #include "cloud/merge/state.h"
-#include "tests/edge/fake_cloud.h"
+#include "tests/edge/gateway/fake_cloud.h"
 #include "tests/faults/disk_faults.h"
 
 namespace tributary::faults {

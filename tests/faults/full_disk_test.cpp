@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // FAULTS 23 at the edge, for long: while nothing can be written, what closes is kept in memory and merged there.
-#include "tests/edge/fake_cloud.h"
+#include "tests/edge/gateway/fake_cloud.h"
 #include "tests/faults/disk_faults.h"
 
 namespace tributary::faults {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "common/base/bytes.h"
-#include "common/reading/series.h"
+#include "common/series/series.h"
 #include "common/stats/summary.h"
 
 namespace tributary::faults {

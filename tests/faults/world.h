@@ -12,13 +12,13 @@
 #include <string>
 #include <vector>
 
-#include "cloud/api/aggregator_merger.h"
+#include "cloud/aggregator/merger.h"
 #include "cloud/bridge/core.h"
 #include "cloud/bridge/inbox.h"
 #include "cloud/log/log.h"
 #include "cloud/merge/state.h"
 #include "cloud/query/query.h"
-#include "edge/gateway_core.h"
+#include "edge/gateway/gateway_core.h"
 #include "tests/faults/oracle.h"
 #include "tests/faults/schedule.h"
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "cloud/merge/records.h"
-#include "cloud/query/snapshot.h"
+#include "cloud/state/records.h"
+#include "cloud/state/snapshot.h"
 #include "common/reading/payload.h"
 #include "tests/faults/world.h"
 

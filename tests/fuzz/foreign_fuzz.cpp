@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fuzz target: any bytes as what a collector answers to an export, and any text as what a scraper accepts.
-#include "cloud/api/api_families.h"
-#include "cloud/api/api_otlp.h"
+#include "cloud/render/otlp.h"
+#include "cloud/render/prometheus.h"
 #include "common/base/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -3,9 +3,9 @@
 // chunked coding says the same in whatever pieces it comes.
 #include <string>
 
-#include "cloud/api/api_params.h"
-#include "cloud/api/http_codec.h"
-#include "cloud/api/http_head.h"
+#include "cloud/api/params.h"
+#include "cloud/http/codec.h"
+#include "cloud/http/head.h"
 #include "common/base/check.h"
 
 namespace {

@@ -9,7 +9,7 @@
 
 #include "common/base/check.h"
 #include "common/reading/payload.h"
-#include "common/reading/series.h"
+#include "common/series/series.h"
 
 namespace {
 

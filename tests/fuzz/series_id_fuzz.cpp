@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fuzz target: any bytes as the id of a series, and any text as a sender's field name.
 #include "common/base/check.h"
-#include "common/reading/series.h"
+#include "common/series/series.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tributary;

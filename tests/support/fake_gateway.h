@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "edge/gateway.h"
+#include "edge/gateway/gateway.h"
 
 namespace tributary::test {
 

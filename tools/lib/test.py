@@ -17,7 +17,7 @@ PYTHON = "/usr/bin/python3"
 # What has threads or sockets of its own runs under ThreadSanitizer. Paho and librdkafka come from Debian and are not
 # instrumented: their own locks and tokens are reported as races, so tests with a real broker (mqtt_test, Real*, Kafka)
 # stay out of it; so do the walks over a damaged log, whose children and mapped pages it takes minutes over.
-THREADED = ["log_test", "bridge_test", "api_test", "cluster_test", "feed_test", "store_test", "runtime_test"]
+THREADED = ["log_test", "bridge_test", "http_test", "api_test", "aggregator_test", "cluster_test", "feed_test", "store_test", "runtime_test"]
 BENCHES = ["stats_bench", "merge_bench", "edge_bench", "kafka_bench", "stream_bench", "api_bench"]
 # Of the first figure of a line: a ratio to a baseline of the same run, milliseconds or megabytes; a limit is met if one of three
 # runs meets it, for other programs may disturb one.

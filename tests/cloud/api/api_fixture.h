@@ -11,8 +11,9 @@
 #include <string>
 
 #include "cloud/api/api.h"
+#include "common/runtime/sha256.h"
 #include "tests/cloud/api/fake_query.h"
-#include "tests/cloud/api/raw_client.h"
+#include "tests/cloud/http/raw_client.h"
 
 namespace tributary::api {
 
@@ -33,8 +34,8 @@ class ApiTest : public testing::Test {
     write("page/favicon.svg", "<svg/>");
     demo_ = make_key();
     other_ = make_key();
-    keys_.keys = {{"demo", sha256_hex(demo_), "", ""}, {"other", sha256_hex(other_), "", ""}};
-    keys_.session_secret = random_hex(32);
+    keys_.keys = {{"demo", runtime::sha256_hex(demo_), "", ""}, {"other", runtime::sha256_hex(other_), "", ""}};
+    keys_.session_secret = runtime::random_hex(32);
     ASSERT_TRUE(write_keys_file((dir_ / "keys.json").string(), keys_).ok());
     auth_ = std::make_unique<Auth>((dir_ / "keys.json").string());
     ApiConfig config{

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Days of time zones.
+#include "cloud/api/days.h"
+
 #include <gtest/gtest.h>
 
-#include "cloud/api/api_days.h"
 #include "common/reading/payload.h"
 #include "tests/cloud/api/api_fixture.h"
 

@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "cloud/api/api.h"
-#include "cloud/api/api_stream.h"
+#include "cloud/api/endpoint/stream.h"
 #include "tests/cloud/api/api_fixture.h"
 
 namespace tributary::api {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The exposition of a tenant's data: names, labels, families, forms, and what is left out.
+#include "cloud/api/endpoint/federate.h"
+
 #include <gtest/gtest.h>
 
-#include "cloud/api/api_families.h"
-#include "cloud/api/api_federate.h"
+#include "cloud/render/prometheus.h"
 #include "tests/cloud/api/api_fixture.h"
 
 namespace tributary::api {

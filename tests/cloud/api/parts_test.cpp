@@ -12,13 +12,14 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "cloud/api/api_params.h"
-#include "cloud/api/api_stats.h"
-#include "cloud/api/api_stream.h"
-#include "cloud/api/auth.h"
-#include "cloud/api/exposition.h"
-#include "cloud/api/json_writer.h"
-#include "cloud/api/problem.h"
+#include "cloud/api/endpoint/stream.h"
+#include "cloud/api/params.h"
+#include "cloud/http/families.h"
+#include "cloud/http/json_writer.h"
+#include "cloud/http/problem.h"
+#include "cloud/render/stats.h"
+#include "cloud/tenants/keys.h"
+#include "common/runtime/sha256.h"
 
 namespace tributary::api {
 namespace {
@@ -168,23 +169,24 @@ TEST_F(AuthTest, KeysAreReadAgainWhenTheFileChanges) {
   const std::string one = make_key(), two = make_key();
   EXPECT_NE(auth.trouble(), "");
   EXPECT_FALSE(auth.tenant_of(one).has_value());
-  KeysFile file{.keys = {{"first", sha256_hex(one), "", ""}}, .session_secret = random_hex(32)};
+  KeysFile file{.keys = {{"first", runtime::sha256_hex(one), "", ""}}, .session_secret = runtime::random_hex(32)};
   ASSERT_TRUE(write_keys_file(path_, file).ok());
   EXPECT_EQ(auth.tenant_of(one), "first");
   EXPECT_EQ(auth.trouble(), "");
-  file.keys.push_back({"second", sha256_hex(two), "", ""});
+  file.keys.push_back({"second", runtime::sha256_hex(two), "", ""});
   ASSERT_TRUE(write_keys_file(path_, file).ok());
   EXPECT_EQ(auth.tenant_of(two), "second");
   EXPECT_EQ(auth.tenant_of(one), "first");
   EXPECT_FALSE(auth.tenant_of(one + "x").has_value());
   EXPECT_FALSE(auth.tenant_of("").has_value());
-  EXPECT_FALSE(auth.tenant_of(sha256_hex(one)).has_value());  // the hash is no key
+  EXPECT_FALSE(auth.tenant_of(runtime::sha256_hex(one)).has_value());  // the hash is no key
 }
 
 TEST_F(AuthTest, ABrokenFileKeepsTheKeysBefore) {
   const std::string key = make_key();
-  ASSERT_TRUE(
-      write_keys_file(path_, {.keys = {{"demo", sha256_hex(key), "", ""}}, .session_secret = random_hex(32)}).ok());
+  ASSERT_TRUE(write_keys_file(path_, {.keys = {{"demo", runtime::sha256_hex(key), "", ""}},
+                                      .session_secret = runtime::random_hex(32)})
+                  .ok());
   Auth auth(path_);
   EXPECT_EQ(auth.tenant_of(key), "demo");
   std::ofstream(path_) << "{\"keys\":[{\"tenant\":\"Demo!\",\"sha256\":\"x\"}]}";
@@ -195,8 +197,9 @@ TEST_F(AuthTest, ABrokenFileKeepsTheKeysBefore) {
 TEST_F(AuthTest, TheFileIsForItsOwnerOnlyAndHoldsNoKey) {
   const std::string key = make_key();
   EXPECT_GE(key.size(), 37u);
-  ASSERT_TRUE(
-      write_keys_file(path_, {.keys = {{"demo", sha256_hex(key), "", ""}}, .session_secret = random_hex(32)}).ok());
+  ASSERT_TRUE(write_keys_file(path_, {.keys = {{"demo", runtime::sha256_hex(key), "", ""}},
+                                      .session_secret = runtime::random_hex(32)})
+                  .ok());
   struct stat info {};
   ASSERT_EQ(::stat(path_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
@@ -207,8 +210,9 @@ TEST_F(AuthTest, TheFileIsForItsOwnerOnlyAndHoldsNoKey) {
 
 TEST_F(AuthTest, ATamperedSessionIsNone) {
   const std::string key = make_key();
-  ASSERT_TRUE(
-      write_keys_file(path_, {.keys = {{"demo", sha256_hex(key), "", ""}}, .session_secret = random_hex(32)}).ok());
+  ASSERT_TRUE(write_keys_file(path_, {.keys = {{"demo", runtime::sha256_hex(key), "", ""}},
+                                      .session_secret = runtime::random_hex(32)})
+                  .ok());
   Auth auth(path_);
   const auto session = auth.make_session(*auth.identity_of(key), 1000);
   ASSERT_TRUE(session.has_value());

@@ -6,9 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cloud/api/api.h"
+#include "common/runtime/sha256.h"
 #include "common/wire/message.h"
 #include "tests/cloud/api/fake_query.h"
-#include "tests/cloud/api/raw_client.h"
+#include "tests/cloud/http/raw_client.h"
 
 namespace tributary::api {
 namespace {
@@ -94,8 +95,9 @@ class SystemTest : public testing::Test {
     std::filesystem::create_directories(dir_);
     demo_ = make_key();
     other_ = make_key();
-    const KeysFile keys{.keys = {{"demo", sha256_hex(demo_), "", ""}, {"other", sha256_hex(other_), "", ""}},
-                        .session_secret = random_hex(32)};
+    const KeysFile keys{
+        .keys = {{"demo", runtime::sha256_hex(demo_), "", ""}, {"other", runtime::sha256_hex(other_), "", ""}},
+        .session_secret = runtime::random_hex(32)};
     ASSERT_TRUE(write_keys_file((dir_ / "keys.json").string(), keys).ok());
     auth_ = std::make_unique<Auth>((dir_ / "keys.json").string());
     for (int i = 0; i < 7; ++i) query_.add("demo", "a", "temperature", kNowS - i, i);

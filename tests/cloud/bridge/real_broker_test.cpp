@@ -9,10 +9,11 @@
 #include <mutex>
 #include <set>
 
-#include "cloud/api/auth.h"
 #include "cloud/bridge/bridge.h"
 #include "cloud/bridge/http_port.h"
+#include "cloud/tenants/keys.h"
 #include "common/runtime/program.h"
+#include "common/runtime/sha256.h"
 #include "tests/cloud/bridge/messages.h"
 #include "tests/support/broker.h"
 
@@ -251,8 +252,8 @@ class RealHttp : public RealBroker {
     if (IsSkipped()) return;
     key_ = api::make_key();
     api::KeysFile keys;
-    keys.keys.push_back({"demo", api::sha256_hex(key_), "test", "2026-01-01T00:00:00Z"});
-    keys.session_secret = api::random_hex(32);
+    keys.keys.push_back({"demo", runtime::sha256_hex(key_), "test", "2026-01-01T00:00:00Z"});
+    keys.session_secret = runtime::random_hex(32);
     ASSERT_TRUE(api::write_keys_file(folder_.file("keys.json"), keys).ok());
     auth_ = std::make_unique<api::Auth>(folder_.file("keys.json"));
     port_ = std::make_unique<HttpPort>(

@@ -9,10 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cloud/api/api.h"
-#include "cloud/api/api_stream.h"
-#include "cloud/api/auth.h"
-#include "tests/cloud/api/raw_client.h"
+#include "cloud/api/endpoint/stream.h"
+#include "cloud/tenants/keys.h"
+#include "common/runtime/sha256.h"
 #include "tests/cloud/cluster/support.h"
+#include "tests/cloud/http/raw_client.h"
 
 namespace tributary::testing {
 namespace {
@@ -61,10 +62,10 @@ class FederationTest : public ::testing::Test {
  protected:
   void begin(uint64_t seed, const ScenarioConfig& config, uint32_t partitions = 16) {
     states_ = std::make_unique<States>(partitions, seed, config);
-    api::KeysFile keys{.keys = {}, .session_secret = api::random_hex(32)};
+    api::KeysFile keys{.keys = {}, .session_secret = runtime::random_hex(32)};
     for (const char* tenant : kTenants) {
       keys_[tenant] = api::make_key();
-      keys.keys.push_back({tenant, api::sha256_hex(keys_[tenant]), "", ""});
+      keys.keys.push_back({tenant, runtime::sha256_hex(keys_[tenant]), "", ""});
     }
     ASSERT_TRUE(api::write_keys_file(folder_.path("keys.json"), keys).ok());
     auth_ = std::make_unique<api::Auth>(folder_.path("keys.json"));

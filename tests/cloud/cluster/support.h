@@ -14,8 +14,8 @@
 #include <thread>
 #include <vector>
 
-#include "cloud/api/aggregator_cluster.h"
-#include "cloud/api/api_system.h"
+#include "cloud/aggregator/cluster_port.h"
+#include "cloud/api/endpoint/system.h"
 #include "cloud/query/local.h"
 #include "tests/cloud/merge/support/scenario.h"
 

@@ -2,9 +2,9 @@
 // The stored bytes are what FORMAT.md says, and what was once written is read for ever.
 #include <gtest/gtest.h>
 
-#include "cloud/merge/chunk.h"
-#include "cloud/merge/records.h"
-#include "cloud/merge/tables.h"
+#include "cloud/state/chunk.h"
+#include "cloud/state/records.h"
+#include "cloud/state/tables.h"
 
 namespace tributary::merge {
 namespace {

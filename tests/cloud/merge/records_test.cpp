@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What records do to ledgers and gateways: nothing lost, nothing doubled, and what is not merged is counted and named.
-#include "cloud/merge/records.h"
+#include "cloud/state/records.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <random>
 
-#include "common/reading/series.h"
+#include "common/series/series.h"
 #include "common/wire/message.h"
 
 namespace tributary::wire {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Claims about the configuration: what it says reaches the parts, and every complaint names line, found and expected.
-#include "edge/config/config.h"
+#include "edge/config.h"
 
 #include <gtest/gtest.h>
 

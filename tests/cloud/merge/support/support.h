@@ -15,7 +15,7 @@
 #include "cloud/log/log.h"
 #include "cloud/merge/state.h"
 #include "cloud/query/query.h"
-#include "common/reading/series.h"
+#include "common/series/series.h"
 #include "common/stats/summary.h"
 #include "common/wire/message.h"
 

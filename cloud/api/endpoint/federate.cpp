@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// The exposition of a tenant's data, see api_federate.h.
+#include "cloud/api/endpoint/federate.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "cloud/api/params.h"
+#include "cloud/http/families.h"
+#include "cloud/http/problem.h"
+#include "cloud/render/prometheus.h"
+
+namespace tributary::api {
+namespace {
+
+using http::Problem;
+using http::problem_response;
+using Type = Families::Type;
+
+constexpr uint64_t kSeriesDefault = 2'000, kSeriesMax = 10'000;
+constexpr uint64_t kBucketsDefault = 20, kBucketsMax = 320;
+constexpr int64_t kMaxAgeDefaultS = 300;  // as long as Prometheus itself takes a sample for the present
+constexpr size_t kPage = 500;             // series at once
+constexpr size_t kBytesMax = 64 << 20;    // of an answer
+constexpr size_t kReasonsMax = 100;       // of a gateway
+
+constexpr std::array<std::pair<const char*, WidthS>, 4> kWindows = {
+    {{"1m", 60}, {"15m", 900}, {"1h", 3600}, {"1d", 86400}}};
+constexpr std::array<const char*, 3> kParts = {"readings", "windows", "gateways"};
+
+struct Wish {
+  query::Selection selection;
+  WidthS window_s = 60;
+  int64_t max_age_s = kMaxAgeDefaultS;
+  uint64_t limit = kSeriesDefault;
+  int buckets = kBucketsDefault;
+  bool readings = true, windows = true, gateways = true;
+};
+
+Wish read_wish(Params& params, const std::string& tenant) {
+  Wish wish;
+  read_partial(params);
+  wish.selection = params.selection(tenant, false);
+  std::vector<std::string> names;
+  for (const auto& [name, width_s] : kWindows) names.emplace_back(name);
+  const std::string window = params.choice("window", names);
+  for (const auto& [name, width_s] : kWindows) {
+    if (window == name) wish.window_s = width_s;
+  }
+  if (const auto age = params.text("max_age")) {
+    const auto age_s = parse_duration_s(*age);
+    if (!age_s) params.fail("max_age", *age, "seconds, or a duration such as 5m or 1h");
+    wish.max_age_s = age_s.value_or(kMaxAgeDefaultS);
+  }
+  wish.limit = params.number("limit", 1, kSeriesMax).value_or(kSeriesDefault);
+  wish.buckets = static_cast<int>(params.number("buckets", 0, kBucketsMax).value_or(kBucketsDefault));
+  const auto parts = params.list("include");
+  for (const auto& part : parts) {
+    if (std::find(kParts.begin(), kParts.end(), part) == kParts.end())
+      params.fail("include", part, "some of readings, windows, gateways");
+  }
+  const auto wanted = [&](const char* part) {
+    return parts.empty() || std::find(parts.begin(), parts.end(), part) != parts.end();
+  };
+  wish.readings = wanted("readings");
+  wish.windows = wanted("windows");
+  wish.gateways = wanted("gateways");
+  return wish;
+}
+
+double seconds(int64_t time_ns) { return static_cast<double>(time_ns) / kNanosPerSecond; }
+
+double or_nan(const stats::Answer& answer) {
+  return answer.kind == stats::Answer::Kind::kValue ? answer.value : std::numeric_limits<double>::quiet_NaN();
+}
+
+void add_total(Families& out, const Series& series, const stats::Summary& total) {
+  auto& family = out.family("tributary_readings_" + prometheus_name(series.metric), Type::kHistogram,
+                            "The readings merged since the beginning.");
+  out.add(family, series_labels(series), total.distribution(), or_nan(total.numeric().sum()));
+}
+
+void add_window(Families& out, const query::RowKey& key, MetricKind kind, const stats::Summary& window) {
+  const std::string name = "tributary_window_" + prometheus_name(key.series.metric);
+  const SampleLabels labels = series_labels(key.series);
+  const auto gauge = [&](const char* suffix, const char* help, double value) {
+    out.add(out.family(name + suffix, Type::kGauge, help), labels, value);
+  };
+  const auto& numeric = window.numeric();
+  if (numeric.count() > 0) {
+    gauge("_readings", "Readings of the newest window.", static_cast<double>(numeric.count()));
+    gauge("_min", "Least reading of the newest window.", numeric.min());
+    gauge("_max", "Greatest reading of the newest window.", numeric.max());
+    gauge("_last", "Last reading of the newest window.", numeric.last().value);
+    const stats::Answer mean = numeric.mean(), sum = numeric.sum();
+    if (mean.kind == stats::Answer::Kind::kValue) gauge("_mean", "Mean of the newest window.", mean.value);
+    if (kind == MetricKind::kCounter && sum.kind == stats::Answer::Kind::kValue)
+      gauge("_increase", "Sum of the increments of the newest window.", sum.value);
+  }
+  gauge("_end_timestamp_seconds", "End of the newest window.",
+        static_cast<double>(key.row.start_s + static_cast<int64_t>(key.row.width_s)));
+  if (window.distribution().count() == 0) return;
+  for (const auto& [suffix, percent] : {std::pair{"_p50", 50}, std::pair{"_p95", 95}, std::pair{"_p99", 99}}) {
+    if (numeric.count() == 0) break;
+    const auto quantile =
+        window.distribution().quantile(static_cast<uint64_t>(percent), 100, numeric.min(), numeric.max());
+    gauge(suffix, "Percentile of the newest window.", quantile.value);
+  }
+  out.add(out.family(name + "_distribution", Type::kGaugeHistogram, "The readings of the newest window."), labels,
+          window.distribution(), or_nan(window.numeric().sum()));
+}
+
+// Series page by page. An error if there are more than the limit, which the problem then says.
+Status add_series(const Asked& asked, const Wish& wish, Families& totals, Families& windows,
+                  std::optional<Problem>& problem) {
+  std::map<std::string, MetricKind> kinds;
+  if (wish.windows) {
+    const auto metrics = asked.query.metrics(asked.tenant);
+    if (!metrics) return metrics.error();
+    for (const auto& metric : *metrics) kinds[metric.name] = metric.kind;
+  }
+  const int64_t oldest_end_ns = asked.now_ns - wish.max_age_s * kNanosPerSecond;
+  std::string after;
+  for (uint64_t told = 0;;) {
+    const auto found = asked.query.last(wish.selection, std::nullopt, after, kPage);
+    if (!found) return found.error();
+    told += found->size();
+    if (told > wish.limit || totals.bytes() + windows.bytes() > kBytesMax) {
+      problem = Problem{.status = 400,
+                        .detail = "More series than one answer may have.",
+                        .parameter = "limit",
+                        .found = "more than " + std::to_string(std::min(told - 1, wish.limit)) + " series",
+                        .expected = "fewer, by metric, device or label.KEY; or a greater limit, up to " +
+                                    std::to_string(kSeriesMax) + ", or fewer buckets",
+                        .limit = wish.limit};
+      return {};
+    }
+    if (wish.readings) {
+      const auto keys = total_rows(*found);
+      const auto add = [&](size_t i, const stats::Summary& total) { add_total(totals, keys[i].series, total); };
+      if (const auto status = asked.query.rows(asked.tenant, keys, add); !status) return status.error();
+      auto& seen = totals.family("tributary_last_reading_timestamp_seconds", Type::kGauge, "Time of the last reading.");
+      for (const auto& one : *found) {
+        SampleLabels labels = series_labels(one.series);
+        if (labels.empty() || labels.back().first != "metric") labels.emplace_back("metric", one.series.metric);
+        totals.add(seen, labels, seconds(one.time_ns));
+      }
+    }
+    if (wish.windows) {
+      const auto newest = newest_rows(*found, wish.window_s, oldest_end_ns);
+      const auto add = [&](size_t i, const stats::Summary& window) {
+        add_window(windows, newest.keys[i], kinds[newest.keys[i].series.metric], window);
+      };
+      if (const auto status = asked.query.rows(asked.tenant, newest.keys, add); !status) return status.error();
+    }
+    if (found->size() < kPage) return {};
+    after = found->back().series.id();
+  }
+}
+
+// What the gateway says of itself; what does not fit is left out.
+void add_status(Families& out, const std::string& gateway, const std::string& status_json) {
+  const auto json = nlohmann::json::parse(status_json, nullptr, false);
+  if (!json.is_object()) return;
+  const SampleLabels labels = {{"gateway", gateway}};
+  if (const auto full = json.find("disk_full"); full != json.end() && full->is_boolean())
+    out.add(out.family("tributary_gateway_disk_full", Type::kGauge, "1 while the gateway's disk takes no more."),
+            labels, full->get<bool>() ? 1 : 0);
+  const auto outbox = json.find("outbox");
+  if (outbox == json.end() || !outbox->is_object()) return;
+  const auto gauge = [&](const char* key, const char* name, const char* help) {
+    const auto found = outbox->find(key);
+    if (found != outbox->end() && found->is_number())
+      out.add(out.family(name, Type::kGauge, help), labels, found->get<double>());
+  };
+  gauge("used_bytes", "tributary_gateway_outbox_used_bytes", "Bytes of the outbox in use.");
+  gauge("budget_bytes", "tributary_gateway_outbox_budget_bytes", "Bytes the outbox has.");
+  gauge("waiting", "tributary_gateway_outbox_waiting_partials", "Partials that wait to be sent.");
+  gauge("flight", "tributary_gateway_outbox_flight_partials", "Partials sent and not acknowledged.");
+}
+
+Status add_gateways(const Asked& asked, Families& out) {
+  const auto gateways = asked.query.gateways(asked.tenant, asked.now_ns);
+  if (!gateways) return gateways.error();
+  for (const auto& one : *gateways) {
+    const SampleLabels labels = {{"gateway", one.gateway}};
+    const auto gauge = [&](const char* name, const char* help, double value) {
+      out.add(out.family(name, Type::kGauge, help), labels, value);
+    };
+    out.add(
+        out.family("tributary_gateway_state", Type::kGauge, "1 for the state: online, late, silent, offline, retired."),
+        {{"gateway", one.gateway}, {"state", one.state}}, 1);
+    gauge("tributary_gateway_last_seen_timestamp_seconds", "When its last message was appended.",
+          seconds(one.last_seen_ns));
+    gauge("tributary_gateway_frontier_timestamp_seconds", "Everything before it is merged or named as missing.",
+          seconds(one.frontier_ns));
+    gauge("tributary_gateway_devices", "Devices it speaks for.", static_cast<double>(one.devices));
+    gauge("tributary_gateway_gaps", "Times named in which readings may be missing.",
+          static_cast<double>(one.gaps.size()));
+    double lost = 0;
+    for (const auto& note : one.lost) lost += static_cast<double>(note.last_seq - note.first_seq) + 1;
+    gauge("tributary_gateway_lost_seqs", "Seqs named as lost.", lost);
+    gauge("tributary_gateway_parked_partials", "Partials parked in the dead letter.", static_cast<double>(one.parked));
+    gauge("tributary_gateway_alarms", "Alarms: its outbox was wiped, restored or cloned.",
+          static_cast<double>(one.alarms.size()));
+    auto& rejected = out.family("tributary_gateway_rejected_total", Type::kCounter,
+                                "Readings and partials rejected at the gateway or behind it, by reason.");
+    size_t reasons = 0;
+    for (const auto& [reason, count] : one.rejected) {
+      if (++reasons > kReasonsMax) break;
+      out.add(rejected, {{"gateway", one.gateway}, {"reason", reason}}, static_cast<double>(count));
+    }
+    add_status(out, one.gateway, one.status_json);
+  }
+  return {};
+}
+
+Status add_completeness(const Asked& asked, const query::Selection& selection, Families& out) {
+  const query::Range range{.to_ns = asked.now_ns - kCompleteLagNs};
+  const auto found = asked.query.completeness(selection, range, asked.now_ns);
+  if (!found) return found.error();
+  const auto gauge = [&](const char* name, const char* help, double value) {
+    out.add(out.family(name, Type::kGauge, help), {}, value);
+  };
+  gauge("tributary_completeness_share",
+        "Share of the gateways expected whose readings up to two minutes ago are merged.", found->share);
+  gauge("tributary_completeness_expected_gateways", "Gateways expected.", static_cast<double>(found->expected));
+  gauge("tributary_completeness_behind_gateways", "Gateways whose readings up to two minutes ago are not all merged.",
+        static_cast<double>(found->behind.size()));
+  // Gateways that are known for less than that are not expected yet, but they have come as far as they have.
+  const auto to = found->expected > 0 ? found : asked.query.completeness(selection, {}, asked.now_ns);
+  if (!to) return to.error();
+  if (to->expected > 0)
+    gauge("tributary_complete_until_timestamp_seconds", "Up to here all gateways' readings are merged.",
+          seconds(to->to_ns));
+  gauge("tributary_log_gaps", "Stretches of the log that could not be read, named as missing.",
+        static_cast<double>(found->log_gaps.size()));
+  gauge("tributary_partitions_expected", "Partitions of the log.", found->partitions_expected);
+  gauge("tributary_partitions_answered", "Partitions whose aggregator answered.", found->partitions_answered);
+  return {};
+}
+
+}  // namespace
+
+std::vector<query::RowKey> total_rows(const std::vector<query::LastReading>& found) {
+  std::vector<query::RowKey> keys;
+  keys.reserve(found.size());
+  for (const auto& one : found) keys.push_back({one.series, {0, kAllTime}});
+  return keys;
+}
+
+NewestRows newest_rows(const std::vector<query::LastReading>& found, WidthS window_s, int64_t oldest_end_ns) {
+  NewestRows rows;
+  const int64_t oldest_end_s = to_seconds_floor(oldest_end_ns);
+  for (size_t i = 0; i < found.size(); ++i) {
+    const int64_t start_s = window_start_s(to_seconds_floor(found[i].time_ns), window_s);
+    if (start_s + static_cast<int64_t>(window_s) < oldest_end_s) continue;
+    rows.keys.push_back({found[i].series, {start_s, window_s}});
+    rows.which.push_back(i);
+  }
+  return rows;
+}
+
+http::Response answer_federate(const Asked& asked) {
+  Params params(asked.request);
+  const Wish wish = read_wish(params, asked.tenant);
+  if (const auto wrong = params.finish()) return problem_response(*wrong);
+  if (!wish.selection.metric.empty() && !asked.query.known(asked.tenant, wish.selection.metric))
+    return unknown_metric();
+  const bool protobuf = prefers_protobuf(asked.request.header("accept"));
+  Families totals(protobuf, wish.buckets), others(protobuf, wish.buckets);
+  std::optional<Problem> problem;
+  if (wish.readings || wish.windows) {
+    if (const auto status = add_series(asked, wish, totals, others, problem); !status) return failure(status.error());
+    if (problem) return problem_response(*problem);
+  }
+  if (wish.gateways) {
+    if (const auto status = add_gateways(asked, others); !status) return failure(status.error());
+  }
+  if (const auto status = add_completeness(asked, wish.selection, others); !status) return failure(status.error());
+  http::Response response{.content_type = protobuf ? Families::kProtobuf : Exposition::kContentType};
+  response.headers = {{"Cache-Control", "no-store"}, {"Vary", "Accept"}};
+  // Without some partitions the totals would fall and rise again, which Prometheus counts as new readings.
+  if (asked.query.missing().empty()) response.body = totals.take();
+  response.body += others.take();
+  return response;
+}
+
+}  // namespace tributary::api

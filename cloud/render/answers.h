@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JSON of answers other than statistics: completeness, metrics, devices, gateways.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cloud/http/json_writer.h"
+#include "cloud/http/server.h"
+#include "cloud/query/query.h"
+
+namespace tributary::api {
+
+// Who asks what, and the Query for the questions of this one answer.
+struct Asked {
+  const http::Request& request;
+  const std::string& tenant;
+  const query::Query& query;
+  int64_t now_ns = 0;
+};
+
+http::Response json_answer(JsonWriter& json);
+http::Response unknown_metric();
+// What an Error of a Query is to a client.
+http::Response failure(const Error& error);
+// Adds completeness to the object that is open.
+Status add_completeness(const Asked& asked, JsonWriter& json, const query::Selection& selection,
+                        const query::Range& range);
+
+// What is empty is left out, share and to never.
+void write_completeness(JsonWriter& json, const query::Completeness& completeness);
+// {expected, answered}, and missing where partitions did not answer.
+void write_partitions(JsonWriter& json, uint32_t expected, const std::vector<uint32_t>& missing);
+// As the header X-Missing-Partitions names them: "1, 4, 7".
+std::string partitions_text(const std::vector<uint32_t>& numbers);
+void write_metric(JsonWriter& json, const query::MetricInfo& metric);
+void write_device(JsonWriter& json, const query::DeviceInfo& device);
+void write_gateway(JsonWriter& json, const query::GatewayInfo& gateway);
+void write_labels(JsonWriter& json, const std::vector<Label>& labels);
+
+}  // namespace tributary::api

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hashing a state, table by table, in key order.
+#include "cloud/state/digest.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <memory>
+
+namespace tributary::merge {
+namespace {
+
+class Hash {
+ public:
+  Hash() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    CHECK(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+  }
+  void text(std::string_view text) {
+    const Key length = Key().u64(text.size());
+    CHECK(EVP_DigestUpdate(context_.get(), length.view().data(), length.view().size()) == 1);
+    CHECK(EVP_DigestUpdate(context_.get(), text.data(), text.size()) == 1);
+  }
+  std::string hex() {
+    std::array<uint8_t, EVP_MAX_MD_SIZE> bytes;
+    unsigned size = 0;
+    CHECK(EVP_DigestFinal_ex(context_.get(), bytes.data(), &size) == 1);
+    std::string out;
+    for (unsigned i = 0; i < size; ++i) {
+      out.push_back("0123456789abcdef"[bytes[i] >> 4]);
+      out.push_back("0123456789abcdef"[bytes[i] & 15]);
+    }
+    return out;
+  }
+
+ private:
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+}  // namespace
+
+std::string digest_of(const store::Env& env, const Tables& t) {
+  Result<store::Txn> txn = env.read();
+  if (!txn) return "";
+  Hash hash;
+  hash.text(txn->get(t.meta, "format").value_or(""));
+  hash.text(txn->get(t.meta, "head").value_or(""));
+  const std::pair<const char*, store::Table> all[] = {
+      {"tenants", t.tenants},
+      {"gateway_names", t.gateway_names},
+      {"gateways", t.gateways},
+      {"status", t.status},
+      {"ledgers", t.ledgers},
+      {"series", t.series},
+      {"series_info", t.series_info},
+      {"seen", t.seen},
+      {"by_metric", t.by_metric},
+      {"contributors", t.contributors},
+      {"fresh", t.fresh},
+      {"rows", t.rows},
+      {"direct", t.direct},
+      {"changes", t.changes},
+      {"idem", t.idem},
+      {"idem_time", t.idem_time},
+      {"deadletter", t.deadletter},
+  };
+  for (const auto& [name, table] : all) {
+    hash.text(name);
+    store::Cursor cursor(*txn, table);
+    for (bool more = cursor.first(); more; more = cursor.next()) {
+      hash.text(cursor.key());
+      hash.text(cursor.value());
+    }
+  }
+  return hash.hex();
+}
+
+}  // namespace tributary::merge

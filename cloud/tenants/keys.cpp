@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// Auth, see keys.h.
+#include "cloud/tenants/keys.h"
+
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
+
+#include "common/runtime/sha256.h"
+
+namespace tributary::api {
+namespace {
+
+constexpr size_t kHashHexSize = 64;
+constexpr size_t kKeyIdSize = 16;
+constexpr size_t kSecretBytesMin = 32;
+constexpr size_t kKeyBytesMax = 256;
+
+bool is_hex(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+std::string hmac_hex(std::string_view secret, std::string_view text) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest, &size);
+  return runtime::to_hex(digest, size);
+}
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+Error invalid(const std::string& path, const std::string& what) {
+  return Error{ErrorCode::kInvalid, "keys file " + path + ": " + what};
+}
+
+}  // namespace
+
+Result<KeysFile> read_keys_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    const int reason = errno;
+    const ErrorCode code = reason == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
+    return Error{code, "keys file " + path + ": " + std::strerror(reason)};
+  }
+  std::ostringstream text;
+  text << in.rdbuf();
+  const auto json = nlohmann::json::parse(text.str(), nullptr, false);
+  if (json.is_discarded() || !json.is_object())
+    return invalid(path, "found no JSON object, expected {\"keys\":[…],\"session_secret\":\"…\"}");
+  auto text_of = [](const nlohmann::json& object, const char* name) {
+    const auto it = object.find(name);
+    return it != object.end() && it->is_string() ? it->get<std::string>() : std::string();
+  };
+  KeysFile file;
+  file.session_secret = text_of(json, "session_secret");
+  if (!file.session_secret.empty() &&
+      (file.session_secret.size() < 2 * kSecretBytesMin || !is_hex(file.session_secret))) {
+    return invalid(path, "session_secret is broken, expected at least 64 hex digits");
+  }
+  const auto keys = json.find("keys");
+  if (keys == json.end() || !keys->is_array()) return invalid(path, "found no array \"keys\"");
+  for (const auto& item : *keys) {
+    const std::string place = "key " + std::to_string(file.keys.size() + 1);
+    if (!item.is_object()) return invalid(path, place + " is no object");
+    KeyEntry entry{text_of(item, "tenant"), text_of(item, "sha256"), text_of(item, "name"), text_of(item, "created")};
+    if (!is_tenant_name(entry.tenant))
+      return invalid(path, place + ": tenant is broken, expected [a-z0-9][a-z0-9_-]{0,62}");
+    if (entry.sha256.size() != kHashHexSize || !is_hex(entry.sha256))
+      return invalid(path, place + ": sha256 is broken, expected 64 hex digits");
+    file.keys.push_back(std::move(entry));
+  }
+  return file;
+}
+
+Status write_keys_file(const std::string& path, const KeysFile& content) {
+  nlohmann::ordered_json json;
+  json["keys"] = nlohmann::ordered_json::array();
+  for (const auto& entry : content.keys) {
+    json["keys"].push_back(
+        {{"tenant", entry.tenant}, {"sha256", entry.sha256}, {"name", entry.name}, {"created", entry.created}});
+  }
+  json["session_secret"] = content.session_secret;
+  const std::string text = json.dump(2) + "\n";
+  const std::string next = path + ".next";
+  auto failed = [&](const char* step) {
+    const Error error{ErrorCode::kIo, "keys file " + path + ": cannot " + step + ": " + std::strerror(errno)};
+    ::unlink(next.c_str());
+    return error;
+  };
+  ::unlink(next.c_str());
+  const int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd < 0) return failed("write");
+  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+  // The owner of a file that is there stays its owner, so that root's tributaryctl does not lock a service out.
+  struct stat old {};
+  if (::stat(path.c_str(), &old) == 0 && ::geteuid() == 0) {
+    [[maybe_unused]] const int ignored = ::fchown(fd, old.st_uid, old.st_gid);
+  }
+  ::close(fd);
+  if (!written) return failed("write");
+  if (::rename(next.c_str(), path.c_str()) != 0) return failed("replace");
+  return {};
+}
+
+bool is_tenant_name(std::string_view name) {
+  auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !name.empty() && name.size() <= 63 && plain(name.front()) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return plain(c) || c == '_' || c == '-'; });
+}
+
+std::string make_key() { return "trib_" + runtime::random_hex(32); }
+
+Auth::Auth(std::string path) : path_(std::move(path)) { current(); }
+
+std::shared_ptr<const Auth::Loaded> Auth::current() {
+  std::lock_guard lock(mutex_);
+  struct stat info {};
+  if (::stat(path_.c_str(), &info) != 0) {
+    trouble_ = "keys file " + path_ + ": " + std::strerror(errno);
+    modified_ns_ = -1;
+    // A removed file means no keys; one that cannot be looked at (permissions) changes nothing.
+    if (errno == ENOENT || !loaded_) loaded_ = std::make_shared<Loaded>();
+    return loaded_;
+  }
+  const int64_t modified_ns = static_cast<int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+  if (loaded_ && modified_ns == modified_ns_ && info.st_ino == inode_ && static_cast<uint64_t>(info.st_size) == size_)
+    return loaded_;
+  modified_ns_ = modified_ns;
+  inode_ = info.st_ino;
+  size_ = static_cast<uint64_t>(info.st_size);
+  Result<KeysFile> file = read_keys_file(path_);
+  if (file) {
+    loaded_ = std::make_shared<Loaded>(Loaded{std::move(file->keys), std::move(file->session_secret)});
+    trouble_.clear();
+  } else {
+    trouble_ = file.error().message;
+    if (!loaded_) loaded_ = std::make_shared<Loaded>();
+  }
+  return loaded_;
+}
+
+std::optional<Identity> Auth::identity_of(std::string_view key) {
+  if (key.empty() || key.size() > kKeyBytesMax) return std::nullopt;
+  const auto keys = current();
+  const std::string hash = runtime::sha256_hex(key);
+  // Every entry is compared, in full: the time tells nothing about which one it was.
+  const KeyEntry* found = nullptr;
+  for (const auto& entry : keys->keys) {
+    if (equal_in_constant_time(entry.sha256, hash)) found = &entry;
+  }
+  if (found == nullptr) return std::nullopt;
+  return Identity{found->tenant, hash.substr(0, kKeyIdSize)};
+}
+
+std::optional<std::string> Auth::tenant_of(std::string_view key) {
+  auto identity = identity_of(key);
+  if (!identity) return std::nullopt;
+  return std::move(identity->tenant);
+}
+
+// A session is "1.TENANT.KEYID.EXPIRY.HMAC": tenant names hold no dots.
+std::optional<std::string> Auth::make_session(const Identity& identity, int64_t now_s) {
+  const auto keys = current();
+  if (keys->secret.empty()) return std::nullopt;
+  const std::string content =
+      "1." + identity.tenant + "." + identity.key_id + "." + std::to_string(now_s + kSessionSeconds);
+  return content + "." + hmac_hex(keys->secret, content);
+}
+
+std::optional<Identity> Auth::identity_of_session(std::string_view cookie, int64_t now_s) {
+  const auto keys = current();
+  const size_t last = cookie.rfind('.');
+  if (keys->secret.empty() || cookie.size() > 512 || last == std::string_view::npos) return std::nullopt;
+  const std::string_view content = cookie.substr(0, last);
+  if (!equal_in_constant_time(cookie.substr(last + 1), hmac_hex(keys->secret, content))) return std::nullopt;
+  // From here on the content is what make_session wrote.
+  std::array<std::string_view, 4> parts;
+  std::string_view rest = content;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const size_t dot = i + 1 < parts.size() ? rest.find('.') : rest.size();
+    if (dot == std::string_view::npos) return std::nullopt;
+    parts[i] = rest.substr(0, dot);
+    rest.remove_prefix(std::min(rest.size(), dot + 1));
+  }
+  int64_t expiry_s = 0;
+  const auto parsed = std::from_chars(parts[3].data(), parts[3].data() + parts[3].size(), expiry_s);
+  if (parts[0] != "1" || parsed.ec != std::errc() || expiry_s <= now_s) return std::nullopt;
+  for (const auto& entry : keys->keys) {
+    if (entry.tenant == parts[1] && std::string_view(entry.sha256).substr(0, kKeyIdSize) == parts[2]) {
+      return Identity{entry.tenant, std::string(parts[2])};
+    }
+  }
+  return std::nullopt;
+}
+
+std::string Auth::trouble() {
+  current();
+  std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
+}  // namespace tributary::api

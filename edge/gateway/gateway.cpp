@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// The edge's way of a reading from acceptance to a closed window, and when something is to be committed. How it is
+// committed is in commit.cpp, what is told about it in status.cpp.
+#include "edge/gateway/gateway.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "edge/gateway/gateway_core.h"
+
+namespace tributary::edge {
+namespace {
+
+constexpr int64_t kNanosPerMilli = 1'000'000;
+// Windows are looked through, and commits made for closed windows and acknowledgements, at most this often.
+constexpr int64_t kScanIntervalNs = 50 * kNanosPerMilli;
+constexpr int64_t kRetryIntervalNs = kNanosPerSecond;
+constexpr WidthS kBaseWidthMaxS = 3600;
+constexpr int64_t kGraceMsMax = 3'600'000;
+constexpr size_t kReasonsMax = 64;
+constexpr size_t kClosedUrgent = 2048;
+constexpr size_t kFreezeUrgent = 256;
+
+bool is_base_width(WidthS width_s) { return width_s != kAllTime && width_s <= kBaseWidthMaxS && is_width(width_s); }
+
+}  // namespace
+
+Result<std::unique_ptr<Gateway>> Gateway::open(const GatewayConfig& config, std::function<uint64_t()> random,
+                                               Instant now) {
+  auto core = GatewayCore::open(config, std::move(random), now);
+  if (!core) return core.error();
+  return std::unique_ptr<Gateway>(std::move(*core));
+}
+
+GatewayCore::GatewayCore(const GatewayConfig& config)
+    : config_(config),
+      series_({config.base_width_s, config.base_width_by_metric, config.unit_by_metric, config.kind_by_metric,
+               config.labels, config.series_max}) {}
+
+Result<std::unique_ptr<GatewayCore>> GatewayCore::open(const GatewayConfig& config, std::function<uint64_t()> random,
+                                                       Instant now, CommitHook commit_hook) {
+  if (!is_base_width(config.base_width_s)) {
+    return Error{ErrorCode::kInvalid, "a base width of " + std::to_string(config.base_width_s) +
+                                          " s is none: a divisor of 60, 900 or 3600 is expected"};
+  }
+  for (const auto& [metric, width_s] : config.base_width_by_metric) {
+    if (!is_base_width(width_s)) {
+      return Error{ErrorCode::kInvalid, "a base width of " + std::to_string(width_s) + " s for " + metric +
+                                            " is none: a divisor of 60, 900 or 3600 is expected"};
+    }
+  }
+  // A day's margin lies between the last window and the end of int64, so that sums of times cannot overflow.
+  if (config.grace_ms < 0 || config.grace_ms > kGraceMsMax || config.max_future_ms < 0 ||
+      config.checkpoint_interval_ms < 0 || config.resend_min_ms <= 0 || config.resend_max_ms < config.resend_min_ms) {
+    return Error{ErrorCode::kInvalid, "grace, max_future, checkpoint_interval or the resend times are out of range"};
+  }
+  auto core = std::unique_ptr<GatewayCore>(new GatewayCore(config));
+  core->random_ = std::move(random);
+  OutboxConfig outbox;
+  outbox.tenant = config.tenant;
+  outbox.gateway = config.gateway;
+  outbox.folder = config.state_dir + "/outbox";
+  outbox.budget_bytes = config.budget_bytes;
+  outbox.sync = config.sync;
+  outbox.machine_id = config.machine_id;
+  outbox.boot_id = config.boot_id;
+  outbox.commit_hook = std::move(commit_hook);
+  auto opened = Outbox::open(outbox);
+  if (!opened) return opened.error();
+  core->outbox_ = std::move(*opened);
+  // The map's free quarter must hold what two transactions touch, with room for pages that are half full.
+  core->batch_bytes_max_ = std::clamp<uint64_t>(config.budget_bytes / 64, 128 << 10, 1 << 20);
+  core->batch_bytes_ = core->batch_bytes_max_;
+
+  for (const StoredSeries& stored : core->outbox_->take_series()) {
+    core->series_.restore(stored.id, stored.identity, stored.kind);
+    if (!stored.previous) continue;
+    SeriesState& series = core->series_[stored.id];
+    series.has_previous = true;
+    series.previous = stored.previous->value;
+    series.previous_ns = stored.previous->time_ns;
+  }
+  const Meta& meta = core->outbox_->meta();
+  core->rejected_total_.insert(meta.rejected_total.begin(), meta.rejected_total.end());
+  core->last_scan_mono_ns_ = core->last_checkpoint_mono_ns_ = core->last_commit_mono_ns_ = core->durable_mono_ns_ =
+      core->opened_mono_ns_ = now.mono_ns;
+  core->synchronised_ = config.clock_synchronised || core->outbox_->clock_was_set();
+  if (core->is_clock_set(now)) {
+    if (Status begun = core->begin(now); !begun) return begun.error();
+  } else {
+    if (Status begun = core->outbox_->begin_undated(core->random_); !begun) return begun.error();
+    core->report_recovery();
+  }
+  return core;
+}
+
+void GatewayCore::report_recovery() {
+  const Meta& meta = outbox_->meta();
+  const OutboxRecovery& recovery = outbox_->recovery();
+  recovery_ = {};
+  recovery_.fresh = recovery.fresh;
+  recovery_.moved_aside = recovery.moved_aside;
+  recovery_.moved_to = recovery.moved_to;
+  recovery_.moved_why = recovery.moved_why;
+  recovery_.clean_stop = recovery.clean_stop;
+  recovery_.epoch = meta.epoch;
+  recovery_.predecessor = meta.predecessor;
+  recovery_.inherited_partials = recovery.inherited_partials;
+  recovery_.checkpoint_windows = recovery.checkpoint_windows;
+  recovery_.flight_items = recovery.flight_items;
+  recovery_.gap = recovery.gap;
+  for (const BootRecord& boot : recovery.boots) {
+    recovery_.boots.push_back({boot.id, boot.state != BootState::kUndated, boot.state == BootState::kEstimated,
+                               boot.base_ns, boot.last_mono_ns, boot.readings});
+  }
+}
+
+void GatewayCore::count_rejected(std::string_view reason, uint64_t count) {
+  if (count == 0) return;
+  reason = reason.substr(0, kReasonsMax);
+  auto found = rejected_total_.find(reason);
+  if (found == rejected_total_.end()) {
+    if (rejected_total_.size() >= kReasonsMax) reason = "other";
+    found = rejected_total_.try_emplace(std::string(reason), 0).first;
+  }
+  found->second += count;
+  counters_dirty_ = true;
+}
+
+bool GatewayCore::refuse(std::string_view reason) {
+  count_rejected(reason, 1);
+  return false;
+}
+
+bool GatewayCore::accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
+                         Instant now) {
+  if (!std::isfinite(value)) [[unlikely]]
+    return refuse(std::isnan(value) ? "not_a_number" : "out_of_range");
+  if (now.mono_ns < set_mono_ns_) [[unlikely]]
+    now.wall_ns = wall_at_boot_ns_ + now.mono_ns;
+  if (sender_ == nullptr) [[unlikely]]
+    return accept_undated(device, metric, time_ns, value, now);
+  const int64_t ahead_ns = config_.max_future_ms * kNanosPerMilli;
+  const int64_t limit_ns = now.wall_ns < kTimeMaxNs - ahead_ns ? now.wall_ns + ahead_ns : kTimeMaxNs - 1;
+  const int64_t at_ns = time_ns.value_or(now.wall_ns);
+  if (at_ns > limit_ns) [[unlikely]]
+    return refuse(time_ns ? "future" : "bad_timestamp");
+  if (at_ns < kTimeMinNs) [[unlikely]]
+    return refuse("bad_timestamp");
+
+  uint32_t index = device.empty() ? SeriesTable::kNone : series_.find(device, metric);
+  if (index == SeriesTable::kNone) [[unlikely]] {
+    auto added = series_.add(device, metric);
+    if (!added) return refuse(added.error().code == ErrorCode::kFull ? "too_many" : "bad_name");
+    index = *added;
+  }
+  SeriesState& series = series_[index];
+  if (series.kind == MetricKind::kCounter) [[unlikely]] {
+    // Increases of several devices under one name cannot be told apart.
+    if (series.overflow) return refuse("too_many");
+    const bool first = !series.has_previous;
+    if (!increase_of(index, series, at_ns, value)) return false;
+    if (first) return true;
+  }
+  // A newest time beyond all that is possible now was seen before the clock was set back.
+  if (series.newest_ns > limit_ns) [[unlikely]]
+    series.newest_ns = at_ns;
+  OpenWindow& window = find_window(index, series, at_ns, now);
+  window.readings.add(at_ns, value);
+  ++window.uncommitted;
+  ++pending_accepted_;
+  if (series.overflow) [[unlikely]]
+    ++pending_overflow_;
+  mark_dirty(index, series);
+  if (at_ns > series.newest_ns) {
+    series.newest_ns = at_ns;
+    if (at_ns >= series.next_due_ns) close_by_event_time(index, series);
+  }
+  return true;
+}
+
+// Turns a cumulative value into its increase. The first one ever is only remembered.
+bool GatewayCore::increase_of(uint32_t index, SeriesState& series, int64_t time_ns, double& value) {
+  if (series.has_previous && time_ns < series.previous_ns) return refuse("out_of_order");
+  const double increase = series.has_previous && value >= series.previous ? value - series.previous : value;
+  if (!std::isfinite(increase)) return refuse("out_of_range");
+  series.has_previous = true;
+  series.previous = value;
+  series.previous_ns = time_ns;
+  value = increase;
+  mark_dirty(index, series);
+  return true;
+}
+
+void GatewayCore::mark_dirty(uint32_t index, SeriesState& series) {
+  if (series.dirty) return;
+  series.dirty = true;
+  dirty_.push_back(index);
+}
+
+OpenWindow& GatewayCore::find_window(uint32_t index, SeriesState& series, int64_t time_ns, Instant now) {
+  for (size_t i = series.windows.size(); i-- > 0;) {
+    OpenWindow& window = series.windows[i];
+    if (time_ns >= window.start_ns && time_ns < window.end_ns) return window;
+  }
+  if (series.windows.size() >= std::max(config_.windows_per_series_max, 1U)) {
+    const auto oldest = std::min_element(series.windows.begin(), series.windows.end(),
+                                         [](const auto& a, const auto& b) { return a.start_ns < b.start_ns; });
+    close_window(index, series, static_cast<size_t>(oldest - series.windows.begin()));
+  }
+  const int64_t grace_ns = config_.grace_ms * kNanosPerMilli;
+  if (series.windows.empty()) series.windows.reserve(1);
+  OpenWindow& window = series.windows.emplace_back();
+  window.width_s = series.width_s;
+  window.start_ns = window_start_s(to_seconds_floor(time_ns), series.width_s) * kNanosPerSecond;
+  window.end_ns = window.start_ns + static_cast<int64_t>(series.width_s) * kNanosPerSecond;
+  window.opened_mono_ns = now.mono_ns;
+  window.straggler = series.newest_ns >= window.end_ns + grace_ns;
+  window.live = !window.straggler && now.wall_ns < window.end_ns + grace_ns;
+  if (!window.straggler) series.next_due_ns = std::min(series.next_due_ns, window.end_ns + grace_ns);
+  open_min_ns_ = std::min(open_min_ns_, window.start_ns);
+  return window;
+}
+
+void GatewayCore::close_window(uint32_t index, SeriesState& series, size_t position) {
+  OpenWindow& window = series.windows[position];
+  ClosedWindow closed;
+  closed.series = index;
+  closed.width_s = closed.checkpoint_width_s = window.width_s;
+  closed.start_s = closed.checkpoint_start_s = window.start_ns / kNanosPerSecond;
+  closed.uncommitted = window.uncommitted;
+  closed.checkpointed = window.checkpointed;
+  closed.summary = as_text(window.readings.encode(*scratch_, encoded_));
+  closed_.push_back(std::move(closed));
+  series.windows.erase(series.windows.begin() + static_cast<std::ptrdiff_t>(position));
+  find_next_due(series);
+}
+
+void GatewayCore::find_next_due(SeriesState& series) const {
+  series.next_due_ns = std::numeric_limits<int64_t>::max();
+  for (const OpenWindow& window : series.windows) {
+    if (window.straggler) continue;
+    series.next_due_ns = std::min(series.next_due_ns, window.end_ns + config_.grace_ms * kNanosPerMilli);
+  }
+}
+
+void GatewayCore::close_by_event_time(uint32_t index, SeriesState& series) {
+  const int64_t grace_ns = config_.grace_ms * kNanosPerMilli;
+  for (size_t i = series.windows.size(); i-- > 0;) {
+    const OpenWindow& window = series.windows[i];
+    if (!window.straggler && series.newest_ns >= window.end_ns + grace_ns) close_window(index, series, i);
+  }
+}
+
+// By the wall clock for windows of the present, and by the monotonic clock for all, so that none stays open for ever.
+void GatewayCore::close_all_due(Instant now) {
+  const int64_t grace_ns = config_.grace_ms * kNanosPerMilli;
+  for (uint32_t index = 0; index < series_.size(); ++index) {
+    SeriesState& series = series_[index];
+    for (size_t i = series.windows.size(); i-- > 0;) {
+      const OpenWindow& window = series.windows[i];
+      const int64_t age_ns = now.mono_ns - window.opened_mono_ns;
+      const int64_t age_max_ns = window.straggler ? grace_ns : window.end_ns - window.start_ns + grace_ns;
+      if ((window.live && now.wall_ns >= window.end_ns + grace_ns) || age_ns >= age_max_ns) {
+        close_window(index, series, i);
+      }
+    }
+  }
+}
+
+Status GatewayCore::tick(Instant now) {
+  if (sender_ == nullptr) [[unlikely]]
+    return tick_undated(now);
+  if (now.mono_ns - last_scan_mono_ns_ >= kScanIntervalNs) {
+    last_scan_mono_ns_ = now.mono_ns;
+    close_all_due(now);
+  }
+  if (now.mono_ns < retry_mono_ns_) return {};
+  const bool checkpoint_due =
+      now.mono_ns - last_checkpoint_mono_ns_ >= config_.checkpoint_interval_ms * kNanosPerMilli &&
+      (!dirty_.empty() || counters_dirty_ ||
+       now.mono_ns - durable_mono_ns_ >= config_.idle_message_interval_ms * kNanosPerMilli);
+  const bool can_freeze = outbox_->can_freeze();
+  const bool work = !closed_.empty() || outbox_->erase_pending() || can_freeze || coarsening_;
+  // Enough to be worth a transaction, and its wait for the disk, of its own: many windows have closed, or half the span
+  // is free again and there is something to fill it.
+  const bool urgent = closed_.size() >= kClosedUrgent ||
+                      (outbox_->erase_pending() && outbox_->current().window.size() <= ledger::kSpanMax / 2 &&
+                       closed_.size() + outbox_->waiting_partials() >= kFreezeUrgent);
+  if (!checkpoint_due && !(work && (urgent || now.mono_ns - last_commit_mono_ns_ >= kScanIntervalNs))) return {};
+  Status status = commit(now, checkpoint_due);
+  if (status) status = make_room();
+  retry_mono_ns_ = status ? std::numeric_limits<int64_t>::min() : now.mono_ns + kRetryIntervalNs;
+  disk_full_ = !status && status.error().code == ErrorCode::kFull;
+  if (!status) merge_closed();
+  return status;
+}
+
+int64_t GatewayCore::mark_ns(Instant now) const {
+  return dirty_.empty() && closed_.empty() ? now.wall_ns : outbox_->meta().last_durable_ns;
+}
+
+std::optional<Bytes> GatewayCore::next_message(Instant now) {
+  if (sender_ == nullptr) return std::nullopt;
+  return sender_->next({open_min_ns_, mark_ns(now)}, now);
+}
+
+void GatewayCore::on_ack(Bytes payload, Instant now) {
+  wire::Ack ack;
+  if (sender_ == nullptr || !wire::decode_ack(payload, ack)) {
+    ++acks_ignored_total_;
+    return;
+  }
+  const uint64_t settled = outbox_->acknowledge(ack);
+  if (settled == 0) ++acks_ignored_total_;
+  acked_total_ += settled;
+  sender_->on_settled(now);
+}
+
+Status GatewayCore::close(Instant now) {
+  if (sender_ == nullptr) return commit_undated(now, true);
+  for (uint32_t index = 0; index < series_.size(); ++index) {
+    while (!series_[index].windows.empty()) close_window(index, series_[index], 0);
+  }
+  return commit(now, true, true);
+}
+
+}  // namespace tributary::edge
