@@ -44,28 +44,10 @@ std::string digest_of(const store::Env& env, const Tables& t) {
   Hash hash;
   hash.text(txn->get(t.meta, "format").value_or(""));
   hash.text(txn->get(t.meta, "head").value_or(""));
-  const std::pair<const char*, store::Table> all[] = {
-      {"tenants", t.tenants},
-      {"gateway_names", t.gateway_names},
-      {"gateways", t.gateways},
-      {"status", t.status},
-      {"ledgers", t.ledgers},
-      {"series", t.series},
-      {"series_info", t.series_info},
-      {"seen", t.seen},
-      {"by_metric", t.by_metric},
-      {"contributors", t.contributors},
-      {"fresh", t.fresh},
-      {"rows", t.rows},
-      {"direct", t.direct},
-      {"changes", t.changes},
-      {"idem", t.idem},
-      {"idem_time", t.idem_time},
-      {"deadletter", t.deadletter},
-  };
-  for (const auto& [name, table] : all) {
-    hash.text(name);
-    store::Cursor cursor(*txn, table);
+  for (const TableRow& row : kTables) {
+    if (row.not_hashed != nullptr) continue;
+    hash.text(row.name);
+    store::Cursor cursor(*txn, t.*row.table);
     for (bool more = cursor.first(); more; more = cursor.next()) {
       hash.text(cursor.key());
       hash.text(cursor.value());

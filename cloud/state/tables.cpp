@@ -2,40 +2,16 @@
 // Opening the tables of a state, and its head's bytes.
 #include "cloud/state/tables.h"
 
-#include <utility>
-
 #include "common/base/bytes.h"
 
 namespace tributary::merge {
 
 Result<Tables> open_tables(store::Env& env) {
   Tables tables;
-  const std::pair<const char*, store::Table*> all[] = {
-      {"meta", &tables.meta},
-      {"tenants", &tables.tenants},
-      {"gateway_names", &tables.gateway_names},
-      {"gateways", &tables.gateways},
-      {"status", &tables.status},
-      {"retired", &tables.retired},
-      {"ledgers", &tables.ledgers},
-      {"series", &tables.series},
-      {"series_info", &tables.series_info},
-      {"seen", &tables.seen},
-      {"by_metric", &tables.by_metric},
-      {"contributors", &tables.contributors},
-      {"fresh", &tables.fresh},
-      {"rows", &tables.rows},
-      {"direct", &tables.direct},
-      {"changes", &tables.changes},
-      {"idem", &tables.idem},
-      {"idem_time", &tables.idem_time},
-      {"deadletter", &tables.deadletter},
-      {"log_gaps", &tables.log_gaps},
-  };
-  for (const auto& [name, table] : all) {
-    Result<store::Table> opened = env.table(name);
+  for (const TableRow& row : kTables) {
+    Result<store::Table> opened = env.table(row.name);
     if (!opened) return opened.error();
-    *table = *opened;
+    tables.*row.table = *opened;
   }
   return tables;
 }

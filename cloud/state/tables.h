@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,38 @@ struct Tables {
   store::Table fresh{}, rows{}, direct{};
   store::Table changes{}, idem{}, idem_time{}, deadletter{}, log_gaps{};
 };
+
+// One row a table, and the only list of them: opening and digest are made from it.
+struct TableRow {
+  const char* name;
+  store::Table Tables::*table;
+  const char* not_hashed;  // why replicas may differ in it; null: the digest covers it whole
+};
+// In the order in which the digest takes them.
+inline constexpr TableRow kTables[] = {
+    {"meta", &Tables::meta, "the format and the head are hashed alone; the rest is this copy's own"},
+    {"tenants", &Tables::tenants, nullptr},
+    {"gateway_names", &Tables::gateway_names, nullptr},
+    {"gateways", &Tables::gateways, nullptr},
+    {"status", &Tables::status, nullptr},
+    {"retired", &Tables::retired, "an operator's setting of one copy, which no record of the log carries"},
+    {"ledgers", &Tables::ledgers, nullptr},
+    {"series", &Tables::series, nullptr},
+    {"series_info", &Tables::series_info, nullptr},
+    {"seen", &Tables::seen, nullptr},
+    {"by_metric", &Tables::by_metric, nullptr},
+    {"contributors", &Tables::contributors, nullptr},
+    {"fresh", &Tables::fresh, nullptr},
+    {"rows", &Tables::rows, nullptr},
+    {"direct", &Tables::direct, nullptr},
+    {"changes", &Tables::changes, nullptr},
+    {"idem", &Tables::idem, nullptr},
+    {"idem_time", &Tables::idem_time, nullptr},
+    {"deadletter", &Tables::deadletter, nullptr},
+    {"log_gaps", &Tables::log_gaps, "holes that an operator let this copy skip, noted by its own clock"},
+};
+static_assert(sizeof(Tables) == std::size(kTables) * sizeof(store::Table), "a table is missing in kTables");
+
 Result<Tables> open_tables(store::Env& env);
 
 // A key under construction: numbers are big-endian, so that byte order is number order.
