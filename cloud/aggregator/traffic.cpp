@@ -16,15 +16,28 @@ size_t Traffic::bucket_of(int64_t delay_ns) {
   return std::min(kBuckets - 1, static_cast<size_t>(std::log2(ms / kLeastMs) * kBucketsPerOctave));
 }
 
-void Traffic::add(const log::Record& record, int64_t committed_ns) {
-  if (record.kind == log::RecordKind::kStatus) return;
-  int64_t begin_ns = record.append_ns;
-  if (record.kind == log::RecordKind::kMessage) {
-    wire::Header header;
-    if (wire::parse_header(as_bytes(record.payload), header) == wire::DecodeError::kNone && header.mark_ns > 0) {
-      begin_ns = header.mark_ns;
+namespace {
+
+// From when on its readings are on their way: for a message the moment its gateway says, for all else its append.
+int64_t begin_of(const log::Record& record) {
+  switch (record.kind) {
+    case log::RecordKind::kMessage: {
+      wire::Header header;
+      const bool sound = wire::parse_header(as_bytes(record.payload), header) == wire::DecodeError::kNone;
+      return sound && header.mark_ns > 0 ? header.mark_ns : record.append_ns;
     }
+    case log::RecordKind::kRejected:
+    case log::RecordKind::kStatus:
+    case log::RecordKind::kIngest:
+      break;
   }
+  return record.append_ns;
+}
+
+}  // namespace
+
+void Traffic::add(const log::Record& record, int64_t committed_ns) {
+  if (!log::row_of(record.kind).carries_message) return;
   const int64_t minute_s = to_seconds_floor(committed_ns) / 60 * 60;
   std::lock_guard lock(mutex_);
   auto found = tenants_.find(record.tenant);
@@ -41,12 +54,20 @@ void Traffic::add(const log::Record& record, int64_t committed_ns) {
   }
   Minute& minute = found->second.ring[static_cast<size_t>(minute_s / 60 % kMinutes)];
   if (minute.start_s != minute_s) minute = Minute{.start_s = minute_s};
-  if (record.kind == log::RecordKind::kRejected) {
-    ++minute.rejected;
-    return;  // nothing of it reaches a row, so it has no delay
+  switch (record.kind) {
+    case log::RecordKind::kMessage:
+      ++minute.messages;
+      break;
+    case log::RecordKind::kIngest:
+      ++minute.posts;
+      break;
+    case log::RecordKind::kRejected:
+      ++minute.rejected;
+      return;  // nothing of it reaches a row, so it has no delay
+    case log::RecordKind::kStatus:
+      return;
   }
-  ++(record.kind == log::RecordKind::kIngest ? minute.posts : minute.messages);
-  ++minute.delays[bucket_of(committed_ns - begin_ns)];
+  ++minute.delays[bucket_of(committed_ns - begin_of(record))];
 }
 
 std::vector<Traffic::Minute> Traffic::minutes(const std::string& tenant, int64_t now_ns) const {

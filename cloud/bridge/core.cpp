@@ -150,8 +150,11 @@ void Core::on_appended(uint64_t token, bool durable) {
     case log::RecordKind::kRejected:
       ++counters_.appended_rejected_total;
       break;
-    default:
+    case log::RecordKind::kMessage:
       ++counters_.appended_total;
+      break;
+    case log::RecordKind::kIngest:
+      CHECK(false);  // requests are appended, and counted, by the HTTP entrance
       break;
   }
   if (settling.to_ack) ack_due(settling);

@@ -196,20 +196,6 @@ int state_digest(const std::string& folder, uint32_t partition) {
   return 0;
 }
 
-const char* kind_name(log::RecordKind kind) {
-  switch (kind) {
-    case log::RecordKind::kMessage:
-      return "message";
-    case log::RecordKind::kRejected:
-      return "rejected";
-    case log::RecordKind::kStatus:
-      return "status";
-    case log::RecordKind::kIngest:
-      return "ingest";
-  }
-  return "?";
-}
-
 // One line a record: offset, time, kind, tenant/gateway, bytes, reason.
 int log_dump(const log::LogConfig& config, uint32_t partition, uint64_t from, uint64_t count) {
   auto reader = log::open_reader(config);
@@ -229,8 +215,8 @@ int log_dump(const log::LogConfig& config, uint32_t partition, uint64_t from, ui
         continue;
       }
       std::printf("%llu %s %s %s/%s %zu bytes %s\n", static_cast<unsigned long long>(offset),
-                  reading::format_timestamp(record.append_ns).c_str(), kind_name(record.kind), record.tenant.c_str(),
-                  record.gateway.c_str(), record.payload.size(), record.reason.c_str());
+                  reading::format_timestamp(record.append_ns).c_str(), log::row_of(record.kind).name.data(),
+                  record.tenant.c_str(), record.gateway.c_str(), record.payload.size(), record.reason.c_str());
       at = offset + 1;
       --count;
     }

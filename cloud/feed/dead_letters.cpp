@@ -100,47 +100,55 @@ void DeadLetterScanner::describe(DeadLetter& letter, const std::function<bool(co
   }
 }
 
+void DeadLetterScanner::describe_whole(DeadLetter& letter, wire::DecodeError error) {
+  if (error == wire::DecodeError::kNone) {
+    describe(letter, [](const merge::MessageItem&) { return true; });
+  } else if (decoder_.header_sound() && decoder_.header().count > 0) {
+    const wire::Header& header = decoder_.header();
+    letter.seqs.push_back({header.first_seq, header.first_seq + header.count - 1});
+  }
+}
+
 std::optional<DeadLetter> DeadLetterScanner::look(uint32_t partition, const log::StoredRecord& stored) {
   const log::Record& record = stored.record;
-  if (record.kind == log::RecordKind::kStatus) return std::nullopt;
+  if (!log::row_of(record.kind).carries_message) return std::nullopt;
   const wire::DecodeError error = decoder_.decode(as_bytes(record.payload));
-  const bool sound = decoder_.header_sound();
   DeadLetter letter{
       .partition = partition, .offset = stored.offset, .tenant = record.tenant, .gateway = record.gateway};
   letter.append_ns = record.append_ns;
   letter.payload = record.payload;
-  if (sound) letter.epoch = decoder_.header().epoch;
+  if (decoder_.header_sound()) letter.epoch = decoder_.header().epoch;
   const int64_t latest_s = to_seconds_floor(record.append_ns) + max_future_s_;
   const auto ahead = [&](const merge::MessageItem& item) {
     return item.kind == merge::MessageItem::Kind::kPartial && item.start_s > latest_s;
   };
-  if (record.kind == log::RecordKind::kIngest) {
-    letter.kind = DeadLetter::Kind::kIngest;
-    letter.reason = error != wire::DecodeError::kNone ? wire::to_string(error) : "future";
-    if (error == wire::DecodeError::kNone) {
+  switch (record.kind) {
+    case log::RecordKind::kStatus:
+      return std::nullopt;
+    case log::RecordKind::kIngest:
+      letter.kind = DeadLetter::Kind::kIngest;
+      letter.reason = error != wire::DecodeError::kNone ? wire::to_string(error) : "future";
+      if (error != wire::DecodeError::kNone) return letter;
       describe(letter, ahead);
       if (letter.partials == 0) return std::nullopt;
-    }
-    return letter;
+      return letter;
+    case log::RecordKind::kRejected:
+      letter.reason = record.reason.empty() ? "unknown" : record.reason;
+      describe_whole(letter, error);
+      return letter;
+    case log::RecordKind::kMessage:
+      if (error != wire::DecodeError::kNone) {
+        letter.reason = wire::to_string(error);
+        describe_whole(letter, error);
+        return letter;
+      }
+      letter.kind = DeadLetter::Kind::kItems;
+      letter.reason = "future";
+      describe(letter, ahead);
+      if (letter.seqs.empty()) return std::nullopt;
+      return letter;
   }
-  const bool whole = record.kind == log::RecordKind::kRejected || error != wire::DecodeError::kNone;
-  if (!whole) {
-    letter.kind = DeadLetter::Kind::kItems;
-    letter.reason = "future";
-    describe(letter, ahead);
-    if (letter.seqs.empty()) return std::nullopt;
-    return letter;
-  }
-  letter.reason = record.kind == log::RecordKind::kMessage ? wire::to_string(error)
-                  : record.reason.empty()                  ? "unknown"
-                                                           : record.reason;
-  if (error == wire::DecodeError::kNone) {
-    describe(letter, [](const merge::MessageItem&) { return true; });
-  } else if (sound && decoder_.header().count > 0) {
-    const wire::Header& header = decoder_.header();
-    letter.seqs.push_back({header.first_seq, header.first_seq + header.count - 1});
-  }
-  return letter;
+  return std::nullopt;
 }
 
 DeadLetter parked_letter(uint32_t partition, std::string_view key, const merge::DeadLetter& stored) {

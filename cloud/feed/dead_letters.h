@@ -52,6 +52,7 @@ class DeadLetterScanner {
 
  private:
   void describe(DeadLetter& letter, const std::function<bool(const merge::MessageItem&)>& concerned);
+  void describe_whole(DeadLetter& letter, wire::DecodeError error);
 
   const int64_t max_future_s_;
   merge::MessageDecoder decoder_;

@@ -12,17 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "cloud/log/record_kinds.h"
 #include "common/runtime/result.h"
 
 namespace tributary::log {
-
-enum class RecordKind : uint8_t {
-  kMessage = 1,   // payload: an uplink message, bytes unchanged
-  kRejected = 2,  // the same, but it cannot be merged; reason says why
-  kStatus = 3,    // payload: a gateway's status JSON
-  kIngest = 4,    // payload: a message body without seqs made of an HTTP request (encoded as an uplink message of epoch
-                  // 1, never acked)
-};
 
 struct Record {
   RecordKind kind = RecordKind::kMessage;

@@ -3,6 +3,7 @@
 #include "cloud/log/record.h"
 
 #include <span>
+#include <vector>
 
 #include "common/base/bytes.h"
 #include "common/base/crc32c.h"
@@ -28,6 +29,17 @@ bool take_text(ByteReader& reader, size_t bytes_max, std::string& out) {
 void put_text(ByteWriter& writer, std::string_view text) {
   writer.varint(text.size());
   writer.bytes(as_bytes(text));
+}
+
+// "1, 2, 3 or 4".
+std::string known_kinds() {
+  std::vector<std::string> numbers;
+  for (int number = 0; number < 256; ++number) {
+    if (record_kind(static_cast<uint8_t>(number))) numbers.push_back(std::to_string(number));
+  }
+  std::string text = numbers.front();
+  for (size_t i = 1; i < numbers.size(); ++i) text += (i + 1 < numbers.size() ? ", " : " or ") + numbers[i];
+  return text;
 }
 
 }  // namespace
@@ -85,12 +97,13 @@ Result<Record> decode_record(std::string_view bytes) {
   ByteReader reader(as_bytes(checked));
   Record record;
   reader.u8();
-  const uint8_t kind = reader.u8();
-  if (kind < static_cast<uint8_t>(RecordKind::kMessage) || kind > static_cast<uint8_t>(RecordKind::kIngest)) {
+  const uint8_t number = reader.u8();
+  const auto kind = record_kind(number);
+  if (!kind) {
     return Error{ErrorCode::kUnsupported,
-                 "found a log record of kind " + std::to_string(kind) + ", expected 1, 2, 3 or 4"};
+                 "found a log record of kind " + std::to_string(number) + ", expected " + known_kinds()};
   }
-  record.kind = static_cast<RecordKind>(kind);
+  record.kind = kind->kind;
   record.append_ns = reader.i64();
   record.log_id = reader.u64();
   const bool whole = take_text(reader, kRecordNameBytesMax, record.tenant) &&

@@ -34,7 +34,7 @@ void Batch::apply(const log::StoredRecord& stored) {
     roll(txn_, tables_, {retention[0], retention[1], retention[2], retention[3]}, target, head_);
     expire_idempotency_keys();
   }
-  if (is_name(record.tenant) && is_name(record.gateway)) {
+  if (is_name(record.tenant) && is_name(record.gateway) && log::record_kind(static_cast<uint8_t>(record.kind))) {
     switch (record.kind) {
       case log::RecordKind::kMessage:
         apply_message(record);
@@ -48,12 +48,9 @@ void Batch::apply(const log::StoredRecord& stored) {
       case log::RecordKind::kIngest:
         apply_ingest(record);
         break;
-      default:
-        counts_.rejected++;
-        break;
     }
   } else {
-    counts_.rejected++;  // nobody to count it for
+    counts_.rejected++;  // nobody to count it for, or nothing to make of it
   }
   write_changes();
   head_.position = stored.offset + 1;

@@ -194,13 +194,13 @@ void World::excuse_hole(uint64_t from, uint64_t to) {
     if (const auto site = site_of(record.tenant, record.gateway)) {
       // Openings may be among it; without them what was inherited cannot be told from what was not.
       Site& of = sites_[*site];
-      if (record.kind != log::RecordKind::kStatus) of.log_gap = true;
+      if (log::row_of(record.kind).carries_message) of.log_gap = true;
       if (!of.parking_since) of.parking_since = 0;
       for (Reading& reading : oracle_.readings()) {
         if (reading.gateway == static_cast<int>(*site)) reading.excuses |= kExcuseParked;
       }
     }
-    if (record.kind == log::RecordKind::kStatus ||
+    if (!log::row_of(record.kind).carries_message ||
         wire::parse_header(as_bytes(record.payload), header) != wire::DecodeError::kNone ||
         wire::read_body(as_bytes(record.payload), header, reader) != wire::DecodeError::kNone) {
       continue;
@@ -225,7 +225,7 @@ void World::excuse_unlogged(const Edge& edge, uint32_t excuses) {
 
 bool World::known_to_cloud(size_t site) const {
   for (const log::StoredRecord& stored : records_) {
-    if (stored.record.kind != log::RecordKind::kStatus && stored.record.tenant == sites_[site].tenant &&
+    if (log::row_of(stored.record.kind).carries_message && stored.record.tenant == sites_[site].tenant &&
         stored.record.gateway == sites_[site].name) {
       return true;
     }

@@ -221,6 +221,22 @@ TEST_P(DeadLettersTest, WhatCannotBeReplayedSafelyIsRefusedWithItsReason) {
   EXPECT_NE(ctl("list --tenant other").find("no dead letters"), std::string::npos);
 }
 
+// What carries no message is never read as one, whatever kinds are added.
+TEST_P(DeadLettersTest, OnlyKindsThatCarryAMessageAreReadAsOne) {
+  DeadLetterScanner scanner(kFuture);
+  for (int number = 0; number < 256; ++number) {
+    const auto kind = log::record_kind(static_cast<uint8_t>(number));
+    if (!kind) continue;
+    log::Record record;
+    record.kind = kind->kind;
+    record.tenant = "demo";
+    record.payload = R"({"state":"online"})";
+    const auto letter = scanner.look(0, {7, record});
+    ASSERT_EQ(letter.has_value(), kind->carries_message) << kind->name;
+    EXPECT_TRUE(!letter || !letter->reason.empty()) << kind->name;
+  }
+}
+
 TEST_P(DeadLettersTest, AnyBytesInTheLogAreSurvived) {
   DeadLetterScanner scanner(kFuture);
   for (int i = 0; i < 2000; ++i) {
