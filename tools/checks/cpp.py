@@ -10,9 +10,10 @@ DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", re.M)
 MARKS = re.compile(r"[{};]|\b(?:public|private|protected)\s*:(?!:)")
 TYPE = re.compile(r"(?:^|[\s>])(?:struct|class|union|enum(?:\s+(?:struct|class))?)\s+(?:\[\[[^\]]*\]\]\s*|alignas\([^)]*\)\s*)?"
                   r"([A-Za-z_]\w*(?:::\w+)*)\s*(?:final\s*)?(?::(?!:)[^()]*)?$")
-ALIAS = re.compile(r"^(?:template\s*<.*>\s*)?using\s+([A-Za-z_]\w*)\s*=", re.S)
+ALIAS = re.compile(r"^(?:template\s*<.*>\s*)?using\s+([A-Za-z_]\w*)\s*=\s*(.*)$", re.S)
 # The name before the first parenthesis that opens a list of parameters; TEST(Suite, Claim) keeps its arguments.
-CALLED = re.compile(r"((?:[A-Za-z_]\w*(?:<[^<>()]*>)?::)*(?:~?[A-Za-z_]\w*|operator\s*[^\s\w(]+|operator\s*\(\)|operator\s+\w+))\s*\(")
+CALLED = re.compile(r"((?:[A-Za-z_]\w*(?:<[^<>()]*>)?::)*"
+                    r"(?:operator\s*\(\)|operator\s*[^\s\w(]+|operator\s+\w+|~?[A-Za-z_]\w*))\s*\(")
 AFTER_PARAMETERS = re.compile(r"\)\s*(?:const|noexcept(?:\([^)]*\))?|override|final|mutable|try|&&?|requires\b[^;{]*|->[^;{]*|:(?!:).*|\s)*$",
                               re.S)
 MEMBER_INITIALISER = re.compile(r"\).*:(?!:).*[\w>]\s*$|\).*:(?!:)\s*$", re.S)
@@ -29,7 +30,8 @@ class Function:
 class Type:
     name: str
     line: int
-    scope: tuple  # of names; "" is an anonymous namespace
+    nested: bool  # inside another type
+    alias: str = ""  # what it stands for
 
 
 def blank(text):
@@ -67,16 +69,8 @@ def kind_of(head):
 def scan(text):
     """The functions (whole definitions, from the head's first line to the closing brace) and the types of a file."""
     code = blank(text)
-    line_starts = [0] + [match.end() for match in re.finditer("\n", code)]
     functions, types, open_braces = [], [], []  # open_braces: (kind, name, line of the head)
     since = 0
-    line_index = 0
-
-    def line_at(place):
-        nonlocal line_index
-        while line_index + 1 < len(line_starts) and line_starts[line_index + 1] <= place:
-            line_index += 1
-        return line_index + 1
     inside = 0  # depth within a function: nothing there is looked at
     for mark in MARKS.finditer(code):
         sign = mark[0]
@@ -93,7 +87,7 @@ def scan(text):
             line = code.count("\n", 0, since) + first + 1
             open_braces.append((kind, name, line))
             if kind == "type":
-                types.append(Type(name, line, tuple(opened[1] for opened in open_braces[:-1])))
+                types.append(Type(name, line, any(opened[0] == "type" for opened in open_braces[:-1])))
             inside = 1 if kind in ("function", "initialiser", "block") else 0
             if kind != "initialiser":
                 since = mark.end()
@@ -109,8 +103,9 @@ def scan(text):
                 since = mark.end()
         elif not inside:
             found = ALIAS.match(code[since:mark.start()].strip()) if sign == ";" else None
-            if found and not any(opened[0] == "type" for opened in open_braces):
-                types.append(Type(found[1], line_at(since), tuple(opened[1] for opened in open_braces)))
+            if found:
+                nested = any(opened[0] == "type" for opened in open_braces)
+                types.append(Type(found[1], code.count("\n", 0, mark.start()) + 1, nested, " ".join(found[2].split())))
             since = mark.end()
     return functions, types
 

@@ -11,11 +11,11 @@ fail() { printf 'tributary: %s\n' "$*" >&2; exit 1; }
 PACKAGES_BUILD=(g++ cmake ninja-build pkg-config ccache git ca-certificates libpaho-mqttpp-dev libpaho-mqtt-dev liblmdb-dev
   librdkafka-dev libnanopb-dev nanopb libcpp-httplib-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libsimdjson-dev nlohmann-json3-dev
   libhowardhinnant-date-dev libssl-dev zlib1g-dev libbrotli-dev libgtest-dev libbenchmark-dev)
-PACKAGES_RUN=(mosquitto tzdata python3 python3-paho-mqtt)
+PACKAGES_RUN=(mosquitto mosquitto-clients curl tzdata python3 python3-paho-mqtt)
 PACKAGES_KAFKA=(maven openjdk-17-jre-headless)  # the broker itself: tools/lib/kafka.py
-PACKAGES_TEST=(kcat lmdb-utils faketime mosquitto-clients prometheus python3-pytest python3-venv chromium fonts-liberation clang-14 libclang-rt-14-dev clang-format-14
+PACKAGES_TEST=(kcat lmdb-utils faketime prometheus python3-pytest python3-venv chromium fonts-liberation clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14
   gcc-arm-none-eabi
-  libstdc++-arm-none-eabi-newlib libnewlib-arm-none-eabi openssl curl procps)
+  libstdc++-arm-none-eabi-newlib libnewlib-arm-none-eabi openssl procps)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else

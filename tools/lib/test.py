@@ -181,6 +181,14 @@ def format_check(report):
     step(report, "clang-format", ["clang-format-14", "--dry-run", "-Werror", *files])
 
 
+def style_checks(report):
+    for name in ("layers", "tidy"):
+        _, text = step(report, name, [PYTHON, "-B", f"tools/checks/{name}.py"], 60)
+        report.say(text.rstrip().rsplit("\n", 1)[-1])
+    _, text = step(report, "clang-tidy", [PYTHON, "-B", "tools/checks/clang_tidy.py"], 600)
+    report.say(text.rstrip().rsplit("\n", 1)[-1])
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tools/test", description=__doc__)
     parser.add_argument("--fuzz-seconds", type=int, default=8, help="for each fuzz target (default 8)")
@@ -193,7 +201,7 @@ def main():
 
     if "style" in wanted:
         format_check(report)
-        step(report, "layers", [PYTHON, "tools/checks/layers.py"])
+        style_checks(report)
     released = not wanted & {"unit", "e2e", "bench"} or build(report, "release")
     if "unit" in wanted and released:
         ctest(report, "release")
