@@ -63,7 +63,7 @@ def units_to_look_at(changed, root, compiled):
 
 def faults_of(output):
     """The lines of the output that name a fault, shortened to the repository, each once."""
-    found = re.findall(r"^(/\S+:\d+:\d+: (?:warning|error): .*)$", output, re.M)
+    found = re.findall(r"^(\S+:\d+:\d+: (?:warning|error): .*)$", output, re.M)
     return list(dict.fromkeys(line.replace(f"{ROOT}/", "") for line in found))
 
 
