@@ -59,6 +59,40 @@ def test_columns_zones_formats_and_renames(broker, heard, tmp_path):
     assert heard.objects() == [("sensors/k", {"Wert": "21.50", "ts": "1594684800"})]
 
 
+def test_date_and_time_in_two_columns_are_one_time(broker, heard, tmp_path):
+    file = tmp_path / "uci.csv"
+    file.write_text("Date;Time;CO\n10/03/2004;18.00.00;2,6\n11/03/2004;00.30.00;1,2\n")
+    replay(file, *once(broker, "--device", "air", "--time-columns", "Date,Time", "--time-format", "%d/%m/%Y %H.%M.%S", "--time-zone",
+                       "+01:00", "--decimal", ","))
+    heard.wait_for_count(2)
+    assert heard.objects() == [("sensors/air", {"CO": "2.6", "ts": "1078938000"}), ("sensors/air", {"CO": "1.2", "ts": "1078961400"})]
+    heard.messages.clear()
+    plain = tmp_path / "b.jsonl"
+    plain.write_text('{"day":"2004-03-10","at":"18:00:00","device":"d","v":1}\n')
+    replay(plain, *once(broker, "--time-columns", "day,at", "--time-zone", "UTC"))
+    heard.wait_for_count(1)
+    assert heard.objects() == [("sensors/d", {"v": "1", "ts": "1078941600"})]
+
+
+def test_a_broker_that_is_not_there_is_named_at_once(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("device,ts,v\nd,1594512094,1\n")
+    broker = Broker(tmp_path)
+    broker.stop()
+    begin = time.monotonic()
+    process = start(file, "--port", broker.port, "--once", "--shift", "none")
+    try:
+        assert process.stdout.readline() == f"replay: waiting for the broker at 127.0.0.1:{broker.port}: Connection refused\n"
+        assert time.monotonic() - begin < 5
+        broker.start()
+        assert process.wait(30) == 0
+        assert f"the broker at 127.0.0.1:{broker.port} answers" in process.stdout.read()
+    finally:
+        process.kill()
+        process.wait()
+        broker.stop()
+
+
 def test_json_lines_nested_and_the_bundled_shape(broker, heard, tmp_path):
     file = tmp_path / "a.jsonl.xz"
     with lzma.open(file, "wt") as out:

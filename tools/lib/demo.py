@@ -36,16 +36,37 @@ def fail(text):
     sys.exit(1)
 
 
+def port(text):
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a port from 1 to 65535, or 0 for any free one")
+    return int(text)
+
+
+def pace(text):
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 0 on (0: history at once)")
+    return speed
+
+
 def parse_arguments():
-    parser = argparse.ArgumentParser(prog="tools/demo")
+    parser = argparse.ArgumentParser(prog="tools/demo", allow_abbrev=False)
     parser.add_argument("--dir")
-    parser.add_argument("--http-port", type=int, default=8080)
-    parser.add_argument("--mqtt-port", type=int, default=1883)
+    parser.add_argument("--http-port", type=port, default=8080)
+    parser.add_argument("--mqtt-port", type=port, default=1883)
     parser.add_argument("--log", choices=["lmdb", "kafka"], default="lmdb")
     parser.add_argument("--replay", default="bundled")
-    parser.add_argument("--speed", type=float, default=0)
+    parser.add_argument("--speed", type=pace, default=0)
     parser.add_argument("--ready-file")
+    parser.add_argument("--only-check", action="store_true", help=argparse.SUPPRESS)  # before installation and build
     options = parser.parse_args()
+    if options.http_port == 65535:
+        fail("--http-port: found 65535, expected less: the bridge takes the port above it")
+    if options.dir and Path(options.dir).exists() and not Path(options.dir).is_dir():
+        fail(f"--dir: found {options.dir}, which is no directory; expected one, or a new name")
     if options.replay not in ("bundled", "none") and not Path(options.replay).is_file():
         fail(f"--replay: found no file {options.replay}, expected a CSV or JSON-lines file or none")
     try:
@@ -226,6 +247,12 @@ ingest_url = "http://127.0.0.1:{self.ingest}"
 operators = ["{TENANT}"]
 """ + ("\n[feed]\nwindows = true\n" if self.kafka else ""))
 
+    def write_clients(self):
+        """What the printed commands read, so that no password and no key stands among a process's arguments."""
+        write_private(self.folder / "mosquitto_pub",
+                      f"-h 127.0.0.1\n-p {self.mqtt}\n-u sensor\n-P {self.passwords['sensor']}\n")
+        write_private(self.folder / "key.header", f"X-API-Key: {self.api_key}\n")
+
     def make_tenant(self):
         if self.api_key and self.keys.exists():
             return
@@ -323,17 +350,20 @@ def write_ready(layout, options, parts):
 
 
 def introduce(layout):
-    key = layout.api_key
+    # Whoever redirects the output keeps it: then the key is only where it may be read by this user alone.
+    key = layout.api_key if sys.stdout.isatty() else f"in {layout.folder}/key.header"
     print(f"""
   Dashboard   http://127.0.0.1:{layout.http}/
   Key         {key}
 
+  In another terminal, first:
+    export DEMO={layout.folder}
   Publish a value of your own:
-    mosquitto_pub -h 127.0.0.1 -p {layout.mqtt} -u sensor -P {layout.passwords["sensor"]} -t sensors/kitchen -m '{{"temperature":21.5}}'
+    XDG_CONFIG_HOME=$DEMO mosquitto_pub -t sensors/kitchen -m '{{"temperature":21.5}}'
   Ask for it:
-    curl -s -H "X-API-Key: {key}" "http://127.0.0.1:{layout.http}/api/v1/summary?metric=temperature&device=kitchen"
+    curl -s -H @$DEMO/key.header "http://127.0.0.1:{layout.http}/api/v1/summary?metric=temperature&device=kitchen"
   Watch the stream:
-    curl -sN -H "X-API-Key: {key}" "http://127.0.0.1:{layout.http}/api/v1/stream?metric=temperature"
+    curl -sN -H @$DEMO/key.header "http://127.0.0.1:{layout.http}/api/v1/stream?metric=temperature"
 
   Ctrl-C stops everything. State and logs: {layout.folder}
 """, flush=True)
@@ -365,6 +395,7 @@ def run(options, folder):
     layout.save()
     layout.write_broker()
     layout.write_programs()
+    layout.write_clients()
     parts, replay = build_parts(layout, options)
     supervisor = Supervisor(list(parts.values()))
     say(f"starting Mosquitto, {'Kafka, ' if layout.kafka else ''}bridge, aggregator and edge; logs in {layout.logs}")
@@ -401,6 +432,11 @@ def run(options, folder):
 
 def main():
     options = parse_arguments()
+    if options.only_check:
+        for wanted, what in ((options.mqtt_port, "Mosquitto (--mqtt-port)"), (options.http_port, "the dashboard (--http-port)"),
+                             (options.http_port and options.http_port + 1, "the bridge (one above --http-port)")):
+            claim_port(wanted, what)
+        return
     if shutil.which("mosquitto") is None and not Path("/usr/sbin/mosquitto").exists():
         fail("found no mosquitto, expected Debian's package (tools/demo installs it)")
     os.environ["PATH"] += os.pathsep + "/usr/sbin"

@@ -8,6 +8,8 @@ for ever (--once: not). With --speed X it is sent at X times real pace from the 
 
   tools/replay weather.csv --device station-1 --time-zone +01:00 --as "Air temperature (degC)=temperature" --once
   tools/replay air.csv.xz --device-column station --time-column year,month,day,hour --time-zone +08:00 --shift none --once
+  tools/replay AirQualityUCI.csv --device air --time-columns Date,Time --time-format "%d/%m/%Y %H.%M.%S" \\
+               --time-zone +01:00 --decimal ,
   tools/replay readings.jsonl --http http://127.0.0.1:8081 --api-key-file key --shift=-2h30m --state replay.state
 
 With --state a replay goes on where it was stopped; Ctrl-C waits for what is on its way, so nothing comes twice. Only a
@@ -70,8 +72,9 @@ class Source:
     """The file, read as often as needed; counts what is refused, once."""
 
     def __init__(self, options):
-        columns = Columns(options.device_column, options.device, options.time_column, options.interval is not None,
-                          options.metrics, options.without, options.renames, options.values, options.decimal)
+        columns = Columns(options.device_column, options.device, options.time_columns or options.time_column,
+                          options.interval is not None, options.metrics, options.without, options.renames, options.values,
+                          options.decimal, options.time_columns is not None)
         clock = Clock(options.time_unit, options.time_format, options.time_zone)
         kind = options.format or kind_of(options.file, options.encoding)
         if kind == "csv":
@@ -349,6 +352,8 @@ def parse_arguments(arguments=None):
     add("--device-column", metavar="NAME", help="default: device or device_id")
     add("--device", metavar="NAME", help="one device for all rows")
     add("--time-column", type=names, metavar="NAME", help="default: timestamp, ts or time; also year,month,day[,hour[,minute…]]")
+    add("--time-columns", type=names, metavar="A,B,…", help="columns that are one time together, as "
+        "Date,Time; also with --time-format")
     add("--time-unit", choices=["auto", "s", "ms", "us", "ns"], default="auto", help="of Unix times (default: by magnitude)")
     add("--time-format", metavar="FORMAT", help="as in strptime, e.g. '%%d/%%m/%%Y %%H:%%M'")
     add("--time-zone", type=parse_zone, metavar="UTC|±hh:mm", help="of times that do not say theirs (default: they are refused)")
@@ -415,6 +420,8 @@ def check_arguments(parser, options):
             parser.error(f"argument --{name}: found {getattr(options, name)!r}, expected one character")
     if options.window < 1 or options.window > 60000:
         parser.error(f"argument --window: found {options.window}, expected 1 to 60000")
+    if options.time_columns is not None and (options.time_column or len(options.time_columns) < 2):
+        parser.error("argument --time-columns: expected two columns or more whose texts are one time (Date,Time), and no --time-column")
     if options.device is not None and options.device_column:
         parser.error("found --device and --device-column, expected one of them")
     options.topic = options.topic or f"{options.prefix}/{{device}}"

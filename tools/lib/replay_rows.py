@@ -167,15 +167,19 @@ def metric_name(column):
 
 class Columns:
     """Which columns mean what. renames: column → metric; metrics: the columns to send (None: all numeric ones);
-    without: columns never sent; device: a constant one (then no column is read for it)."""
+    without: columns never sent; device: a constant one (then no column is read for it); join_times: the columns of the time
+    are one text, with a space between them, not year, month, day …"""
+    join_times = False  # of the class: a state of before knows nothing of it
 
     def __init__(self, device_column=None, device=None, time_columns=None, no_time=False, metrics=None, without=(),
-                 renames=None, values=None, decimal_mark="."):
+                 renames=None, values=None, decimal_mark=".", join_times=False):
         self.device_column, self.device, self.no_time = device_column, device, no_time
         self.time_columns = time_columns
         self.metrics, self.without, self.renames = metrics, set(without), dict(renames or {})
         self.values = values  # JSON: the path of the object that holds the metrics
         self.decimal_mark = decimal_mark
+        if join_times:
+            self.join_times = True
 
     def metric(self, column):
         name = self.renames.get(column) or metric_name(column)
@@ -295,8 +299,8 @@ class CsvRows:
             raise Refused("bad_row", self.delimiter.join(cells), f"{len(self.names)} fields, not {len(cells)}")
         device = self.columns.device if self.device is None else checked_device(cells[self.device])
         time_ns = None
-        if len(self.times) == 1:
-            time_ns = self.clock.nanoseconds(cells[self.times[0]])
+        if self.times and (len(self.times) == 1 or self.columns.join_times):
+            time_ns = self.clock.nanoseconds(" ".join(cells[place].strip() for place in self.times))
         elif self.times:
             time_ns = self.clock.civil_parts([cells[place].strip() for place in self.times])
         fields = []
@@ -407,7 +411,8 @@ class JsonRows:
         names = self.columns.time_columns
         if names and len(names) > 1:
             taken.update(names)
-            return self.clock.civil_parts([str(self._at(row, name)) for name in names])
+            parts = [str(self._at(row, name)) for name in names]
+            return self.clock.nanoseconds(" ".join(parts)) if self.columns.join_times else self.clock.civil_parts(parts)
         names = names or TIME_NAMES
         found = next((self._at(row, name) for name in names if self._at(row, name) is not None), None)
         if not isinstance(found, str):

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import random
+import socket
 import ssl
 import threading
 import time
@@ -45,6 +46,7 @@ class MqttSender:
         self.early = set()                       # acknowledged, but something before is not
         self.given = self.settled = 0
         self.fatal = None
+        self.absent = False  # it was said that the broker is not there
         self.where = f"{options.host}:{options.port}"
         self.client = mqtt.Client(client_id=f"replay-{os.getpid()}-{random.randrange(1 << 30)}", clean_session=True)
         if options.username:
@@ -59,8 +61,17 @@ class MqttSender:
         self.client.reconnect_delay_set(1, 5)
         self.client.on_publish = self._published
         self.client.on_connect = self._connected
+        self._tell_at_once(options.host, options.port)
         self.client.connect_async(options.host, options.port, keepalive=30)
         self.client.loop_start()
+
+    def _tell_at_once(self, host, port):
+        """A broker that is not there is said before anything is waited for."""
+        try:
+            socket.create_connection((host, port), timeout=3).close()
+        except OSError as error:
+            self.absent = True
+            self.say(f"waiting for the broker at {self.where}: {error.strerror or error}")
 
     def _published(self, _client, _data, mid):
         self.acknowledged.append(mid)
@@ -70,12 +81,15 @@ class MqttSender:
         if code in (4, 5):
             self.fatal = f"{self.where}: the broker refuses the user name or password"
             self.stopped.set()
+        elif self.absent:
+            self.absent = False
+            self.say(f"the broker at {self.where} answers")
 
     def _publish(self, topic, text):
         waited = 0.0
         while not self.room.acquire(timeout=0.5):
             waited += 0.5
-            if waited == 5:
+            if waited == 5 and not self.absent:
                 self.say(f"waiting for the broker at {self.where}" +
                          ("" if self.client.is_connected() else ", which does not answer"))
             if self.stopped.is_set():
