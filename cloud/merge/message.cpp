@@ -24,20 +24,14 @@ wire::DecodeError MessageDecoder::decode(Bytes message) {
   return wire::read_body(message, header_, *this);
 }
 
-// The names were checked by the reader of the body (wire::check_series_view). The id is put together here, as
-// Series::id() does, because a message names hundreds of series and all but the first time they are known by it.
+// The names were checked by the reader of the body (wire::check_series_view). The id is put together at once, because a
+// message names hundreds of series and all but the first time they are known by it.
 wire::DecodeError MessageDecoder::on_series(uint32_t index, const wire::SeriesView& view) {
   if (index != series_count_) return wire::DecodeError::kBadSeries;
   if (series_.size() == series_count_) series_.emplace_back();
   MessageSeries& slot = series_[series_count_++];
-  std::string& id = slot.id;
-  id.assign(view.device).push_back('\0');
-  id.append(view.metric).push_back('\0');
-  for (size_t i = 0; i < view.label_count; ++i) {
-    id.append(view.labels[i].key).push_back('\0');
-    id.append(view.labels[i].value).push_back('\0');
-  }
-  if (view.overflow) id.push_back('\x01');
+  slot.id.clear();
+  append_series_id(slot.id, view.device, view.metric, std::span(view.labels).first(view.label_count), view.overflow);
   slot.kind = view.kind == 1 ? MetricKind::kCounter : MetricKind::kGauge;
   return wire::DecodeError::kNone;
 }
