@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <memory>
 #include <thread>
 
 #include "cloud/http/families.h"
 #include "cloud/http/json_writer.h"
 #include "cloud/http/problem.h"
+#include "common/base/hex.h"
 
 namespace tributary::bridge {
 namespace {
@@ -67,12 +67,12 @@ http::Response HttpPort::ready() const {
   const std::string trouble = writer_.trouble();
   const bool ready = trouble.empty() && stats.subscriber_connected && stats.publisher_connected;
   const log::LogSettings& settings = writer_.settings();
-  char log_id[20];
-  std::snprintf(log_id, sizeof log_id, "%016llx", static_cast<unsigned long long>(settings.log_id));
   api::JsonWriter json;
   json.begin_object().field("ready", ready);
   json.key("log").begin_object();
-  json.field("id", log_id).field("partitions", settings.partitions).field("durability", settings.durability);
+  json.field("id", hex16(settings.log_id))
+      .field("partitions", settings.partitions)
+      .field("durability", settings.durability);
   if (!trouble.empty()) json.field("trouble", trouble);
   json.end_object();
   json.key("broker").begin_object();

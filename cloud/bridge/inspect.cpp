@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "common/base/hex.h"
 #include "common/ledger/receiver.h"
 #include "common/reading/payload.h"
 
@@ -13,16 +14,6 @@ namespace tributary::bridge {
 namespace {
 
 using wire::DecodeError;
-
-std::string hex(Bytes bytes) {
-  std::string out;
-  char text[4];
-  for (const uint8_t byte : bytes) {
-    std::snprintf(text, sizeof text, "%02x", byte);
-    out += text;
-  }
-  return out;
-}
 
 // Walks the body and verifies what the wire format leaves to its reader: summaries, the times in them, and the future.
 class Verifier final : public wire::BodyVisitor {
@@ -122,7 +113,7 @@ std::string found_at(DecodeError error, Bytes message, const wire::Header& heade
              std::to_string(header.count);
     case DecodeError::kTooShort:
     case DecodeError::kBadMagic:
-      return size + " beginning " + hex(message.first(std::min(message.size(), kShownBytes)));
+      return size + " beginning " + to_hex(message.first(std::min(message.size(), kShownBytes)));
     default:
       return size;
   }

@@ -7,6 +7,7 @@
 #include "cloud/render/answers.h"
 #include "cloud/render/stats.h"
 #include "cloud/state/tables.h"
+#include "common/base/hex.h"
 
 namespace tributary::feed {
 namespace {
@@ -23,12 +24,6 @@ std::string base64(std::string_view bytes) {
     }
   }
   return out;
-}
-
-std::string hex16(uint64_t number) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
-  return text;
 }
 
 void add_seq(std::vector<wire::SeqRange>& ranges, uint64_t seq) {

@@ -19,6 +19,7 @@
 #include <sstream>
 #include <utility>
 
+#include "common/base/hex.h"
 #include "common/runtime/sha256.h"
 #include "common/series/names.h"
 
@@ -30,16 +31,12 @@ constexpr size_t kKeyIdSize = 16;
 constexpr size_t kSecretBytesMin = 32;
 constexpr size_t kKeyBytesMax = 256;
 
-bool is_hex(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 std::string hmac_hex(std::string_view secret, std::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
        reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest, &size);
-  return runtime::to_hex(digest, size);
+  return to_hex(Bytes(digest, size));
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {

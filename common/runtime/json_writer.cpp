@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // JsonWriter, see json_writer.h.
-#include "cloud/http/json_writer.h"
+#include "common/runtime/json_writer.h"
 
 #include <charconv>
 #include <cmath>
 #include <utility>
 
+#include "common/base/hex.h"
 #include "common/base/utf8.h"
 
-namespace tributary::api {
+namespace tributary::runtime {
 namespace {
 
 template <class T>
@@ -23,7 +24,6 @@ void append_number(std::string& out, T number) {
 void append_double(std::string& out, double value) { append_number(out, value); }
 
 void append_json_string(std::string& out, std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   size_t i = 0;
   while (i < text.size()) {
@@ -45,8 +45,8 @@ void append_json_string(std::string& out, std::string_view text) {
           break;
         default:
           out += "\\u00";
-          out += kHex[c >> 4];
-          out += kHex[c & 15];
+          out += kHexDigits[c >> 4];
+          out += kHexDigits[c & 15];
       }
       ++i;
     } else if (const size_t length = utf8_length(text.substr(i)); length != 0) {
@@ -128,4 +128,4 @@ std::string JsonWriter::take() {
   return std::exchange(out_, {});
 }
 
-}  // namespace tributary::api
+}  // namespace tributary::runtime
