@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "common/runtime/json_writer.h"
+#include "common/runtime/probes.h"
 #include "common/runtime/program.h"
 
 namespace tributary::edge {
@@ -57,30 +57,27 @@ std::string metrics(const Gateway& gateway, const EdgeLinks& links, const runtim
   return text.take();
 }
 
-std::string ready_json(const GatewayStats& stats, const GatewayProgress& progress, const EdgeLinks& links) {
-  runtime::JsonWriter json;
-  json.begin_object().field("ready", !progress.write_failing);
-  if (progress.write_failing) {
-    json.field("trouble", stats.disk_full ? "the disk is full: readings are held in memory"
-                                          : "the outbox cannot be written: readings are held in memory");
-  }
-  json.key("outbox").begin_object();
-  json.field("used_bytes", stats.used_bytes).field("budget_bytes", stats.budget_bytes);
-  json.field("waiting", stats.waiting_partials).field("flight", stats.flight_items).end_object();
-  json.key("uplink").begin_object().field("connected", links.uplink).end_object();
-  json.key("sources").begin_object().field("listening", links.listening).field("of", links.sources).end_object();
-  json.end_object();
-  return json.take();
+runtime::Probe ready(const GatewayStats& stats, const GatewayProgress& progress, const EdgeLinks& links) {
+  const char* trouble = !progress.write_failing ? ""
+                        : stats.disk_full       ? "the disk is full: readings are held in memory"
+                                                : "the outbox cannot be written: readings are held in memory";
+  return runtime::ready_probe(trouble, [&](runtime::JsonWriter& json) {
+    json.key("outbox").begin_object();
+    json.field("used_bytes", stats.used_bytes).field("budget_bytes", stats.budget_bytes);
+    json.field("waiting", stats.waiting_partials).field("flight", stats.flight_items).end_object();
+    json.key("uplink").begin_object().field("connected", links.uplink).end_object();
+    json.key("sources").begin_object().field("listening", links.listening).field("of", links.sources).end_object();
+  });
 }
 
 }  // namespace
 
 HttpAnswer edge_answer(std::string_view path, const Gateway& gateway, const EdgeLinks& links,
                        const runtime::Recoveries& recoveries) {
-  if (path == "/health") return {200, "application/json", R"({"status":"ok"})"};
+  if (path == "/health") return {200, runtime::kJsonType, runtime::kHealthBody};
   if (path == "/ready") {
-    const GatewayProgress progress = gateway.progress();
-    return {progress.write_failing ? 503 : 200, "application/json", ready_json(gateway.stats(), progress, links)};
+    const runtime::Probe probe = ready(gateway.stats(), gateway.progress(), links);
+    return {probe.status, probe.content_type, probe.body};
   }
   if (path == "/metrics") return {200, Exposition::kContentType, metrics(gateway, links, recoveries)};
   return {404, "text/plain; charset=utf-8", "expected /health, /ready or /metrics\n"};
