@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "common/runtime/config.h"
+#include "common/series/names.h"
 
 namespace tributary::edge {
 namespace {
@@ -17,11 +18,8 @@ std::string quoted(const std::string& text) { return '"' + text + '"'; }
 // Tenant and gateway are levels of MQTT topics, client ids and user names at once; the bridge takes the same names.
 std::string read_name(ConfigTable& table, const char* key) {
   std::string name = table.required_text(key);
-  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
-  bool fits = name.size() <= 64 && !name.empty() && plain(name.front());
-  for (char c : name) fits = fits && (plain(c) || c == '_' || c == '-' || c == '.');
-  if (!name.empty() && !fits) {
-    table.complain(key, quoted(name), "1 to 64 letters, digits, '_', '-' or '.', a letter or digit first");
+  if (!name.empty() && !is_topic_name(name)) {
+    table.complain(key, quoted(name), std::string("a name of ") + kTopicNameGrammar);
   }
   return name;
 }

@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/hex.h"
 #include "common/runtime/faults.h"
 #include "common/runtime/program.h"
 #include "edge/config.h"
@@ -70,8 +71,8 @@ std::array<uint8_t, 16> read_machine_id() {
   std::array<uint8_t, 16> id{};
   std::string text;
   std::ifstream("/etc/machine-id") >> text;
-  if (text.size() != 32 || text.find_first_not_of("0123456789abcdef") != std::string::npos) return id;
-  for (size_t i = 0; i < id.size(); ++i) id[i] = static_cast<uint8_t>(std::stoul(text.substr(2 * i, 2), nullptr, 16));
+  const auto bytes = from_hex(text);
+  if (bytes && bytes->size() == id.size()) std::copy(bytes->begin(), bytes->end(), id.begin());
   return id;
 }
 

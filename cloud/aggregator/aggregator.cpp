@@ -19,13 +19,6 @@ constexpr auto kReaderRetryInterval = std::chrono::milliseconds(450);
 // The count of a log that is not there yet; it is stored with the log when it is made.
 uint32_t default_partitions(const std::string& url) { return url.starts_with("kafka:") ? 16 : 1; }
 
-// What the process holds of the machine's memory; 0 if the system does not say.
-uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  uint64_t size = 0, resident = 0;
-  return statm >> size >> resident ? resident * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& config) {
@@ -273,7 +266,7 @@ ServiceInfo Aggregator::service() {
                    .trouble = trouble(),
                    .durability = durability(),
                    .started_ns = started_.wall_ns,
-                   .memory_bytes = resident_bytes(),
+                   .memory_bytes = runtime::resident_bytes(),
                    .recovery = recoveries_.last()};
   if (info.trouble.empty()) info.trouble = auth_->trouble();
   if (info.durability == "unknown") info.durability.clear();

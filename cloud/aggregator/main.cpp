@@ -3,26 +3,20 @@
 #include <malloc.h>
 #include <sys/resource.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <string>
 #include <thread>
 
 #include "cloud/aggregator/aggregator.h"
-#include "common/runtime/faults.h"
 #include "common/runtime/program.h"
+#include "common/runtime/run_program.h"
 
 namespace {
 
 using namespace tributary;
 
-constexpr int kExitFailure = 1;
-
-int fail(const Error& error, int code) {
-  std::fprintf(stderr, "tributary-aggregator: %s\n", error.message.c_str());
-  return code;
-}
+constexpr runtime::ProgramName kProgram = {"tributary-aggregator",
+                                           "Merges the log into states and answers questions about them."};
 
 // A stream is a descriptor; the usual limit of 1,024 is below what is promised.
 void raise_descriptor_limit() {
@@ -42,8 +36,9 @@ void share_heaps() {
 
 int run(const api::AggregatorConfig& config) {
   auto aggregator = api::Aggregator::open(config);
-  if (!aggregator) return fail(aggregator.error(), kExitFailure);
-  if (Status started = (*aggregator)->start(); !started) return fail(started.error(), kExitFailure);
+  if (!aggregator) return runtime::fail(kProgram, aggregator.error(), runtime::kExitFailure);
+  if (Status started = (*aggregator)->start(); !started)
+    return runtime::fail(kProgram, started.error(), runtime::kExitFailure);
   runtime::log_info("http://" + config.http.host + ":" + std::to_string((*aggregator)->port()));
 
   runtime::wait_for_stop();
@@ -55,27 +50,7 @@ int run(const api::AggregatorConfig& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  runtime::block_stop_signals();
   raise_descriptor_limit();
   share_heaps();
-  std::string file;
-  bool check = false;
-  CLI::App app("Merges the log into states and answers questions about them.", "tributary-aggregator");
-  app.add_option("--config", file, "The configuration file (TOML)")->required();
-  app.add_flag("--check", check, "Check the configuration and exit");
-  app.set_version_flag("--version", std::string("tributary-aggregator ") + runtime::kVersion);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : runtime::kExitConfiguration;
-  }
-  auto config = api::read_aggregator_config(file);
-  if (!config) return fail(config.error(), runtime::kExitConfiguration);
-  if (check) {
-    std::printf("%s: ok\n", file.c_str());
-    return 0;
-  }
-  runtime::start_logging("tributary-aggregator");
-  runtime::explain_file_faults("tributary-aggregator");
-  return run(*config);
+  return runtime::run_program(kProgram, argc, argv, api::read_aggregator_config, run);
 }

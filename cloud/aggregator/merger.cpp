@@ -7,15 +7,10 @@
 #include <iterator>
 #include <utility>
 
+#include "common/base/hex.h"
+
 namespace tributary::api {
 namespace {
-
-std::string hex(uint64_t number) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text(16, '0');
-  for (size_t i = 16; i-- > 0; number >>= 4) text[i] = kDigits[number & 15];
-  return text;
-}
 
 // Why the state could not be written.
 std::string waiting_text(const Error& error) {
@@ -97,8 +92,8 @@ Merger::Round Merger::tie() {
   }
   merge::State& state = *parts_.state;
   if (state.log_id() != 0 && state.log_id() != settings.log_id) {
-    return fail(Round::kRefused, "refusing to go on: the state was merged from log " + hex(state.log_id()) +
-                                     ", this is log " + hex(settings.log_id) +
+    return fail(Round::kRefused, "refusing to go on: the state was merged from log " + hex16(state.log_id()) +
+                                     ", this is log " + hex16(settings.log_id) +
                                      ". Give it the old log back, or begin with an empty state folder");
   }
   if (state.log_id() == 0) {

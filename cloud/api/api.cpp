@@ -20,6 +20,7 @@
 #include "cloud/api/openapi.h"
 #include "cloud/api/params.h"
 #include "cloud/http/json_writer.h"
+#include "cloud/http/probes.h"
 #include "cloud/http/problem.h"
 #include "cloud/render/answers.h"
 #include "cloud/render/rows.h"
@@ -211,7 +212,7 @@ void ApiImpl::attach(http::HttpServer& server) {
                 [this](const Request& request) { return show_session(auth_, config_.hints, request, now_s()); });
   server.handle("DELETE", "/api/v1/session", [](const Request&) { return sign_out(); });
 
-  server.handle("GET", "/health", [](const Request&) { return Response{.body = "{\"status\":\"up\"}"}; });
+  server.handle("GET", "/health", [](const Request&) { return http::health_response(); });
   server.handle("GET", "/ready", [this](const Request&) { return ready(); });
   server.handle("GET", "/metrics", [this](const Request&) { return exposition(); });
   server.handle("GET", "/openapi.json", [](const Request&) {
@@ -434,12 +435,7 @@ Response ApiImpl::stream(const Asked& asked) {
 Response ApiImpl::ready() const {
   std::string trouble = parts_.trouble ? parts_.trouble() : "";
   if (trouble.empty()) trouble = auth_.trouble();
-  if (!trouble.empty()) return problem_response({.status = 503, .detail = trouble, .retry_after_s = 1});
-  JsonWriter json;
-  json.begin_object().field("status", "ready");
-  if (parts_.ready) parts_.ready(json);
-  json.end_object();
-  return Response{.body = json.take()};
+  return http::probe_response(runtime::ready_probe(trouble, trouble.empty() ? parts_.ready : nullptr));
 }
 
 Response ApiImpl::exposition() {

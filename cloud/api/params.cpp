@@ -69,12 +69,6 @@ std::vector<WidthS> coarser_steps(WidthS step_s, uint64_t rows, uint64_t rows_ma
   return all;
 }
 
-bool is_label_key(std::string_view key) {
-  auto plain = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
-  return !key.empty() && key.size() <= kLabelKeyBytesMax && plain(key.front()) &&
-         std::all_of(key.begin(), key.end(), [&](char c) { return plain(c) || (c >= '0' && c <= '9'); });
-}
-
 std::string step_text(WidthS step_s) {
   if (step_s % 86400 == 0) return std::to_string(step_s / 86400) + "d";
   if (step_s % 3600 == 0) return std::to_string(step_s / 3600) + "h";
@@ -181,7 +175,7 @@ query::Selection Params::selection(const std::string& tenant, bool metric_requir
     if (!name.starts_with(kPrefix)) continue;
     asked_.emplace(name);
     const std::string key = name.substr(kPrefix.size());
-    if (!is_label_key(key)) fail(name, key, "label.KEY=value with a key of [a-z_][a-z0-9_]*");
+    if (!is_label_key(key)) fail(name, key, std::string("label.KEY=value with a key of ") + kLabelKeyGrammar);
     selection.labels.push_back({key, value});
   }
   std::sort(selection.labels.begin(), selection.labels.end());

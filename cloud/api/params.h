@@ -26,7 +26,6 @@ std::vector<WidthS> auto_steps(int64_t range_ns);
 // The comfortable steps wider than step_s that may bring rows, as many as there are at step_s, down to rows_max;
 // ascending. Those left out cannot.
 std::vector<WidthS> coarser_steps(WidthS step_s, uint64_t rows, uint64_t rows_max);
-bool is_label_key(std::string_view key);
 // "10s", "5m", "1h", "1d".
 std::string step_text(WidthS step_s);
 

@@ -4,11 +4,11 @@
 
 #include <limits>
 
-#include "cloud/bridge/topic.h"
 #include "cloud/http/delivery.h"
 #include "cloud/log/log_config.h"
 #include "common/runtime/config.h"
 #include "common/runtime/program.h"
+#include "common/series/names.h"
 
 namespace tributary::bridge {
 namespace {
@@ -32,8 +32,8 @@ void read_mqtt(ConfigTable table, BridgeConfig& bridge) {
   if (mqtt.client_id.empty()) mqtt.client_id = default_client_id();
   mqtt.keepalive_s = static_cast<int>(table.integer("keepalive_s", mqtt.keepalive_s, 5, 3600));
   bridge.share_group = table.text("share_group");
-  if (!bridge.share_group.empty() && !is_name(bridge.share_group)) {
-    table.complain("share_group", bridge.share_group, "a name of [A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
+  if (!bridge.share_group.empty() && !is_topic_name(bridge.share_group)) {
+    table.complain("share_group", bridge.share_group, std::string("a name of ") + kTopicNameGrammar);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "cloud/bridge/json_object.h"
 #include "common/base/bugs.h"
+#include "common/series/names.h"
 
 namespace tributary::bridge {
 namespace {
@@ -57,8 +58,8 @@ Core::Effects Core::on_message(const Incoming& message, Instant now) {
   if (!topic) {
     ++counters_.messages_total;
     return {std::nullopt, reject("bad_topic", message.topic, "this topic",
-                                 "tributary/v1/{tenant}/{gateway}/partials or …/status with names of "
-                                 "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
+                                 std::string("tributary/v1/{tenant}/{gateway}/partials or …/status with names of ") +
+                                     kTopicNameGrammar,
                                  now)};
   }
   return topic->leaf == Leaf::kPartials ? on_partials(*topic, message, now) : on_status(*topic, message, now);

@@ -5,13 +5,15 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <cstdio>
 #include <memory>
 #include <thread>
 
 #include "cloud/http/families.h"
 #include "cloud/http/json_writer.h"
+#include "cloud/http/probes.h"
 #include "cloud/http/problem.h"
+#include "cloud/tenants/identify.h"
+#include "common/base/hex.h"
 
 namespace tributary::bridge {
 namespace {
@@ -22,14 +24,6 @@ constexpr auto kQueueWaitMax = 5s;        // for room in the log's queue
 constexpr auto kDurableWaitMax = 10s;     // for the delivery reports
 constexpr auto kTroubleInterval = 200ms;  // between looks at the log's trouble meanwhile
 constexpr int kRetryAfterS = 5;
-
-// The key of a request: X-API-Key, or Authorization: Bearer.
-std::string_view key_of(const http::Request& request) {
-  if (const std::string_view key = request.header("x-api-key"); !key.empty()) return key;
-  const std::string_view authorization = request.header("authorization");
-  constexpr std::string_view kBearer = "Bearer ";
-  return authorization.starts_with(kBearer) ? authorization.substr(kBearer.size()) : std::string_view();
-}
 
 // Counts reports of durability; shared with the log's callbacks, which may come after the request has given up.
 struct Reports {
@@ -50,11 +44,7 @@ void write_counts(api::JsonWriter& json, const std::map<std::string, uint64_t>& 
 void HttpPort::install(http::HttpServer& server) {
   server.around(
       [this](const http::Request& request, const http::Handler& next) { return delivery_.answer(request, next); });
-  server.handle("GET", "/health", [](const http::Request&) {
-    http::Response response;
-    response.body = R"({"status":"ok"})";
-    return response;
-  });
+  server.handle("GET", "/health", [](const http::Request&) { return http::health_response(); });
   server.handle("GET", "/ready", [this](const http::Request&) { return ready(); });
   server.handle("GET", "/metrics", [this, &server](const http::Request&) { return metrics(server); });
   for (const char* path : {"/api/v1/data", "/api/data"}) {
@@ -64,27 +54,24 @@ void HttpPort::install(http::HttpServer& server) {
 
 http::Response HttpPort::ready() const {
   const BridgeStats stats = bridge_.stats();
-  const std::string trouble = writer_.trouble();
-  const bool ready = trouble.empty() && stats.subscriber_connected && stats.publisher_connected;
-  const log::LogSettings& settings = writer_.settings();
-  char log_id[20];
-  std::snprintf(log_id, sizeof log_id, "%016llx", static_cast<unsigned long long>(settings.log_id));
-  api::JsonWriter json;
-  json.begin_object().field("ready", ready);
-  json.key("log").begin_object();
-  json.field("id", log_id).field("partitions", settings.partitions).field("durability", settings.durability);
-  if (!trouble.empty()) json.field("trouble", trouble);
-  json.end_object();
-  json.key("broker").begin_object();
-  json.field("subscriber_connected", stats.subscriber_connected);
-  json.field("publisher_connected", stats.publisher_connected).end_object();
-  if (const std::string keys = auth_ == nullptr ? "" : auth_->trouble(); !keys.empty())
-    json.key("keys").begin_object().field("trouble", keys).end_object();
-  json.end_object();
-  http::Response response;
-  response.status = ready ? 200 : 503;
-  response.body = json.take();
-  return response;
+  const std::string log_trouble = writer_.trouble();
+  std::string trouble = log_trouble;
+  if (trouble.empty() && !(stats.subscriber_connected && stats.publisher_connected)) {
+    trouble = "the connections to the broker do not stand";
+  }
+  return http::probe_response(runtime::ready_probe(trouble, [&](api::JsonWriter& json) {
+    const log::LogSettings& settings = writer_.settings();
+    json.key("log").begin_object();
+    json.field("id", hex16(settings.log_id)).field("partitions", settings.partitions);
+    json.field("durability", settings.durability);
+    if (!log_trouble.empty()) json.field("trouble", log_trouble);
+    json.end_object();
+    json.key("broker").begin_object();
+    json.field("subscriber_connected", stats.subscriber_connected);
+    json.field("publisher_connected", stats.publisher_connected).end_object();
+    if (const std::string keys = auth_ == nullptr ? "" : auth_->trouble(); !keys.empty())
+      json.key("keys").begin_object().field("trouble", keys).end_object();
+  }));
 }
 
 http::Response HttpPort::metrics(const http::HttpServer& server) const {
@@ -148,18 +135,14 @@ http::Response HttpPort::metrics(const http::HttpServer& server) const {
 }
 
 http::Response HttpPort::take_readings(const http::Request& request) {
-  const auto tenant = auth_ == nullptr ? std::nullopt : auth_->tenant_of(key_of(request));
-  if (!tenant) {
+  const Instant now = clock_();
+  const auto identity = auth_ == nullptr ? std::nullopt : api::identify(*auth_, request, to_seconds_floor(now.wall_ns));
+  if (!identity) {
     std::lock_guard lock(mutex_);
     ++unauthorized_total_;
-    http::Problem problem;
-    problem.status = 401;
-    problem.detail = "The request carries no valid key.";
-    problem.found = key_of(request).empty() ? "no key" : "a key that is not known here";
-    problem.expected = "a tenant's key in X-API-Key or Authorization: Bearer";
-    return http::problem_response(problem);
+    return api::unauthorized();
   }
-  IngestRequest ingest{*tenant, request.body, std::string(request.header("idempotency-key"))};
+  IngestRequest ingest{identity->tenant, request.body, std::string(request.header("idempotency-key"))};
   if (!ingest.idempotency_key.empty() && !is_idempotency_key(ingest.idempotency_key)) {
     http::Problem problem;
     problem.status = 400;
@@ -171,7 +154,7 @@ http::Response HttpPort::take_readings(const http::Request& request) {
   }
   // 0 while the log has not been found: then nobody can tell which records the request makes.
   const uint32_t partitions = writer_.settings().partitions;
-  IngestResult result = make_records(ingest_, ingest, std::max(partitions, 1U), clock_());
+  IngestResult result = make_records(ingest_, ingest, std::max(partitions, 1U), now);
   if (result.accepted == 0) {
     count(result, false);
     http::Problem problem;

@@ -48,7 +48,7 @@ class Collector final : public reading::PayloadSink {
     devices.try_emplace({part, partition}, device);
 
     const int64_t at_ns = time_ns.value_or(now_.wall_ns);
-    if (to_seconds_floor(at_ns) > to_seconds_floor(now_.wall_ns) + config_.max_future_s) {
+    if (to_seconds_floor(at_ns) > latest_start_s(now_.wall_ns, config_.max_future_s)) {
       on_reject(reading::Reject::kFuture, reading::format_timestamp(at_ns),
                 "a time before " + reading::format_timestamp(now_.wall_ns + config_.max_future_s * kNanosPerSecond));
       return;

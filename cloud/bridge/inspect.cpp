@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <limits>
 
+#include "common/base/hex.h"
 #include "common/ledger/receiver.h"
 #include "common/reading/payload.h"
 
@@ -14,63 +15,15 @@ namespace {
 
 using wire::DecodeError;
 
-std::string hex(Bytes bytes) {
-  std::string out;
-  char text[4];
-  for (const uint8_t byte : bytes) {
-    std::snprintf(text, sizeof text, "%02x", byte);
-    out += text;
-  }
-  return out;
+// The unsound partial in words; empty where the error is of another kind.
+std::string found_in(const message::MessageDecoder& decoder, DecodeError error) {
+  const auto& unsound = decoder.unsound();
+  const std::string at = "seq " + std::to_string(unsound.seq) + ": a ";
+  if (error == DecodeError::kBadSummary) return at + "summary of " + std::to_string(unsound.summary_bytes) + " bytes";
+  if (error != DecodeError::kOutsideWindow) return "";
+  return at + "reading of " + reading::format_timestamp(unsound.outside_ns) + " in the window of " +
+         std::to_string(unsound.width_s) + " s from " + reading::format_timestamp(unsound.start_s * kNanosPerSecond);
 }
-
-// Walks the body and verifies what the wire format leaves to its reader: summaries, the times in them, and the future.
-class Verifier final : public wire::BodyVisitor {
- public:
-  Verifier(stats::Summary& summary, int64_t latest_start_s) : summary_(summary), latest_start_s_(latest_start_s) {}
-
-  DecodeError on_series(uint32_t, const wire::SeriesView&) override { return DecodeError::kNone; }
-
-  DecodeError on_partial(uint64_t seq, const wire::Partial& partial) override {
-    if (!summary_.decode(partial.summary) || summary_.empty()) {
-      found = "seq " + std::to_string(seq) + ": a summary of " + std::to_string(partial.summary.size()) + " bytes";
-      return DecodeError::kBadSummary;
-    }
-    const stats::Numeric& numeric = summary_.numeric();
-    if (numeric.count() > 0) {
-      for (const int64_t time_ns : {numeric.first().time_ns, numeric.last().time_ns}) {
-        if (in_window(time_ns, partial.start_s, partial.width_s)) continue;
-        found = "seq " + std::to_string(seq) + ": a reading of " + reading::format_timestamp(time_ns) +
-                " in the window of " + std::to_string(partial.width_s) + " s from " +
-                reading::format_timestamp(partial.start_s * kNanosPerSecond);
-        return DecodeError::kOutsideWindow;
-      }
-    }
-    ++items;
-    if (partial.start_s > latest_start_s_) {
-      ++future_partials;
-      future_start_s = std::max(future_start_s, partial.start_s);
-    }
-    return DecodeError::kNone;
-  }
-
-  DecodeError on_opening(uint64_t, const wire::Opening&) override { return other_item(); }
-  DecodeError on_gap(uint64_t, const wire::Gap&) override { return other_item(); }
-  DecodeError on_lost(uint64_t, const wire::LostAtGateway&) override { return other_item(); }
-
-  uint64_t items = 0, future_partials = 0;
-  int64_t future_start_s = std::numeric_limits<int64_t>::min();
-  std::string found;
-
- private:
-  DecodeError other_item() {
-    ++items;
-    return DecodeError::kNone;
-  }
-
-  stats::Summary& summary_;
-  const int64_t latest_start_s_;
-};
 
 const char* expected_instead_of(DecodeError error) {
   switch (error) {
@@ -122,7 +75,7 @@ std::string found_at(DecodeError error, Bytes message, const wire::Header& heade
              std::to_string(header.count);
     case DecodeError::kTooShort:
     case DecodeError::kBadMagic:
-      return size + " beginning " + hex(message.first(std::min(message.size(), kShownBytes)));
+      return size + " beginning " + to_hex(message.first(std::min(message.size(), kShownBytes)));
     default:
       return size;
   }
@@ -160,9 +113,10 @@ Inspection Inspector::inspect(Bytes message, int64_t now_ns) {
   if (sound && result.header.count > ledger::kSpanMax) error = DecodeError::kBadHeader;
   result.fate = fate_of(error);
 
-  Verifier verifier(summary_, to_seconds_floor(now_ns) + max_future_s_);
+  bool body_read = false;
   if (error == DecodeError::kNone && !too_long) {
-    error = wire::read_body(message, result.header, verifier);
+    body_read = true;
+    error = decoder_.decode_body(message, result.header);
     if (error != DecodeError::kNone) result.fate = Fate::kRejected;
   }
   if (too_long && (result.fate == Fate::kMessage || result.fate == Fate::kRejected)) {
@@ -171,15 +125,26 @@ Inspection Inspector::inspect(Bytes message, int64_t now_ns) {
   }
   if (error != DecodeError::kNone) {
     result.reason = wire::to_string(error);
-    result.found = verifier.found.empty() ? found_at(error, message, result.header) : verifier.found;
+    if (body_read) result.found = found_in(decoder_, error);
+    if (result.found.empty()) result.found = found_at(error, message, result.header);
     result.expected = expected_instead_of(error);
-  } else if (verifier.future_partials > 0 && verifier.future_partials == verifier.items) {
-    result.fate = Fate::kRejected;
-    result.reason = "future";
-    result.found = "a window from " + std::to_string(verifier.future_start_s) + " s";
-    result.expected = "none that starts after " + std::to_string(to_seconds_floor(now_ns) + max_future_s_) + " s";
+  } else if (result.fate == Fate::kMessage) {
+    reject_future(result, latest_start_s(now_ns, max_future_s_));
   }
   return result;
+}
+
+void Inspector::reject_future(Inspection& result, int64_t latest_s) const {
+  int64_t newest_s = std::numeric_limits<int64_t>::min();
+  for (const message::MessageItem& item : decoder_.items()) {
+    if (item.kind != message::MessageItem::Kind::kPartial || item.start_s <= latest_s) return;
+    newest_s = std::max(newest_s, item.start_s);
+  }
+  if (decoder_.items().empty()) return;
+  result.fate = Fate::kRejected;
+  result.reason = "future";
+  result.found = "a window from " + std::to_string(newest_s) + " s";
+  result.expected = "none that starts after " + std::to_string(latest_s) + " s";
 }
 
 }  // namespace tributary::bridge

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/base/bytes.h"
-#include "common/stats/summary.h"
+#include "common/message/decoder.h"
 #include "common/wire/message.h"
 
 namespace tributary::bridge {
@@ -26,7 +26,7 @@ struct Inspection {
   std::string found, expected;  // not kMessage: for the log line
 };
 
-// Keeps its working memory (a summary) between calls. Not thread-safe.
+// Keeps its working memory (a decoder) between calls. Not thread-safe.
 class Inspector {
  public:
   // A message is rejected ("future") if all it carries are windows that start more than max_future_s ahead. Where only
@@ -35,8 +35,10 @@ class Inspector {
   Inspection inspect(Bytes message, int64_t now_ns);
 
  private:
+  void reject_future(Inspection& result, int64_t latest_s) const;
+
   const int64_t max_future_s_;
-  stats::Summary summary_;
+  message::MessageDecoder decoder_;
 };
 
 }  // namespace tributary::bridge

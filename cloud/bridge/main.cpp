@@ -1,33 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // tributary-bridge: messages of gateways, and readings over HTTP, into the log.
-#include <CLI/CLI.hpp>
-#include <cstdio>
 #include <optional>
 #include <string>
 
 #include "cloud/bridge/config.h"
 #include "cloud/bridge/http_port.h"
-#include "common/runtime/faults.h"
 #include "common/runtime/program.h"
+#include "common/runtime/run_program.h"
 
 namespace {
 
 using namespace tributary;
 
-constexpr int kExitFailure = 1;
-
-int fail(const Error& error, int code) {
-  std::fprintf(stderr, "tributary-bridge: %s\n", error.message.c_str());
-  return code;
-}
+constexpr runtime::ProgramName kProgram = {"tributary-bridge",
+                                           "Takes messages of gateways and readings over HTTP into the log."};
 
 int run(const bridge::ProgramConfig& config) {
   auto writer = log::open_writer(config.log);
-  if (!writer) return fail(writer.error(), kExitFailure);
+  if (!writer) return runtime::fail(kProgram, writer.error(), runtime::kExitFailure);
   auto bridge = bridge::Bridge::open(config.bridge, **writer, &runtime::now);
-  if (!bridge) return fail(bridge.error(), runtime::kExitConfiguration);
+  if (!bridge) return runtime::fail(kProgram, bridge.error(), runtime::kExitConfiguration);
   auto server = http::HttpServer::open(config.http);
-  if (!server) return fail(server.error(), kExitFailure);
+  if (!server) return runtime::fail(kProgram, server.error(), runtime::kExitFailure);
   std::optional<api::Auth> auth;
   if (!config.keys_file.empty()) auth.emplace(config.keys_file);
   bridge::HttpPort port(**bridge, **writer, auth ? &*auth : nullptr, config.ingest, &runtime::now, config.delivery);
@@ -38,7 +32,8 @@ int run(const bridge::ProgramConfig& config) {
     runtime::log_info("log " + config.log.url + ": " + std::to_string(settings.partitions) +
                       " partitions, durability " + settings.durability);
   }  // else it is away, and the writer says so, and when it is found
-  if (Status started = (*server)->start(); !started) return fail(started.error(), kExitFailure);
+  if (Status started = (*server)->start(); !started)
+    return runtime::fail(kProgram, started.error(), runtime::kExitFailure);
   runtime::log_info("http://" + config.http.host + ":" + std::to_string((*server)->port()));
   (*bridge)->start();
 
@@ -53,26 +48,4 @@ int run(const bridge::ProgramConfig& config) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  runtime::block_stop_signals();
-  std::string file;
-  bool check = false;
-  CLI::App app("Takes messages of gateways and readings over HTTP into the log.", "tributary-bridge");
-  app.add_option("--config", file, "The configuration file (TOML)")->required();
-  app.add_flag("--check", check, "Check the configuration and exit");
-  app.set_version_flag("--version", std::string("tributary-bridge ") + runtime::kVersion);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : runtime::kExitConfiguration;
-  }
-  auto config = bridge::read_config(file);
-  if (!config) return fail(config.error(), runtime::kExitConfiguration);
-  if (check) {
-    std::printf("%s: ok\n", file.c_str());
-    return 0;
-  }
-  runtime::start_logging("tributary-bridge");
-  runtime::explain_file_faults("tributary-bridge");
-  return run(*config);
-}
+int main(int argc, char** argv) { return runtime::run_program(kProgram, argc, argv, bridge::read_config, run); }

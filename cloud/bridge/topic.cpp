@@ -4,26 +4,16 @@
 
 #include <array>
 
+#include "common/series/names.h"
+
 namespace tributary::bridge {
 namespace {
 
 constexpr std::string_view kPrefix = "tributary/v1/";
 
-constexpr bool is_letter_or_digit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 const char* name_of(Leaf leaf) { return leaf == Leaf::kPartials ? "partials" : "status"; }
 
 }  // namespace
-
-bool is_name(std::string_view text) {
-  if (text.empty() || text.size() > kNameBytesMax || !is_letter_or_digit(text.front())) return false;
-  for (const char c : text) {
-    if (!is_letter_or_digit(c) && c != '_' && c != '.' && c != '-') return false;
-  }
-  return true;
-}
 
 std::optional<Topic> parse_topic(std::string_view text) {
   if (!text.starts_with(kPrefix)) return std::nullopt;
@@ -35,7 +25,7 @@ std::optional<Topic> parse_topic(std::string_view text) {
   Topic topic;
   topic.tenant = text.substr(0, first);
   topic.gateway = text.substr(first + 1, second - first - 1);
-  if (!is_name(topic.tenant) || !is_name(topic.gateway)) return std::nullopt;
+  if (!is_topic_name(topic.tenant) || !is_topic_name(topic.gateway)) return std::nullopt;
   const std::string_view leaf = text.substr(second + 1);
   for (const Leaf known : {Leaf::kPartials, Leaf::kStatus}) {
     if (leaf == name_of(known)) {

@@ -9,11 +9,6 @@
 
 namespace tributary::bridge {
 
-inline constexpr size_t kNameBytesMax = 64;
-
-// A tenant's or gateway's name: [A-Za-z0-9][A-Za-z0-9_.-]{0,63}.
-bool is_name(std::string_view text);
-
 enum class Leaf { kPartials, kStatus };
 
 struct Topic {

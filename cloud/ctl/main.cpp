@@ -24,6 +24,7 @@
 #include "common/runtime/faults.h"
 #include "common/runtime/program.h"
 #include "common/runtime/sha256.h"
+#include "common/series/names.h"
 
 namespace {
 
@@ -57,8 +58,7 @@ class KeysLock {
 };
 
 int tenant_add(const std::string& file, const std::string& tenant, const std::string& name) {
-  if (!api::is_tenant_name(tenant))
-    return fail("found tenant name \"" + tenant + "\", expected [a-z0-9][a-z0-9_-]{0,62}");
+  if (!is_topic_name(tenant)) return fail("found tenant name \"" + tenant + "\", expected " + kTopicNameGrammar);
   const KeysLock lock(file);
   if (!lock.held()) return fail(file + ".lock: " + std::strerror(errno));
   auto keys = api::read_keys_file(file);

@@ -7,6 +7,7 @@
 #include "cloud/render/answers.h"
 #include "cloud/render/stats.h"
 #include "cloud/state/tables.h"
+#include "common/base/hex.h"
 
 namespace tributary::feed {
 namespace {
@@ -23,12 +24,6 @@ std::string base64(std::string_view bytes) {
     }
   }
   return out;
-}
-
-std::string hex16(uint64_t number) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
-  return text;
 }
 
 void add_seq(std::vector<wire::SeqRange>& ranges, uint64_t seq) {
@@ -86,11 +81,12 @@ std::string DeadLetter::id() const {
   return text;
 }
 
-void DeadLetterScanner::describe(DeadLetter& letter, const std::function<bool(const merge::MessageItem&)>& concerned) {
-  for (const merge::MessageItem& item : decoder_.items()) {
+void DeadLetterScanner::describe(DeadLetter& letter,
+                                 const std::function<bool(const message::MessageItem&)>& concerned) {
+  for (const message::MessageItem& item : decoder_.items()) {
     if (!concerned(item)) continue;
     if (letter.kind != DeadLetter::Kind::kIngest) add_seq(letter.seqs, item.seq);
-    if (item.kind != merge::MessageItem::Kind::kPartial) continue;
+    if (item.kind != message::MessageItem::Kind::kPartial) continue;
     if (letter.partials++ == 0) {
       letter.series_id = decoder_.series(item.series).id;
       letter.width_s = item.width_s;
@@ -102,7 +98,7 @@ void DeadLetterScanner::describe(DeadLetter& letter, const std::function<bool(co
 
 void DeadLetterScanner::describe_whole(DeadLetter& letter, wire::DecodeError error) {
   if (error == wire::DecodeError::kNone) {
-    describe(letter, [](const merge::MessageItem&) { return true; });
+    describe(letter, [](const message::MessageItem&) { return true; });
   } else if (decoder_.header_sound() && decoder_.header().count > 0) {
     const wire::Header& header = decoder_.header();
     letter.seqs.push_back({header.first_seq, header.first_seq + header.count - 1});
@@ -118,9 +114,9 @@ std::optional<DeadLetter> DeadLetterScanner::look(uint32_t partition, const log:
   letter.append_ns = record.append_ns;
   letter.payload = record.payload;
   if (decoder_.header_sound()) letter.epoch = decoder_.header().epoch;
-  const int64_t latest_s = to_seconds_floor(record.append_ns) + max_future_s_;
-  const auto ahead = [&](const merge::MessageItem& item) {
-    return item.kind == merge::MessageItem::Kind::kPartial && item.start_s > latest_s;
+  const int64_t latest_s = latest_start_s(record.append_ns, max_future_s_);
+  const auto ahead = [&](const message::MessageItem& item) {
+    return item.kind == message::MessageItem::Kind::kPartial && item.start_s > latest_s;
   };
   switch (record.kind) {
     case log::RecordKind::kStatus:
@@ -179,7 +175,7 @@ Judgement judge(const DeadLetter& letter, const ledger::GatewayLedger* ledger, i
         Fate::kNever,
         "readings over HTTP have no numbers, so a repeat cannot be told from new ones; send them again as they were"};
   }
-  merge::MessageDecoder decoder;
+  message::MessageDecoder decoder;
   const wire::DecodeError error = decoder.decode(as_bytes(letter.payload));
   if (error != wire::DecodeError::kNone) {
     bool settled = ledger != nullptr && !letter.seqs.empty();
@@ -191,10 +187,10 @@ Judgement judge(const DeadLetter& letter, const ledger::GatewayLedger* ledger, i
     if (settled) return {Fate::kSettled, "a whole copy of it was merged"};
     return {Fate::kNever, std::string("the message cannot be read (") + wire::to_string(error) + ")"};
   }
-  const int64_t latest_s = to_seconds_floor(now_ns) + max_future_s;
+  const int64_t latest_s = latest_start_s(now_ns, max_future_s);
   uint64_t rejected = 0, unsure = 0, fitting = 0;
   int64_t fits_from_s = merge::kAfterAll;
-  for (const merge::MessageItem& item : decoder.items()) {
+  for (const message::MessageItem& item : decoder.items()) {
     const bool concerned = std::any_of(letter.seqs.begin(), letter.seqs.end(), [&](const wire::SeqRange& range) {
       return item.seq >= range.first && item.seq <= range.last;
     });
@@ -204,7 +200,7 @@ Judgement judge(const DeadLetter& letter, const ledger::GatewayLedger* ledger, i
     if (standing == ledger::Standing::kUnsure) ++unsure;
     if (standing == ledger::Standing::kSettled || standing == ledger::Standing::kUnsure) continue;
     ++rejected;
-    if (item.kind != merge::MessageItem::Kind::kPartial || item.start_s <= latest_s) {
+    if (item.kind != message::MessageItem::Kind::kPartial || item.start_s <= latest_s) {
       ++fitting;
     } else {
       fits_from_s = std::min(fits_from_s, item.start_s - max_future_s);

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "cloud/log/log.h"
-#include "cloud/merge/message.h"
 #include "cloud/state/records.h"
 #include "common/ledger/receiver.h"
+#include "common/message/decoder.h"
 
 namespace tributary::feed {
 
@@ -51,11 +51,11 @@ class DeadLetterScanner {
   std::optional<DeadLetter> look(uint32_t partition, const log::StoredRecord& stored);
 
  private:
-  void describe(DeadLetter& letter, const std::function<bool(const merge::MessageItem&)>& concerned);
+  void describe(DeadLetter& letter, const std::function<bool(const message::MessageItem&)>& concerned);
   void describe_whole(DeadLetter& letter, wire::DecodeError error);
 
   const int64_t max_future_s_;
-  merge::MessageDecoder decoder_;
+  message::MessageDecoder decoder_;
 };
 
 // From the state's table.

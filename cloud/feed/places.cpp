@@ -11,6 +11,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "common/base/hex.h"
+
 namespace tributary::feed {
 namespace {
 
@@ -49,10 +51,8 @@ Result<std::map<uint32_t, Place>> read_places(const std::string& path) {
 Status write_places(const std::string& path, const std::map<uint32_t, Place>& places) {
   std::string text = std::string(kHead) + "\n";
   for (const auto& [partition, place] : places) {
-    char line[128];
-    std::snprintf(line, sizeof line, "%" PRIu32 " %016" PRIx64 " %" PRIu64 " %" PRIu64 "\n", partition, place.state_id,
-                  place.revision, place.dead_letters);
-    text += line;
+    text += std::to_string(partition) + " " + hex16(place.state_id) + " " + std::to_string(place.revision) + " " +
+            std::to_string(place.dead_letters) + "\n";
   }
   const std::string temporary = path + ".new";
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);

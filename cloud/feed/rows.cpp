@@ -5,6 +5,7 @@
 #include "cloud/render/answers.h"
 #include "cloud/render/stats.h"
 #include "cloud/state/chunk.h"
+#include "common/base/hex.h"
 
 namespace tributary::feed {
 namespace {
@@ -28,12 +29,6 @@ void begin_key(api::JsonWriter& json, const RowName& name) {
   json.value(name.series.metric);
   api::write_labels(json, name.series.labels);
   if (name.series.overflow) json.value("overflow");
-}
-
-std::string hex16(uint64_t number) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
-  return text;
 }
 
 }  // namespace

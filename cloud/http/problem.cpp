@@ -3,6 +3,7 @@
 #include "cloud/http/problem.h"
 
 #include "cloud/http/json_writer.h"
+#include "common/runtime/probes.h"
 
 namespace tributary::http {
 
@@ -64,11 +65,7 @@ const char* reason_phrase(int status) {
 std::string problem_json(const Problem& problem) {
   constexpr size_t kFoundBytesMax = 200;
   api::JsonWriter json;
-  json.begin_object()
-      .field("type", "about:blank")
-      .field("title", reason_phrase(problem.status))
-      .field("status", problem.status);
-  if (!problem.detail.empty()) json.field("detail", problem.detail);
+  runtime::begin_problem(json, problem.status, reason_phrase(problem.status), problem.detail);
   if (!problem.parameter.empty()) json.field("parameter", problem.parameter);
   if (!problem.expected.empty())
     json.field("found", problem.found.substr(0, kFoundBytesMax)).field("expected", problem.expected);
@@ -81,7 +78,7 @@ std::string problem_json(const Problem& problem) {
 Response problem_response(const Problem& problem) {
   Response response;
   response.status = problem.status;
-  response.content_type = "application/problem+json";
+  response.content_type = runtime::kProblemType;
   response.body = problem_json(problem);
   response.headers.emplace_back("Cache-Control", "no-store");
   if (problem.retry_after_s > 0) response.headers.emplace_back("Retry-After", std::to_string(problem.retry_after_s));

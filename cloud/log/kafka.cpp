@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cloud/log/record.h"
+#include "common/base/hex.h"
 #include "common/runtime/program.h"
 
 namespace tributary::log {
@@ -30,10 +31,8 @@ struct Birth {
 };
 
 std::string encode_birth(const Birth& birth) {
-  char text[96];
-  std::snprintf(text, sizeof text, "tributary-log format=%u id=%016llx partitions=%u", kBirthFormat,
-                static_cast<unsigned long long>(birth.log_id), birth.partitions);
-  return text;
+  return "tributary-log format=" + std::to_string(kBirthFormat) + " id=" + hex16(birth.log_id) +
+         " partitions=" + std::to_string(birth.partitions);
 }
 
 // Nothing: these bytes were written by something else. kUnsupported: a newer format.
@@ -173,11 +172,7 @@ Status check_count(const KafkaLog& log, uint32_t found, uint32_t expected) {
 
 }  // namespace
 
-std::string log_id_text(uint64_t log_id) {
-  char text[20];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(log_id));
-  return text;
-}
+std::string log_id_text(uint64_t log_id) { return hex16(log_id); }
 
 Result<KafkaLog> kafka_log(const LogConfig& config) {
   auto url = parse_kafka_url(config.url);

@@ -19,7 +19,13 @@ constexpr uint64_t kChangesMax = 100'000;
 constexpr int64_t kChangesSpanNs = 600 * kNanosPerSecond;
 constexpr int64_t kIdempotencySpanNs = 24 * 3600 * kNanosPerSecond;
 
-bool is_name(std::string_view name) { return !name.empty() && name.size() <= kNameBytesMax; }
+// Who sent it can be named: the bridge writes no other names.
+bool has_names(const log::Record& record) {
+  if (!is_topic_name(record.tenant)) return false;
+  // A request's gateway is the device it speaks of.
+  if (record.kind == log::RecordKind::kIngest) return is_plain_text(record.gateway, kDeviceBytesMax);
+  return is_topic_name(record.gateway);
+}
 
 }  // namespace
 
@@ -34,7 +40,7 @@ void Batch::apply(const log::StoredRecord& stored) {
     roll(txn_, tables_, {retention[0], retention[1], retention[2], retention[3]}, target, head_);
     expire_idempotency_keys();
   }
-  if (is_name(record.tenant) && is_name(record.gateway) && log::record_kind(static_cast<uint8_t>(record.kind))) {
+  if (has_names(record) && log::record_kind(static_cast<uint8_t>(record.kind))) {
     switch (record.kind) {
       case log::RecordKind::kMessage:
         apply_message(record);
@@ -218,7 +224,7 @@ void Batch::note_estimated(GatewayEntry& gateway, const MessageItem& item) {
 }
 
 bool Batch::is_future(const MessageItem& item, const log::Record& record) const {
-  return item.start_s > to_seconds_floor(record.append_ns) + config_.max_future_s;
+  return item.start_s > latest_start_s(record.append_ns, config_.max_future_s);
 }
 
 void Batch::merge_partial(uint32_t tenant_no, uint32_t gateway_no, const MessageItem& item) {

@@ -9,11 +9,15 @@
 #include <vector>
 
 #include "cloud/merge/catalog.h"
-#include "cloud/merge/message.h"
 #include "cloud/merge/rows.h"
 #include "cloud/merge/state.h"
+#include "common/message/decoder.h"
 
 namespace tributary::merge {
+
+using message::MessageDecoder;
+using message::MessageItem;
+using message::MessageSeries;
 
 // What a batch did; added to MergeCounters after its commit.
 struct BatchCounts {

@@ -9,36 +9,26 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/appender.h"
 #include "common/base/bytes.h"
 
 namespace tributary::cluster {
 
-class Out {
+class OutBytes {
+ protected:
+  std::string bytes_;
+};
+// Owns the text that grows; fixed32 and not u32, since In::u32 reads a varint.
+class Out : private OutBytes, public Appender<std::string> {
  public:
-  Out& u8(uint8_t value) {
-    bytes_ += static_cast<char>(value);
-    return *this;
-  }
+  Out() : Appender<std::string>(bytes_) {}
+  Out(const Out&) = delete;
+  Out& operator=(const Out&) = delete;
   Out& fixed32(uint32_t value) {
-    for (int i = 0; i < 4; ++i) u8(static_cast<uint8_t>(value >> (8 * i)));
-    return *this;
-  }
-  Out& varint(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) u8(static_cast<uint8_t>(value) | 0x80);
-    return u8(static_cast<uint8_t>(value));
-  }
-  Out& zigzag(int64_t value) {
-    return varint((static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63));
-  }
-  Out& text(std::string_view text) {
-    varint(text.size());
-    bytes_ += text;
+    u32(value);
     return *this;
   }
   std::string take() { return std::move(bytes_); }
-
- private:
-  std::string bytes_;
 };
 
 class In {

@@ -4,10 +4,9 @@
 
 #include <simdjson.h>
 
-#include <cinttypes>
-#include <cstdio>
 
 #include "cloud/query/answers.h"
+#include "common/base/hex.h"
 #include "common/wire/message.h"
 
 namespace tributary::query {
@@ -54,9 +53,7 @@ std::string cause_text(uint8_t cause) {
 }
 
 std::string alarm_text(const merge::GatewayRecord& record, const merge::GatewayAlarm& alarm) {
-  std::array<char, 17> epoch{};
-  std::snprintf(epoch.data(), epoch.size(), "%016" PRIx64, alarm.epoch);
-  const std::string end = " (epoch " + std::string(epoch.data()) + ")";
+  const std::string end = " (epoch " + hex16(alarm.epoch) + ")";
   switch (alarm.kind) {
     case merge::AlarmKind::kRestored:
       return "restored: gateway " + record.gateway + " went on from an older copy of its outbox" + end;

@@ -12,7 +12,7 @@ using merge::kBeforeAll;
 using merge::kLevelWidth;
 
 int64_t round_down(int64_t time_s, int64_t width_s) {
-  if (time_s <= -merge::kStartMax || time_s >= merge::kStartMax) return time_s <= 0 ? kBeforeAll : kAfterAll;
+  if (time_s <= -kStartMax || time_s >= kStartMax) return time_s <= 0 ? kBeforeAll : kAfterAll;
   return floor_div(time_s, width_s) * width_s;
 }
 

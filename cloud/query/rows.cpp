@@ -105,7 +105,7 @@ void merge_rows(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, 
   const int level = merge::level_of(row.width_s);
   const merge::Tables& tables = snapshot.tables();
   const bool all_time = row.width_s == kAllTime;
-  if (!all_time && (row.start_s < -merge::kStartMax || row.start_s > merge::kStartMax)) return;
+  if (!all_time && (row.start_s < -kStartMax || row.start_s > kStartMax)) return;
   for (size_t i = 0; i < numbers.size(); ++i) {
     snapshot.rows(tables.rows, level, numbers[i], row.start_s, row.start_s + 1, [&](const StoredRow& stored) {
       if (stored.width_s == row.width_s) CHECK(sums[i]->merge_encoded(stored.summary));

@@ -7,6 +7,7 @@
 #include "cloud/http/delivery.h"
 #include "cloud/http/problem.h"
 #include "cloud/render/stats.h"
+#include "common/base/hex.h"
 
 namespace tributary::api {
 namespace {
@@ -35,13 +36,6 @@ void write_gaps(JsonWriter& json, const std::vector<query::GapNote>& gaps) {
   json.end_array();
 }
 
-std::string hex(uint64_t number) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text(16, '0');
-  for (size_t i = 16; i-- > 0; number >>= 4) text[i] = kDigits[number & 15];
-  return text;
-}
-
 void write_lost(JsonWriter& json, const std::vector<query::LostNote>& lost) {
   if (lost.empty()) return;
   json.key("lost").begin_array();
@@ -51,7 +45,7 @@ void write_lost(JsonWriter& json, const std::vector<query::LostNote>& lost) {
     json.begin_object()
         .field("gateway", note.gateway)
         .field("seqs", seqs)
-        .field("epoch", hex(note.epoch))
+        .field("epoch", hex16(note.epoch))
         .field("cause", note.cause)
         .end_object();
   }

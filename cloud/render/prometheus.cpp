@@ -144,7 +144,7 @@ std::string Families::take() {
       // MetricFamily { name = 1; help = 2; type = 3; metric = 4 }, its length before it.
       ProtoWriter head;
       head.bytes(1, name).bytes(2, family.help).uint(3, static_cast<uint64_t>(family.type));
-      ProtoWriter::append_varint(out, head.size() + family.body.size());
+      Appender(out).varint(head.size() + family.body.size());
       out += head.text();
     } else {
       append_family(out, name, family.help, type_word(family.type));

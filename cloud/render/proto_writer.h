@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include "common/base/appender.h"
 
 namespace tributary::api {
 
@@ -15,22 +18,21 @@ class ProtoWriter {
  public:
   // Default values are written too: in both formats a value that is there differs from one that is not.
   ProtoWriter& uint(uint32_t field, uint64_t value) {
-    tag(field, 0);
-    append_varint(out_, value);
+    tag(field, 0).varint(value);
     return *this;
   }
-  ProtoWriter& sint(uint32_t field, int64_t value) { return uint(field, zigzag(value)); }
+  ProtoWriter& sint(uint32_t field, int64_t value) {
+    tag(field, 0).zigzag(value);
+    return *this;
+  }
   ProtoWriter& fixed(uint32_t field, uint64_t value) {
-    tag(field, 1);
-    append_fixed(out_, value);
+    tag(field, 1).u64(value);
     return *this;
   }
   ProtoWriter& number(uint32_t field, double value) { return fixed(field, std::bit_cast<uint64_t>(value)); }
   // A text, or a message that is written already.
   ProtoWriter& bytes(uint32_t field, std::string_view value) {
-    tag(field, 2);
-    append_varint(out_, value.size());
-    out_ += value;
+    tag(field, 2).text(value);
     return *this;
   }
   ProtoWriter& message(uint32_t field, const ProtoWriter& one) { return bytes(field, one.out_); }
@@ -38,13 +40,13 @@ class ProtoWriter {
   template <class List>
   ProtoWriter& sints(uint32_t field, const List& values) {
     std::string packed;
-    for (const int64_t value : values) append_varint(packed, zigzag(value));
+    for (const int64_t value : values) Appender(packed).zigzag(value);
     return packed.empty() ? *this : bytes(field, packed);
   }
   template <class List>
   ProtoWriter& uints(uint32_t field, const List& values) {
     std::string packed;
-    for (const uint64_t value : values) append_varint(packed, value);
+    for (const uint64_t value : values) Appender(packed).varint(value);
     return packed.empty() ? *this : bytes(field, packed);
   }
 
@@ -52,19 +54,9 @@ class ProtoWriter {
   size_t size() const { return out_.size(); }
   std::string take() { return std::move(out_); }
 
-  static void append_varint(std::string& out, uint64_t value) {
-    for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-    out += static_cast<char>(value);
-  }
-
  private:
-  static uint64_t zigzag(int64_t value) {
-    return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63);
-  }
-  static void append_fixed(std::string& out, uint64_t value) {
-    for (int shift = 0; shift < 64; shift += 8) out += static_cast<char>(value >> shift);
-  }
-  void tag(uint32_t field, uint32_t type) { append_varint(out_, (uint64_t{field} << 3) | type); }
+  Appender<std::string> out() { return Appender(out_); }
+  Appender<std::string> tag(uint32_t field, uint32_t type) { return out().varint((uint64_t{field} << 3) | type); }
 
   std::string out_;
 };

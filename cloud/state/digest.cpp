@@ -7,6 +7,8 @@
 #include <array>
 #include <memory>
 
+#include "common/base/hex.h"
+
 namespace tributary::merge {
 namespace {
 
@@ -24,12 +26,7 @@ class Hash {
     std::array<uint8_t, EVP_MAX_MD_SIZE> bytes;
     unsigned size = 0;
     CHECK(EVP_DigestFinal_ex(context_.get(), bytes.data(), &size) == 1);
-    std::string out;
-    for (unsigned i = 0; i < size; ++i) {
-      out.push_back("0123456789abcdef"[bytes[i] >> 4]);
-      out.push_back("0123456789abcdef"[bytes[i] & 15]);
-    }
-    return out;
+    return to_hex(Bytes(bytes).first(size));
   }
 
  private:

@@ -26,9 +26,6 @@ inline constexpr std::array<int64_t, kLevels> kChunkSpan = {300, 1800, 21600, 86
 inline constexpr int64_t kBeforeAll = std::numeric_limits<int64_t>::min();
 inline constexpr int64_t kAfterAll = std::numeric_limits<int64_t>::max();
 
-// The greatest start, either side of 1970, whose nanoseconds fit an int64.
-inline constexpr int64_t kStartMax = std::numeric_limits<int64_t>::max() / kNanosPerSecond;
-
 // Retention is cut at these steps, so that no row of the next coarser level straddles a cutoff.
 inline constexpr std::array<int64_t, 4> kCutoffAlign = {900, 3600, 86400, 86400};
 

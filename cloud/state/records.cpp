@@ -12,21 +12,6 @@ std::string_view cut(std::string_view reason) { return reason.substr(0, kReasonB
 
 }  // namespace
 
-void Out::varint(uint64_t value) {
-  while (value >= 0x80) {
-    u8(static_cast<uint8_t>(value) | 0x80);
-    value >>= 7;
-  }
-  u8(static_cast<uint8_t>(value));
-}
-
-void Out::zigzag(int64_t value) { varint((static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63)); }
-
-void Out::text(std::string_view value) {
-  varint(value.size());
-  out_.append(value);
-}
-
 std::string_view read_text(ByteReader& in) { return as_text(in.bytes(in.varint())); }
 
 void GatewayRecord::count_rejected(std::string_view reason, uint64_t count) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/appender.h"
 #include "common/base/bytes.h"
 #include "common/base/time.h"
 #include "common/series/series.h"
@@ -21,18 +22,7 @@ inline constexpr size_t kEstimatedMax = 64;  // ranges, per gateway; beyond, the
 inline constexpr size_t kReasonsMax = 64;    // beyond: "other"
 inline constexpr size_t kReasonBytesMax = 64;
 
-// Appends stored numbers and texts to a growing string.
-class Out {
- public:
-  explicit Out(std::string& out) : out_(out) {}
-  void u8(uint8_t value) { out_.push_back(static_cast<char>(value)); }
-  void varint(uint64_t value);
-  void zigzag(int64_t value);
-  void text(std::string_view value);  // with its length before it
-
- private:
-  std::string& out_;
-};
+using Out = Appender<std::string>;
 // The counterpart of Out::text.
 std::string_view read_text(ByteReader& in);
 

@@ -58,7 +58,7 @@ void Snapshot::rows(store::Table table, int level, uint32_t no, int64_t from_s, 
   if (from_s >= to_s) return;
   const Key prefix = Key().u8(static_cast<uint8_t>(level)).u32(no);
   // The chunk that holds from_s, unless from_s is before all.
-  const int64_t first = from_s <= -merge::kStartMax ? merge::kBeforeAll : merge::chunk_start(level, from_s);
+  const int64_t first = from_s <= -kStartMax ? merge::kBeforeAll : merge::chunk_start(level, from_s);
   store::Cursor cursor(txn_, table);
   for (bool more = cursor.seek(merge::chunk_key(level, no, first)); more && cursor.key().starts_with(prefix.view());
        more = cursor.next()) {

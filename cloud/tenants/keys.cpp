@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -20,7 +19,9 @@
 #include <sstream>
 #include <utility>
 
+#include "common/base/hex.h"
 #include "common/runtime/sha256.h"
+#include "common/series/names.h"
 
 namespace tributary::api {
 namespace {
@@ -30,16 +31,12 @@ constexpr size_t kKeyIdSize = 16;
 constexpr size_t kSecretBytesMin = 32;
 constexpr size_t kKeyBytesMax = 256;
 
-bool is_hex(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 std::string hmac_hex(std::string_view secret, std::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
        reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest, &size);
-  return runtime::to_hex(digest, size);
+  return to_hex(Bytes(digest, size));
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
@@ -80,8 +77,9 @@ Result<KeysFile> read_keys_file(const std::string& path) {
     const std::string place = "key " + std::to_string(file.keys.size() + 1);
     if (!item.is_object()) return invalid(path, place + " is no object");
     KeyEntry entry{text_of(item, "tenant"), text_of(item, "sha256"), text_of(item, "name"), text_of(item, "created")};
-    if (!is_tenant_name(entry.tenant))
-      return invalid(path, place + ": tenant is broken, expected [a-z0-9][a-z0-9_-]{0,62}");
+    if (!is_topic_name(entry.tenant)) {
+      return invalid(path, place + ": tenant is broken, expected " + kTopicNameGrammar);
+    }
     if (entry.sha256.size() != kHashHexSize || !is_hex(entry.sha256))
       return invalid(path, place + ": sha256 is broken, expected 64 hex digits");
     file.keys.push_back(std::move(entry));
@@ -117,12 +115,6 @@ Status write_keys_file(const std::string& path, const KeysFile& content) {
   if (!written) return failed("write");
   if (::rename(next.c_str(), path.c_str()) != 0) return failed("replace");
   return {};
-}
-
-bool is_tenant_name(std::string_view name) {
-  auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= 63 && plain(name.front()) &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return plain(c) || c == '_' || c == '-'; });
 }
 
 std::string make_key() { return "trib_" + runtime::random_hex(32); }
@@ -175,7 +167,7 @@ std::optional<std::string> Auth::tenant_of(std::string_view key) {
   return std::move(identity->tenant);
 }
 
-// A session is "1.TENANT.KEYID.EXPIRY.HMAC": tenant names hold no dots.
+// A session is "1.TENANT.KEYID.EXPIRY.HMAC". Only the tenant may hold dots, so the parts are taken from both ends.
 std::optional<std::string> Auth::make_session(const Identity& identity, int64_t now_s) {
   const auto keys = current();
   if (keys->secret.empty()) return std::nullopt;
@@ -191,20 +183,20 @@ std::optional<Identity> Auth::identity_of_session(std::string_view cookie, int64
   const std::string_view content = cookie.substr(0, last);
   if (!equal_in_constant_time(cookie.substr(last + 1), hmac_hex(keys->secret, content))) return std::nullopt;
   // From here on the content is what make_session wrote.
-  std::array<std::string_view, 4> parts;
-  std::string_view rest = content;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    const size_t dot = i + 1 < parts.size() ? rest.find('.') : rest.size();
-    if (dot == std::string_view::npos) return std::nullopt;
-    parts[i] = rest.substr(0, dot);
-    rest.remove_prefix(std::min(rest.size(), dot + 1));
-  }
+  constexpr std::string_view kVersion = "1.";
+  const size_t expiry_at = content.rfind('.');
+  if (!content.starts_with(kVersion) || expiry_at == 0) return std::nullopt;
+  const size_t key_at = content.rfind('.', expiry_at - 1);
+  if (key_at == std::string_view::npos || key_at < kVersion.size()) return std::nullopt;
+  const std::string_view tenant = content.substr(kVersion.size(), key_at - kVersion.size());
+  const std::string_view key_id = content.substr(key_at + 1, expiry_at - key_at - 1);
+  const std::string_view expiry = content.substr(expiry_at + 1);
   int64_t expiry_s = 0;
-  const auto parsed = std::from_chars(parts[3].data(), parts[3].data() + parts[3].size(), expiry_s);
-  if (parts[0] != "1" || parsed.ec != std::errc() || expiry_s <= now_s) return std::nullopt;
+  const auto parsed = std::from_chars(expiry.data(), expiry.data() + expiry.size(), expiry_s);
+  if (parsed.ec != std::errc() || expiry_s <= now_s) return std::nullopt;
   for (const auto& entry : keys->keys) {
-    if (entry.tenant == parts[1] && std::string_view(entry.sha256).substr(0, kKeyIdSize) == parts[2]) {
-      return Identity{entry.tenant, std::string(parts[2])};
+    if (entry.tenant == tenant && std::string_view(entry.sha256).substr(0, kKeyIdSize) == key_id) {
+      return Identity{entry.tenant, std::string(key_id)};
     }
   }
   return std::nullopt;

@@ -32,9 +32,6 @@ Result<KeysFile> read_keys_file(const std::string& path);
 // Replaces the file atomically, mode 0600.
 Status write_keys_file(const std::string& path, const KeysFile& content);
 
-// A tenant's name goes into MQTT topics and keys: [a-z0-9][a-z0-9_-]{0,62}.
-bool is_tenant_name(std::string_view name);
-
 // A new key: "trib_" and 64 hex digits.
 std::string make_key();
 

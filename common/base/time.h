@@ -65,6 +65,19 @@ inline constexpr int64_t kTimeMinNs = -kTimeMaxNs;
 
 constexpr int64_t to_seconds_floor(int64_t time_ns) { return floor_div(time_ns, kNanosPerSecond); }
 
+// The greatest start, either side of 1970, whose nanoseconds fit an int64.
+inline constexpr int64_t kStartMax = std::numeric_limits<int64_t>::max() / kNanosPerSecond;
+
+// What is dated later than this is too far ahead: no clock that may be right has shown it yet. Always a time that has
+// windows. REQUIRES: max_future_ns >= 0.
+constexpr int64_t latest_time_ns(int64_t now_ns, int64_t max_future_ns) {
+  return now_ns < kTimeMaxNs - max_future_ns ? now_ns + max_future_ns : kTimeMaxNs - 1;
+}
+// The same for what is known by whole seconds: a window that starts later is too far ahead.
+constexpr int64_t latest_start_s(int64_t now_ns, int64_t max_future_s) {
+  return to_seconds_floor(now_ns) + max_future_s;
+}
+
 // The present, as every core receives it: wall clock for event time, monotonic clock for timeouts.
 struct Instant {
   int64_t wall_ns = 0;

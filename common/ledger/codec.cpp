@@ -2,6 +2,7 @@
 // A ledger as bytes and back: one form for one state, as common/ledger/FORMAT.md specifies it.
 #include <algorithm>
 
+#include "common/base/appender.h"
 #include "common/ledger/receiver.h"
 
 namespace tributary::ledger {
@@ -13,24 +14,9 @@ constexpr size_t kClosedBytes = 24;
 constexpr uint8_t kOpened = 1, kTrusted = 2, kCleared = 4, kReopened = 8, kLimited = 16, kForgot = 32;
 constexpr uint8_t kFlags = 63;
 
-class Appender {
- public:
-  explicit Appender(std::vector<uint8_t>& out) : out_(out) {}
-  void u8(uint8_t value) { out_.push_back(value); }
-  void u64(uint64_t value) {
-    for (int shift = 0; shift < 64; shift += 8) out_.push_back(static_cast<uint8_t>(value >> shift));
-  }
-  void i64(int64_t value) { u64(static_cast<uint64_t>(value)); }
-  void varint(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) out_.push_back(static_cast<uint8_t>(value) | 0x80);
-    out_.push_back(static_cast<uint8_t>(value));
-  }
+using ByteAppender = Appender<std::vector<uint8_t>>;
 
- private:
-  std::vector<uint8_t>& out_;
-};
-
-void put_ranges(Appender& out, const RangeSet& set, bool with_cause) {
+void put_ranges(ByteAppender& out, const RangeSet& set, bool with_cause) {
   out.varint(set.ranges().size());
   uint64_t next = 1;
   for (const MarkedRange& range : set.ranges()) {
@@ -63,7 +49,7 @@ bool get_ranges(ByteReader& in, RangeSet& set, bool with_cause) {
 }
 
 // The window's bytes up to the last settled seq.
-void put_window(Appender& out, const SeqWindow& window) {
+void put_window(ByteAppender& out, const SeqWindow& window) {
   uint64_t bytes = (window.size() + 7) / 8;
   out.varint(bytes);
   for (uint64_t i = 0; i < bytes; ++i) out.u8(window.byte(i));
@@ -77,7 +63,7 @@ bool get_window(ByteReader& in, SeqWindow& window) {
   return in.ok() && (bytes.empty() || bytes.back() != 0) && !window[0];
 }
 
-void put_state(Appender& out, const EpochState& state) {
+void put_state(ByteAppender& out, const EpochState& state) {
   bool limited = state.limit != EpochState::kNoLimit;
   out.u8((state.opened ? kOpened : 0) | (state.trusted ? kTrusted : 0) | (state.cleared ? kCleared : 0) |
          (state.reopened ? kReopened : 0) | (limited ? kLimited : 0) | (state.forgotten.empty() ? 0 : kForgot));
@@ -173,7 +159,7 @@ bool get_state(ByteReader& in, EpochState& state) {
 class LedgerCodec {
  public:
   static void encode(const GatewayLedger& ledger, std::vector<uint8_t>& bytes) {
-    Appender out(bytes);
+    ByteAppender out(bytes);
     out.u8(kLedgerVersion);
     out.u64(ledger.current_epoch_);
     out.varint(ledger.parked_);

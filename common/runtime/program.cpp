@@ -5,11 +5,13 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
 
 #include "common/base/check.h"
 
@@ -31,6 +33,8 @@ sigset_t stop_signals() {
 }
 
 }  // namespace
+
+const char* const kVersion = TRIBUTARY_VERSION;
 
 void start_logging(const std::string& program) {
   auto logger = spdlog::stderr_logger_mt(program);
@@ -64,6 +68,12 @@ bool wait_for_stop(int timeout_ms) {
 }
 
 Instant now() { return {read_clock(CLOCK_REALTIME), read_clock(CLOCK_BOOTTIME)}; }
+
+uint64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  uint64_t size = 0, resident = 0;
+  return statm >> size >> resident ? resident * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
 
 uint64_t random_bits() {
   uint64_t bits = 0;

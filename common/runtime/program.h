@@ -9,7 +9,7 @@
 
 namespace tributary::runtime {
 
-inline constexpr const char* kVersion = "0.1.0";
+extern const char* const kVersion;  // the project's, as CMakeLists.txt says it
 
 inline constexpr int kExitConfiguration = 2;  // as for a wrong command line
 
@@ -27,7 +27,8 @@ void block_stop_signals();
 // Waits until one of them comes, or timeout_ms pass (-1: for ever). True: one came.
 bool wait_for_stop(int timeout_ms = -1);
 
-Instant now();           // the wall clock, and the time since boot, with what the machine slept
-uint64_t random_bits();  // 64 bits of the operating system's randomness
+Instant now();              // the wall clock, and the time since boot, with what the machine slept
+uint64_t resident_bytes();  // what this process holds of the machine's memory; 0 if the system does not say
+uint64_t random_bits();     // 64 bits of the operating system's randomness
 
 }  // namespace tributary::runtime

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hex, SHA-256 and randomness, see sha256.h.
+// SHA-256 and randomness, see sha256.h.
 #include "common/runtime/sha256.h"
 
 #include <openssl/rand.h>
@@ -8,30 +8,20 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/base/hex.h"
 
 namespace tributary::runtime {
-
-std::string to_hex(const unsigned char* bytes, size_t size) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * size);
-  for (size_t i = 0; i < size; ++i) {
-    text.push_back(kDigits[bytes[i] >> 4]);
-    text.push_back(kDigits[bytes[i] & 15]);
-  }
-  return text;
-}
 
 std::string random_hex(size_t bytes) {
   std::vector<unsigned char> random(bytes);
   CHECK(RAND_bytes(random.data(), static_cast<int>(bytes)) == 1);  // without randomness nothing here is safe
-  return to_hex(random.data(), random.size());
+  return to_hex(random);
 }
 
 std::string sha256_hex(std::string_view text) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
-  return to_hex(digest, sizeof(digest));
+  return to_hex(digest);
 }
 
 }  // namespace tributary::runtime

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hexadecimal text, SHA-256 and randomness of the operating system (OpenSSL). Thread-safe.
+// SHA-256 and randomness of the operating system (OpenSSL). Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -8,8 +8,6 @@
 
 namespace tributary::runtime {
 
-// Two lower-case digits a byte.
-std::string to_hex(const unsigned char* bytes, size_t size);
 // Size random bytes as hex, from the operating system.
 std::string random_hex(size_t bytes);
 // SHA-256 as 64 hex digits.

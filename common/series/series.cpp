@@ -1,42 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits and alphabet of series names, their identity as bytes, and the way back.
+// What is wrong with a series in words, its identity as bytes, and the way back.
 #include "common/series/series.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace tributary {
 namespace {
-
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_metric_start(char c) { return is_letter(c) || c == '_'; }
-bool is_metric_byte(char c) { return is_metric_start(c) || is_digit(c) || c == '.' || c == ':' || c == '-'; }
-
-// Well-formed UTF-8 (Unicode 15, table 3-7) without C0 and C1 control characters and DEL.
-bool is_printable_utf8(std::string_view text) {
-  auto at = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  size_t i = 0;
-  while (i < text.size()) {
-    uint8_t lead = at(i);
-    if (lead < 0x80) {
-      if (lead < 0x20 || lead == 0x7f) return false;
-      ++i;
-      continue;
-    }
-    size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4 || text.size() - i <= more) return false;
-    uint8_t second = at(i + 1);
-    // The second byte alone decides about overlong forms, surrogates, what lies beyond U+10FFFF, and the C1 controls.
-    uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : lead == 0xc2 ? 0xa0 : 0x80;
-    uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    if (second < low || second > high) return false;
-    for (size_t k = 2; k <= more; ++k) {
-      if ((at(i + k) & 0xc0) != 0x80) return false;
-    }
-    i += more + 1;
-  }
-  return true;
-}
 
 // What was found, fit for a message: printable, at most 40 bytes.
 std::string shown(std::string_view text) {
@@ -49,68 +20,46 @@ std::string shown(std::string_view text) {
 
 Error invalid(std::string what) { return Error{ErrorCode::kInvalid, std::move(what)}; }
 
-Status check_text(const char* what, std::string_view text, size_t bytes_max) {
+Error bad_text(const char* what, std::string_view text, size_t bytes_max) {
   if (text.empty())
     return invalid(std::string("found an empty ") + what + ", expected 1 to " + std::to_string(bytes_max) + " bytes");
   if (text.size() > bytes_max) {
     return invalid(std::string("found a ") + what + " of " + std::to_string(text.size()) + " bytes (" + shown(text) +
                    "), expected at most " + std::to_string(bytes_max));
   }
-  if (!is_printable_utf8(text))
-    return invalid(std::string("found ") + what + " " + shown(text) + ", expected UTF-8 without control characters");
-  return {};
+  return invalid(std::string("found ") + what + " " + shown(text) + ", expected UTF-8 without control characters");
 }
 
-Status check_metric(std::string_view metric) {
+Error bad_metric(std::string_view metric) {
   if (metric.empty() || metric.size() > kMetricBytesMax) {
     return invalid("found a metric name of " + std::to_string(metric.size()) + " bytes (" + shown(metric) +
                    "), expected 1 to " + std::to_string(kMetricBytesMax));
   }
-  if (!is_metric_start(metric.front()) || !std::all_of(metric.begin(), metric.end(), is_metric_byte)) {
-    return invalid("found metric " + shown(metric) + ", expected [A-Za-z_][A-Za-z0-9_.:-]*");
-  }
-  return {};
+  return invalid("found metric " + shown(metric) + ", expected " + kMetricNameGrammar);
 }
 
-Status check_labels(const std::vector<Label>& labels) {
-  if (labels.size() > kLabelsMax) {
-    return invalid("found " + std::to_string(labels.size()) + " labels, expected at most " +
-                   std::to_string(kLabelsMax));
-  }
+Error bad_label_bytes(const std::vector<Label>& labels) {
   size_t bytes = 0;
-  for (size_t i = 0; i < labels.size(); ++i) {
-    const std::string& key = labels[i].key;
-    bool fits = !key.empty() && key.size() <= kLabelKeyBytesMax && !is_digit(key.front());
-    for (char c : key) fits = fits && ((c >= 'a' && c <= 'z') || is_digit(c) || c == '_');
-    if (!fits) return invalid("found label key " + shown(key) + ", expected [a-z_][a-z0-9_]{0,31}");
-    if (Status value = check_text("label value", labels[i].value, kLabelValueBytesMax); !value.ok()) return value;
-    if (i > 0 && !(labels[i - 1].key < key)) {
-      return invalid("found label " + shown(key) + " after " + shown(labels[i - 1].key) +
-                     ", expected sorted keys, each once");
-    }
-    bytes += key.size() + labels[i].value.size();
-  }
-  if (bytes > kLabelsBytesMax) {
-    return invalid("found labels of " + std::to_string(bytes) + " bytes, expected at most " +
-                   std::to_string(kLabelsBytesMax));
-  }
-  return {};
+  for (const Label& label : labels) bytes += label.key.size() + label.value.size();
+  return invalid("found labels of " + std::to_string(bytes) + " bytes, expected at most " +
+                 std::to_string(kLabelsBytesMax));
 }
+
+// Of so many labels that there is one too many, the first of them: their count is all that matters.
+struct Views {
+  explicit Views(const std::vector<Label>& labels) : size(std::min(labels.size(), kLabelsMax + 1)) {
+    for (size_t i = 0; i < size; ++i) views[i] = {labels[i].key, labels[i].value};
+  }
+  operator std::span<const LabelView>() const { return {views.data(), size}; }
+  std::array<LabelView, kLabelsMax + 1> views;
+  size_t size;
+};
 
 }  // namespace
 
 std::string Series::id() const {
   std::string out;
-  size_t size = device.size() + metric.size() + 3;
-  for (const Label& label : labels) size += label.key.size() + label.value.size() + 2;
-  out.reserve(size);
-  out.append(device).push_back('\0');
-  out.append(metric).push_back('\0');
-  for (const Label& label : labels) {
-    out.append(label.key).push_back('\0');
-    out.append(label.value).push_back('\0');
-  }
-  if (overflow) out.push_back('\x01');
+  append_series_id(out, device, metric, labels, overflow);
   return out;
 }
 
@@ -120,14 +69,30 @@ Series Series::fleet() const {
 }
 
 Status check_series(const Series& series) {
-  if (series.overflow) {
-    if (!series.device.empty())
+  const SeriesVerdict verdict = judge_series(series.device, series.metric, Views(series.labels), series.overflow);
+  switch (verdict.fault) {
+    case SeriesFault::kNone:
+      return {};
+    case SeriesFault::kOverflowDevice:
       return invalid("found device " + shown(series.device) + " in an overflow series, expected none");
-  } else if (Status device = check_text("device", series.device, kDeviceBytesMax); !device.ok()) {
-    return device;
+    case SeriesFault::kDevice:
+      return bad_text("device", series.device, kDeviceBytesMax);
+    case SeriesFault::kMetric:
+      return bad_metric(series.metric);
+    case SeriesFault::kLabelCount:
+      return invalid("found " + std::to_string(series.labels.size()) + " labels, expected at most " +
+                     std::to_string(kLabelsMax));
+    case SeriesFault::kLabelKey:
+      return invalid("found label key " + shown(series.labels[verdict.label].key) + ", expected " + kLabelKeyGrammar);
+    case SeriesFault::kLabelValue:
+      return bad_text("label value", series.labels[verdict.label].value, kLabelValueBytesMax);
+    case SeriesFault::kLabelOrder:
+      return invalid("found label " + shown(series.labels[verdict.label].key) + " after " +
+                     shown(series.labels[verdict.label - 1].key) + ", expected sorted keys, each once");
+    case SeriesFault::kLabelBytes:
+      return bad_label_bytes(series.labels);
   }
-  if (Status metric = check_metric(series.metric); !metric.ok()) return metric;
-  return check_labels(series.labels);
+  return {};
 }
 
 std::string metric_name(std::string_view field) {
@@ -158,7 +123,9 @@ Result<Series> series_from_id(std::string_view id) {
   series.overflow = !rest.empty();
   // A fleet row's id has no device; everything else must be a series as from outside.
   if (series.device.empty() && !series.overflow) {
-    if (!check_metric(series.metric).ok() || !check_labels(series.labels).ok()) return corrupt();
+    if (!is_metric_name(series.metric) || judge_labels(Views(series.labels)).fault != SeriesFault::kNone) {
+      return corrupt();
+    }
   } else if (!check_series(series).ok()) {
     return corrupt();
   }

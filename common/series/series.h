@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Series: the name of what is measured: device, metric, labels (the tenant is known from elsewhere). Limits are the
-// contract's.
+// Series: the name of what is measured: device, metric, labels (the tenant is known from elsewhere). Its limits and
+// alphabets stand in names.h.
 #pragma once
 
 #include <compare>
@@ -10,15 +10,10 @@
 #include <vector>
 
 #include "common/runtime/result.h"
+#include "common/series/names.h"
 
 namespace tributary {
 
-inline constexpr size_t kDeviceBytesMax = 128;
-inline constexpr size_t kMetricBytesMax = 64;
-inline constexpr size_t kLabelsMax = 8;
-inline constexpr size_t kLabelKeyBytesMax = 32;
-inline constexpr size_t kLabelValueBytesMax = 64;
-inline constexpr size_t kLabelsBytesMax = 256;  // keys and values together
 inline constexpr size_t kSeriesIdBytesMax = 480;
 
 enum class MetricKind : uint8_t { kGauge = 0, kCounter = 1 };
@@ -28,6 +23,23 @@ struct Label {
   auto operator<=>(const Label&) const = default;
 };
 
+// Appends the identity of a series as bytes, for keys and maps: device NUL metric NUL [key NUL value NUL]* and 0x01 at
+// the end if overflow. At most 480 bytes; it orders by device, then metric. Labels: a range of Label or LabelView.
+template <class Labels>
+void append_series_id(std::string& out, std::string_view device, std::string_view metric, const Labels& labels,
+                      bool overflow) {
+  size_t size = device.size() + metric.size() + 3;
+  for (const auto& label : labels) size += label.key.size() + label.value.size() + 2;
+  out.reserve(out.size() + size);
+  out.append(device).push_back('\0');
+  out.append(metric).push_back('\0');
+  for (const auto& label : labels) {
+    out.append(label.key).push_back('\0');
+    out.append(label.value).push_back('\0');
+  }
+  if (overflow) out.push_back('\x01');
+}
+
 struct Series {
   std::string device;  // empty: the overflow series of its metric at a gateway (overflow is then true), or a fleet row
   std::string metric;
@@ -35,16 +47,13 @@ struct Series {
   MetricKind kind = MetricKind::kGauge;  // not part of the identity
   bool overflow = false;                 // part of the identity
 
-  // The identity as bytes, for keys and maps: device NUL metric NUL [key NUL value NUL]* and 0x01 at the end if
-  // overflow. At most 480 bytes. Orders by device, then metric.
+  // See append_series_id.
   std::string id() const;
   // The series with its device left out: what fleet rows are kept under (metric first in its id's order, device empty).
   Series fleet() const;
 };
 
-// Checks every limit and the alphabet: device and label values are UTF-8 without control characters, not empty; metric
-// is [A-Za-z_][A-Za-z0-9_.:-]*; label keys [a-z_][a-z0-9_]{0,31}; labels sorted, unique. Error kInvalid says what was
-// found.
+// judge_series in words: error kInvalid says what was found and what was expected.
 Status check_series(const Series& series);
 
 // Makes a metric name of a sender's field name: every byte outside the alphabet becomes '_', a leading digit gets one

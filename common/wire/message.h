@@ -14,6 +14,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/time.h"
+#include "common/series/names.h"
 
 namespace tributary::wire {
 
@@ -36,13 +37,11 @@ struct Header {
   int64_t mark_ns = 0;
 };
 
-struct LabelView {
-  std::string_view key, value;
-};
+using tributary::LabelView;
 
 struct SeriesView {
   std::string_view device, metric;
-  std::array<LabelView, 8> labels{};
+  std::array<LabelView, kLabelsMax> labels{};
   uint8_t label_count = 0;
   uint8_t kind = 0;  // MetricKind
   bool overflow = false;
@@ -97,8 +96,7 @@ enum class DecodeError {
 };
 const char* to_string(DecodeError error);  // snake_case, fit for a metric label: "body_checksum"
 
-// kNone, or kBadSeries: the same limits and alphabet as check_series in common/reading/series.h, without heap. Only an
-// overflow series has no device.
+// kNone, or kBadSeries: judge_series and a kind that is known.
 DecodeError check_series_view(const SeriesView& series);
 
 // Builds one message in a caller's buffer. Series and items may be added in turn; a series must come before its items.

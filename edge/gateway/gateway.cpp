@@ -140,8 +140,7 @@ bool GatewayCore::accept(std::string_view device, std::string_view metric, std::
     now.wall_ns = wall_at_boot_ns_ + now.mono_ns;
   if (sender_ == nullptr) [[unlikely]]
     return accept_undated(device, metric, time_ns, value, now);
-  const int64_t ahead_ns = config_.max_future_ms * kNanosPerMilli;
-  const int64_t limit_ns = now.wall_ns < kTimeMaxNs - ahead_ns ? now.wall_ns + ahead_ns : kTimeMaxNs - 1;
+  const int64_t limit_ns = latest_time_ns(now.wall_ns, config_.max_future_ms * kNanosPerMilli);
   const int64_t at_ns = time_ns.value_or(now.wall_ns);
   if (at_ns > limit_ns) [[unlikely]]
     return refuse(time_ns ? "future" : "bad_timestamp");

@@ -1,59 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the gateway says about itself: figures for /metrics and the JSON of the status topic (edge/STATUS.md).
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
 
+#include "common/base/hex.h"
 #include "common/reading/payload.h"
+#include "common/runtime/json_writer.h"
+#include "common/runtime/program.h"
 #include "edge/gateway/gateway_core.h"
-
-#ifndef TRIBUTARY_VERSION
-#define TRIBUTARY_VERSION "0.1.0"
-#endif
 
 namespace tributary::edge {
 namespace {
 
-// Builds one JSON object. Keys and texts are the program's own or labels of rejections: quotes, backslashes and control
-// characters in them are replaced, not escaped.
-class JsonObject {
- public:
-  explicit JsonObject(std::string& out) : out_(out) { out_ += '{'; }
-  ~JsonObject() { out_ += '}'; }
-  JsonObject(const JsonObject&) = delete;
-  JsonObject& operator=(const JsonObject&) = delete;
-  void number(std::string_view key, uint64_t value) { name(key) += std::to_string(value); }
-  void boolean(std::string_view key, bool value) { name(key) += value ? "true" : "false"; }
-  void text(std::string_view key, std::string_view value) { quote(name(key), value); }
-  // null where there is no such time.
-  void time(std::string_view key, int64_t time_ns, bool known) {
-    if (known) {
-      text(key, reading::format_timestamp(time_ns));
-    } else {
-      name(key) += "null";
-    }
-  }
-  std::string& name(std::string_view key) {
-    if (!first_) out_ += ',';
-    first_ = false;
-    quote(out_, key);
-    return out_ += ':';
-  }
+using runtime::JsonWriter;
 
- private:
-  static void quote(std::string& out, std::string_view text) {
-    out += '"';
-    for (const char c : text) out += c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20 ? '_' : c;
-    out += '"';
+// null where there is no such time.
+void write_time(JsonWriter& json, const char* name, int64_t time_ns, bool known) {
+  json.key(name);
+  if (known) {
+    json.value(reading::format_timestamp(time_ns));
+  } else {
+    json.null();
   }
-  std::string& out_;
-  bool first_ = true;
-};
+}
 
-std::string hex(uint64_t value) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016" PRIx64, value);
-  return text;
+void write_outbox(JsonWriter& json, const GatewayStats& stats) {
+  json.key("outbox").begin_object();
+  json.field("budget_bytes", stats.budget_bytes).field("used_bytes", stats.used_bytes);
+  json.field("waiting", stats.waiting_partials).key("waiting_by_width").begin_object();
+  for (const auto& [width_s, count] : stats.waiting_by_width) json.field(std::to_string(width_s), count);
+  json.end_object();
+  write_time(json, "oldest_waiting", stats.oldest_waiting_ns,
+             stats.waiting_partials > 0 && stats.oldest_waiting_ns != kUnknownStart);
+  json.field("flight", stats.flight_items).field("flight_bytes", stats.flight_bytes);
+  json.field("coarsened", stats.coarsened_total).end_object();
 }
 
 }  // namespace
@@ -104,60 +83,22 @@ GatewayProgress GatewayCore::progress() const {
 
 std::string GatewayCore::status_json(bool online, Instant now) const {
   const GatewayStats stats = this->stats();
-  std::string out;
-  {
-    JsonObject status(out);
-    status.text("state", online ? "online" : "offline");
-    status.text("version", TRIBUTARY_VERSION);
-    status.text("tenant", config_.tenant);
-    status.text("gateway", config_.gateway);
-    status.text("epoch", hex(recovery_.epoch));
-    status.time("time", now.wall_ns, stats.clock_set);
-    status.time("frontier", stats.frontier_ns, stats.clock_set && stats.frontier_ns != kUnknownStart);
-    status.time("mark", mark_ns(now), stats.clock_set);
-    status.number("series", stats.series);
-    status.number("open_windows", stats.open_windows);
-    status.boolean("disk_full", stats.disk_full);
-    status.name("clock");
-    {
-      JsonObject clock(out);
-      clock.boolean("set", stats.clock_set);
-      clock.number("undated", stats.undated_readings);
-    }
-    status.name("outbox");
-    {
-      JsonObject outbox(out);
-      outbox.number("budget_bytes", stats.budget_bytes);
-      outbox.number("used_bytes", stats.used_bytes);
-      outbox.number("waiting", stats.waiting_partials);
-      outbox.name("waiting_by_width");
-      {
-        JsonObject widths(out);
-        for (const auto& [width_s, count] : stats.waiting_by_width) widths.number(std::to_string(width_s), count);
-      }
-      outbox.time("oldest_waiting", stats.oldest_waiting_ns,
-                  stats.waiting_partials > 0 && stats.oldest_waiting_ns != kUnknownStart);
-      outbox.number("flight", stats.flight_items);
-      outbox.number("flight_bytes", stats.flight_bytes);
-      outbox.number("coarsened", stats.coarsened_total);
-    }
-    status.name("counters");
-    {
-      JsonObject counters(out);
-      counters.number("accepted", stats.accepted_total);
-      counters.name("rejected");
-      {
-        JsonObject rejected(out);
-        for (const auto& [reason, count] : stats.rejected_total) rejected.number(reason, count);
-      }
-      counters.number("overflow_readings", stats.overflow_series_readings_total);
-      counters.number("acked", stats.acked_total);
-      counters.number("resent", stats.resent_total);
-      counters.number("checkpoints", stats.checkpoints_total);
-      counters.number("acks_ignored", acks_ignored_total_);
-    }
-  }
-  return out;
+  JsonWriter json;
+  json.begin_object().field("state", online ? "online" : "offline").field("version", runtime::kVersion);
+  json.field("tenant", config_.tenant).field("gateway", config_.gateway).field("epoch", hex16(recovery_.epoch));
+  write_time(json, "time", now.wall_ns, stats.clock_set);
+  write_time(json, "frontier", stats.frontier_ns, stats.clock_set && stats.frontier_ns != kUnknownStart);
+  write_time(json, "mark", mark_ns(now), stats.clock_set);
+  json.field("series", stats.series).field("open_windows", stats.open_windows).field("disk_full", stats.disk_full);
+  json.key("clock").begin_object().field("set", stats.clock_set).field("undated", stats.undated_readings).end_object();
+  write_outbox(json, stats);
+  json.key("counters").begin_object().field("accepted", stats.accepted_total).key("rejected").begin_object();
+  for (const auto& [reason, count] : stats.rejected_total) json.field(reason, count);
+  json.end_object().field("overflow_readings", stats.overflow_series_readings_total).field("acked", stats.acked_total);
+  json.field("resent", stats.resent_total).field("checkpoints", stats.checkpoints_total);
+  json.field("acks_ignored", acks_ignored_total_).end_object();
+  json.end_object();
+  return json.take();
 }
 
 }  // namespace tributary::edge

@@ -2,7 +2,9 @@
 // Encoding and decoding of what the outbox stores; the layouts are in edge/outbox/FORMAT.md.
 #include "edge/outbox/records.h"
 
+#include "common/base/appender.h"
 #include "common/base/bugs.h"
+#include "common/base/check.h"
 #include "common/base/crc32c.h"
 
 namespace tributary::edge {
@@ -23,29 +25,17 @@ uint64_t get_big(std::string_view text, size_t at, int bytes) {
 // Signed numbers order like unsigned ones once their sign bit is turned.
 constexpr uint64_t kSign = uint64_t{1} << 63;
 
-class Appender {
- public:
-  explicit Appender(std::string& out) : out_(out) { out_.clear(); }
-  Appender& u8(uint8_t value) { return little(value, 1); }
-  Appender& u32(uint32_t value) { return little(value, 4); }
-  Appender& u64(uint64_t value) { return little(value, 8); }
-  Appender& i64(int64_t value) { return little(static_cast<uint64_t>(value), 8); }
-  Appender& f64(double value) { return little(std::bit_cast<uint64_t>(value), 8); }
-  Appender& bytes(std::string_view value) {
-    out_.append(value);
-    return *this;
-  }
-  Appender& text(std::string_view value) { return u8(static_cast<uint8_t>(value.size())).bytes(value); }
+// Begins a value anew.
+Appender<std::string> into(std::string& out) {
+  out.clear();
+  return Appender(out);
+}
 
- private:
-  Appender& little(uint64_t value, int bytes) {
-    char buffer[8];
-    for (int i = 0; i < bytes; ++i) buffer[i] = static_cast<char>(value >> (8 * i));
-    out_.append(buffer, static_cast<size_t>(bytes));
-    return *this;
-  }
-  std::string& out_;
-};
+// With its length before it, as one byte. REQUIRES: at most 255 bytes.
+void put_text(Appender<std::string>& out, std::string_view value) {
+  CHECK(value.size() <= 255);
+  out.u8(static_cast<uint8_t>(value.size())).bytes(value);
+}
 
 std::string read_text(ByteReader& reader) {
   const size_t size = reader.u8();
@@ -121,7 +111,7 @@ std::optional<uint32_t> decode_index_key(std::string_view key) {
 }
 
 void seal(std::string_view key, std::string_view content, std::string& out) {
-  Appender(out).u32(checksum(key, content)).bytes(content);
+  into(out).u32(checksum(key, content)).bytes(content);
 }
 
 std::optional<std::string_view> unseal(std::string_view key, std::string_view value) {
@@ -133,7 +123,7 @@ std::optional<std::string_view> unseal(std::string_view key, std::string_view va
 }
 
 void encode_waiting(const WaitingValue& value, std::string& out) {
-  Appender(out).u8(value.flags).bytes(as_text(value.summary));
+  into(out).u8(value.flags).bytes(as_text(value.summary));
 }
 
 WaitingValue open_waiting(std::string_view key, std::string_view value) {
@@ -160,7 +150,7 @@ bool read_checkpoint(std::string_view content, stats::Summary& summary) {
 }
 
 void encode_item(const FlightItem& item, std::string& out) {
-  Appender append(out);
+  Appender append = into(out);
   append.u8(static_cast<uint8_t>(item.kind));
   switch (item.kind) {
     case ItemKind::kPartial:
@@ -233,7 +223,10 @@ int64_t item_start_ns(const FlightItem& item) {
 }
 
 void encode_identity(const Identity& identity, std::string& out) {
-  Appender(out).u32(kOutboxVersion).text(identity.tenant).text(identity.gateway);
+  Appender append = into(out);
+  append.u32(kOutboxVersion);
+  put_text(append, identity.tenant);
+  put_text(append, identity.gateway);
 }
 
 std::optional<Identity> decode_identity(std::string_view content) {
@@ -247,12 +240,13 @@ std::optional<Identity> decode_identity(std::string_view content) {
 }
 
 void encode_meta(const Meta& meta, std::string& out) {
-  Appender append(out);
+  Appender append = into(out);
   append.u64(meta.epoch).u64(meta.predecessor).u64(meta.next_seq).u32(meta.epoch_index);
   append.u8(meta.clean_stop ? 1 : 0).i64(meta.last_durable_ns).u64(meta.accepted_total).u64(meta.overflow_total);
   append.u32(static_cast<uint32_t>(meta.rejected_total.size()));
   for (const auto& [reason, count] : meta.rejected_total) {
-    append.text(std::string_view(reason).substr(0, kReasonBytesMax)).u64(count);
+    put_text(append, std::string_view(reason).substr(0, kReasonBytesMax));
+    append.u64(count);
   }
 }
 
@@ -277,7 +271,7 @@ std::optional<Meta> decode_meta(std::string_view content) {
 }
 
 void encode_previous(const PreviousValue& previous, std::string& out) {
-  Appender(out).f64(previous.value).i64(previous.time_ns);
+  into(out).f64(previous.value).i64(previous.time_ns);
 }
 
 std::optional<PreviousValue> decode_previous(std::string_view content) {
@@ -289,7 +283,7 @@ std::optional<PreviousValue> decode_previous(std::string_view content) {
   return previous;
 }
 
-void encode_epoch(uint64_t epoch, std::string& out) { Appender(out).u64(epoch); }
+void encode_epoch(uint64_t epoch, std::string& out) { into(out).u64(epoch); }
 
 std::optional<uint64_t> decode_epoch(std::string_view content) {
   ByteReader reader(as_bytes(content));

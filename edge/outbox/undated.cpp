@@ -254,9 +254,8 @@ void Outbox::leave_raw(store::Txn& txn, Batch::Plan& plan, Dating& dating, const
     double value_added = reading.value;
     if (reading.own_time && dated) {
       // Where the boot is placed by estimate, only the present bounds what can have been true.
-      const int64_t latest_ns = (boot.state == BootState::kDated ? arrival_ns : dating.beginning->now.wall_ns) +
-                                dating.beginning->max_future_ns;
-      if (reading.time_ns > latest_ns) {
+      const int64_t present_ns = boot.state == BootState::kDated ? arrival_ns : dating.beginning->now.wall_ns;
+      if (reading.time_ns > latest_time_ns(present_ns, dating.beginning->max_future_ns)) {
         refuse("future");
         continue;
       }

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/base/hex.h"
+
 namespace tributary::edge {
 
 bool is_clock_synchronised(const std::string& synchronised_file) {
@@ -21,8 +23,8 @@ std::array<uint8_t, 16> read_boot_id() {
   std::string text;
   std::ifstream("/proc/sys/kernel/random/boot_id") >> text;
   text.erase(std::remove(text.begin(), text.end(), '-'), text.end());
-  if (text.size() != 32 || text.find_first_not_of("0123456789abcdef") != std::string::npos) return id;
-  for (size_t i = 0; i < id.size(); ++i) id[i] = static_cast<uint8_t>(std::stoul(text.substr(2 * i, 2), nullptr, 16));
+  const auto bytes = from_hex(text);
+  if (bytes && bytes->size() == id.size()) std::copy(bytes->begin(), bytes->end(), id.begin());
   return id;
 }
 

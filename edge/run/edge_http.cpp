@@ -2,23 +2,15 @@
 // The figures of GatewayStats as Prometheus reads them: see edge_http.h.
 #include "edge/run/edge_http.h"
 
-#include <unistd.h>
-
-#include <fstream>
 #include <string>
 
+#include "common/runtime/probes.h"
 #include "common/runtime/program.h"
 
 namespace tributary::edge {
 namespace {
 
 using runtime::Exposition;
-
-uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  uint64_t size = 0, resident = 0;
-  return statm >> size >> resident ? resident * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
-}
 
 double to_seconds(int64_t time_ns) { return static_cast<double>(time_ns / 1'000'000) / 1000; }
 
@@ -60,35 +52,32 @@ std::string metrics(const Gateway& gateway, const EdgeLinks& links, const runtim
   text.gauge("tributary_edge_sources_listening", "Sources at which readings arrive now.")
       .sample(uint64_t{links.listening});
   text.gauge("process_resident_memory_bytes", "What the process holds of the machine's memory.")
-      .sample(resident_bytes());
+      .sample(runtime::resident_bytes());
   recoveries.families(text);
   return text.take();
 }
 
-std::string ready_json(const GatewayStats& stats, const GatewayProgress& progress, const EdgeLinks& links) {
-  std::string out = std::string("{\"ready\":") + (progress.write_failing ? "false" : "true");
-  if (progress.write_failing) {
-    out += stats.disk_full ? ",\"trouble\":\"the disk is full: readings are held in memory\""
-                           : ",\"trouble\":\"the outbox cannot be written: readings are held in memory\"";
-  }
-  out += ",\"outbox\":{\"used_bytes\":" + std::to_string(stats.used_bytes) +
-         ",\"budget_bytes\":" + std::to_string(stats.budget_bytes) +
-         ",\"waiting\":" + std::to_string(stats.waiting_partials) +
-         ",\"flight\":" + std::to_string(stats.flight_items) +
-         "},\"uplink\":{\"connected\":" + (links.uplink ? "true" : "false") +
-         "},\"sources\":{\"listening\":" + std::to_string(links.listening) +
-         ",\"of\":" + std::to_string(links.sources) + "}}";
-  return out;
+runtime::Probe ready(const GatewayStats& stats, const GatewayProgress& progress, const EdgeLinks& links) {
+  const char* trouble = !progress.write_failing ? ""
+                        : stats.disk_full       ? "the disk is full: readings are held in memory"
+                                                : "the outbox cannot be written: readings are held in memory";
+  return runtime::ready_probe(trouble, [&](runtime::JsonWriter& json) {
+    json.key("outbox").begin_object();
+    json.field("used_bytes", stats.used_bytes).field("budget_bytes", stats.budget_bytes);
+    json.field("waiting", stats.waiting_partials).field("flight", stats.flight_items).end_object();
+    json.key("uplink").begin_object().field("connected", links.uplink).end_object();
+    json.key("sources").begin_object().field("listening", links.listening).field("of", links.sources).end_object();
+  });
 }
 
 }  // namespace
 
 HttpAnswer edge_answer(std::string_view path, const Gateway& gateway, const EdgeLinks& links,
                        const runtime::Recoveries& recoveries) {
-  if (path == "/health") return {200, "application/json", R"({"status":"ok"})"};
+  if (path == "/health") return {200, runtime::kJsonType, runtime::kHealthBody};
   if (path == "/ready") {
-    const GatewayProgress progress = gateway.progress();
-    return {progress.write_failing ? 503 : 200, "application/json", ready_json(gateway.stats(), progress, links)};
+    const runtime::Probe probe = ready(gateway.stats(), gateway.progress(), links);
+    return {probe.status, probe.content_type, probe.body};
   }
   if (path == "/metrics") return {200, Exposition::kContentType, metrics(gateway, links, recoveries)};
   return {404, "text/plain; charset=utf-8", "expected /health, /ready or /metrics\n"};

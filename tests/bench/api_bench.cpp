@@ -233,7 +233,7 @@ uint64_t position_of(int port) {
 }
 
 void measure_kpi(int port, const std::string& key, pid_t pid) {
-  Load fixed{.name = "static", .requests = {get("/health", key)}, .must_hold = "\"up\""};
+  Load fixed{.name = "static", .requests = {get("/health", key)}, .must_hold = "\"ok\""};
   Load device{.name = "kpi", .must_hold = "\"completeness\":"}, fleet{.name = "kpi_fleet", .must_hold = "\"p99\":"};
   for (int gateway = 0; gateway < kGateways; ++gateway) {
     for (int one = 0; one < kDevices; ++one) {

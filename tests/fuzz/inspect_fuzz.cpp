@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     inspect(fuzz::seal_message({.epoch = 1, .first_seq = 1u + (data[1] & 1), .count = data[0]}, bytes.subspan(2)));
   }
   if (auto topic = bridge::parse_topic(as_text(bytes))) {
-    CHECK(bridge::is_name(topic->tenant) && bridge::is_name(topic->gateway));
+    CHECK(is_topic_name(topic->tenant) && is_topic_name(topic->gateway));
   }
   return 0;
 }

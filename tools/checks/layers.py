@@ -21,6 +21,7 @@ MAY_INCLUDE = {
     "common/series": ["common/base", "common/runtime"],
     "common/wire": ["common/base", "common/series", "proto"],
     "common/ledger": ["common/base", "common/wire"],
+    "common/message": ["common/base", "common/series", "common/stats", "common/wire"],
     "common/reading": ["common/base", "common/series", "common/runtime"],
     "common/store": ["common/base", "common/runtime"],
     "common/mqtt": ["common/base", "common/runtime"],

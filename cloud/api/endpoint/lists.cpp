@@ -10,6 +10,7 @@
 #include "cloud/api/params.h"
 #include "cloud/http/problem.h"
 #include "cloud/render/stats.h"
+#include "common/base/hex.h"
 
 namespace tributary::api {
 namespace {
@@ -21,26 +22,10 @@ constexpr uint64_t kLastDefault = 1'000;
 constexpr size_t kPlaceBytesMax = 600;
 
 // Where the next page begins: after the last name of this one, as text that needs no escape.
-std::string cursor_of(std::string_view place) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : place) {
-    text += kDigits[static_cast<uint8_t>(c) >> 4];
-    text += kDigits[static_cast<uint8_t>(c) & 15];
-  }
-  return text;
-}
+std::string cursor_of(std::string_view place) { return to_hex(as_bytes(place)); }
 
 std::optional<std::string> place_of(std::string_view cursor) {
-  if (cursor.size() % 2 != 0 || cursor.size() > 2 * kPlaceBytesMax) return std::nullopt;
-  auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
-  std::string place;
-  for (size_t i = 0; i < cursor.size(); i += 2) {
-    const int high = digit(cursor[i]), low = digit(cursor[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    place += static_cast<char>(high << 4 | low);
-  }
-  return place;
+  return cursor.size() > 2 * kPlaceBytesMax ? std::nullopt : from_hex(cursor);
 }
 
 struct Page {

@@ -11,34 +11,7 @@
 namespace tributary::api {
 namespace {
 
-constexpr std::string_view kCookie = "tributary_session";
 constexpr size_t kBodyBytesMax = 4096;
-
-std::string_view cookie_of(const http::Request& request) {
-  std::string_view rest = request.header("cookie");
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find(';'), rest.size());
-    std::string_view part = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    if (part.size() > kCookie.size() && part.starts_with(kCookie) && part[kCookie.size()] == '=')
-      return part.substr(kCookie.size() + 1);
-  }
-  return {};
-}
-
-// The key of a header: found says whether there was one at all.
-std::string_view key_of(const http::Request& request, bool& found) {
-  constexpr std::string_view kBearer = "bearer ";
-  found = true;
-  if (const auto key = request.header("x-api-key"); !key.empty()) return key;
-  const auto authorization = request.header("authorization");
-  bool bearer = authorization.size() > kBearer.size();
-  for (size_t i = 0; bearer && i < kBearer.size(); ++i) bearer = (authorization[i] | 0x20) == kBearer[i];
-  if (bearer) return authorization.substr(kBearer.size());
-  found = false;
-  return {};
-}
 
 http::Response session_answer(const std::string& tenant, const SendHints& hints) {
   JsonWriter json;
@@ -58,32 +31,16 @@ http::Response session_answer(const std::string& tenant, const SendHints& hints)
 }
 
 void set_cookie(http::Response& response, const std::string& value, int64_t age_s) {
-  response.headers.emplace_back("Set-Cookie", std::string(kCookie) + "=" + value + "; Path=/; Max-Age=" +
+  response.headers.emplace_back("Set-Cookie", std::string(kSessionCookie) + "=" + value + "; Path=/; Max-Age=" +
                                                   std::to_string(age_s) + "; HttpOnly; SameSite=Strict");
 }
 
 }  // namespace
 
-std::optional<Identity> identify(Auth& auth, const http::Request& request, int64_t now_s) {
-  bool found = false;
-  const std::string_view key = key_of(request, found);
-  if (found) return auth.identity_of(key);
-  const std::string_view cookie = cookie_of(request);
-  return cookie.empty() ? std::nullopt : auth.identity_of_session(cookie, now_s);
-}
-
-http::Response unauthorized() {
-  http::Response response = http::problem_response(
-      {.status = 401,
-       .detail = "A valid key is needed: X-API-Key, Authorization: Bearer, or a session of POST /api/v1/session."});
-  response.headers.emplace_back("WWW-Authenticate", "Bearer");
-  return response;
-}
-
 http::Response sign_in(Auth& auth, const SendHints& hints, const http::Request& request, int64_t now_s) {
-  bool found = false;
-  std::string key(key_of(request, found));
-  if (!found) {
+  const auto header = key_of(request);
+  std::string key(header.value_or(""));
+  if (!header) {
     const http::Problem wrong{.status = 400,
                               .detail = "The body is wrong.",
                               .parameter = "api_key",

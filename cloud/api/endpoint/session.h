@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who asks: the key in a header, or the session cookie that a browser got for it.
+// The session of a browser: a cookie in exchange for a key.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,10 @@
 #include <string>
 
 #include "cloud/http/server.h"
+#include "cloud/tenants/identify.h"
 #include "cloud/tenants/keys.h"
 
 namespace tributary::api {
-
-// By X-API-Key, then Authorization: Bearer, then the cookie; the first that is there decides.
-std::optional<Identity> identify(Auth& auth, const http::Request& request, int64_t now_s);
-http::Response unauthorized();
 
 // Where readings can be sent to, for the page's first words to a new user. What is empty or 0 is not told.
 struct SendHints {

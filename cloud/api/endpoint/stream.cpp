@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "cloud/render/answers.h"
+#include "common/base/hex.h"
 
 namespace tributary::api {
 namespace {
@@ -77,12 +78,10 @@ std::string StreamFilter::key() const {
 }
 
 std::string event_id(const query::Place& place) {
-  static constexpr char kDigits[] = "0123456789abcdef";
   std::string text;
   for (const auto& partition : place) {
     if (!text.empty()) text += '.';
-    for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[partition.state_id >> shift & 15];
-    text += "-" + std::to_string(partition.revision);
+    text += hex16(partition.state_id) + "-" + std::to_string(partition.revision);
   }
   return text;
 }

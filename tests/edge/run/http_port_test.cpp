@@ -49,11 +49,12 @@ TEST(Respond, WaitsForTheWholeHeadAndRefusesWhatIsNoRequest) {
 TEST(EdgeAnswer, ReadinessFollowsTheDiskAndNotTheUplink) {
   test::FakeGateway gateway;
   runtime::Recoveries recoveries(recovery_kinds());
-  EXPECT_EQ(edge_answer("/health", gateway, {false, 1, 2}, recoveries).status, 200);
+  EXPECT_EQ(edge_answer("/health", gateway, {false, 1, 2}, recoveries).body, R"({"status":"ok"})");
   EXPECT_EQ(edge_answer("/ready", gateway, {false, 1, 2}, recoveries).status, 200);
   gateway.now.write_failing = true;
   const HttpAnswer ready = edge_answer("/ready", gateway, {true, 1, 2}, recoveries);
   EXPECT_EQ(ready.status, 503);
+  EXPECT_EQ(ready.content_type, "application/problem+json");
   EXPECT_NE(ready.body.find("cannot be written"), std::string::npos) << ready.body;
   EXPECT_NE(ready.body.find(R"("sources":{"listening":1,"of":2})"), std::string::npos) << ready.body;
   const std::string metrics = edge_answer("/metrics", gateway, {true, 1, 2}, recoveries).body;

@@ -1,34 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // JsonWriter, see json_writer.h.
-#include "cloud/http/json_writer.h"
+#include "common/runtime/json_writer.h"
 
 #include <charconv>
 #include <cmath>
 #include <utility>
 
-namespace tributary::api {
-namespace {
+#include "common/base/hex.h"
+#include "common/base/utf8.h"
 
-// The length of the well-formed UTF-8 sequence at the start of text (RFC 3629: no overlong forms, surrogates or values
-// beyond U+10FFFF), 0 if there is none.
-size_t utf8_length(std::string_view text) {
-  auto byte = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : 0; };
-  auto tail = [&](size_t i) { return (byte(i) & 0xC0) == 0x80; };
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if (lead == 0xE0 && byte(1) < 0xA0) return 0;
-    if (lead == 0xED && byte(1) > 0x9F) return 0;
-    return tail(1) && tail(2) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if (lead == 0xF0 && byte(1) < 0x90) return 0;
-    if (lead == 0xF4 && byte(1) > 0x8F) return 0;
-    return tail(1) && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
-}
+namespace tributary::runtime {
+namespace {
 
 template <class T>
 void append_number(std::string& out, T number) {
@@ -42,7 +24,6 @@ void append_number(std::string& out, T number) {
 void append_double(std::string& out, double value) { append_number(out, value); }
 
 void append_json_string(std::string& out, std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   size_t i = 0;
   while (i < text.size()) {
@@ -64,8 +45,8 @@ void append_json_string(std::string& out, std::string_view text) {
           break;
         default:
           out += "\\u00";
-          out += kHex[c >> 4];
-          out += kHex[c & 15];
+          out += kHexDigits[c >> 4];
+          out += kHexDigits[c & 15];
       }
       ++i;
     } else if (const size_t length = utf8_length(text.substr(i)); length != 0) {
@@ -147,4 +128,4 @@ std::string JsonWriter::take() {
   return std::exchange(out_, {});
 }
 
-}  // namespace tributary::api
+}  // namespace tributary::runtime

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decoding a message whole: see message.h. The bridge has checked it before; what differs since then, or came another
-// way into the log, must still not stop the aggregator.
-#include "cloud/merge/message.h"
+// Decoding a message whole: see decoder.h.
+#include "common/message/decoder.h"
 
-#include "cloud/state/levels.h"
-#include "common/stats/summary.h"
+#include <span>
 
-namespace tributary::merge {
+namespace tributary::message {
+
+wire::DecodeError judge_partial(const wire::Partial& partial, stats::Summary::Facts& facts) {
+  if (!is_window(partial.start_s, partial.width_s)) return wire::DecodeError::kBadWidth;
+  if (!stats::Summary::inspect(partial.summary, facts) || facts.empty) return wire::DecodeError::kBadSummary;
+  // Without a numeric part no reading says its time.
+  if (facts.count > 0 && (!in_window(facts.first.time_ns, partial.start_s, partial.width_s) ||
+                          !in_window(facts.last.time_ns, partial.start_s, partial.width_s))) {
+    return wire::DecodeError::kOutsideWindow;
+  }
+  return wire::DecodeError::kNone;
+}
 
 wire::DecodeError MessageDecoder::decode(Bytes message) {
-  items_.clear();
-  openings_.clear();
-  gaps_.clear();
-  series_count_ = 0;
+  clear();
   header_ = {};
   wire::DecodeError error = wire::parse_header(message, header_);
   header_sound_ = error == wire::DecodeError::kNone || error == wire::DecodeError::kBodyChecksum ||
@@ -24,35 +30,43 @@ wire::DecodeError MessageDecoder::decode(Bytes message) {
   return wire::read_body(message, header_, *this);
 }
 
-// The names were checked by the reader of the body (wire::check_series_view). The id is put together here, as
-// Series::id() does, because a message names hundreds of series and all but the first time they are known by it.
+wire::DecodeError MessageDecoder::decode_body(Bytes message, const wire::Header& header) {
+  clear();
+  header_ = header;
+  header_sound_ = true;
+  return wire::read_body(message, header_, *this);
+}
+
+void MessageDecoder::clear() {
+  items_.clear();
+  openings_.clear();
+  gaps_.clear();
+  series_count_ = 0;
+  unsound_ = {};
+}
+
+// The names were checked by the reader of the body (wire::check_series_view). The id is put together at once, because a
+// message names hundreds of series and all but the first time they are known by it.
 wire::DecodeError MessageDecoder::on_series(uint32_t index, const wire::SeriesView& view) {
   if (index != series_count_) return wire::DecodeError::kBadSeries;
   if (series_.size() == series_count_) series_.emplace_back();
   MessageSeries& slot = series_[series_count_++];
-  std::string& id = slot.id;
-  id.assign(view.device).push_back('\0');
-  id.append(view.metric).push_back('\0');
-  for (size_t i = 0; i < view.label_count; ++i) {
-    id.append(view.labels[i].key).push_back('\0');
-    id.append(view.labels[i].value).push_back('\0');
-  }
-  if (view.overflow) id.push_back('\x01');
+  slot.id.clear();
+  append_series_id(slot.id, view.device, view.metric, std::span(view.labels).first(view.label_count), view.overflow);
   slot.kind = view.kind == 1 ? MetricKind::kCounter : MetricKind::kGauge;
   return wire::DecodeError::kNone;
 }
 
 wire::DecodeError MessageDecoder::on_partial(uint64_t seq, const wire::Partial& partial) {
   if (partial.series >= series_count_) return wire::DecodeError::kBadSeries;
-  if (!is_width(partial.width_s) || partial.start_s < -kStartMax || partial.start_s > kStartMax ||
-      window_start_s(partial.start_s, partial.width_s) != partial.start_s) {
-    return wire::DecodeError::kBadWidth;
-  }
   stats::Summary::Facts facts;
-  if (!stats::Summary::inspect(partial.summary, facts) || facts.empty) return wire::DecodeError::kBadSummary;
-  if (facts.count > 0 && (!in_window(facts.first.time_ns, partial.start_s, partial.width_s) ||
-                          !in_window(facts.last.time_ns, partial.start_s, partial.width_s))) {
-    return wire::DecodeError::kOutsideWindow;
+  if (const auto error = judge_partial(partial, facts); error != wire::DecodeError::kNone) {
+    unsound_ = {seq, partial.start_s, partial.width_s, partial.summary.size(), 0};
+    if (error == wire::DecodeError::kOutsideWindow) {
+      const bool first = !in_window(facts.first.time_ns, partial.start_s, partial.width_s);
+      unsound_.outside_ns = first ? facts.first.time_ns : facts.last.time_ns;
+    }
+    return error;
   }
   MessageItem item;
   item.kind = MessageItem::Kind::kPartial;
@@ -101,4 +115,4 @@ wire::DecodeError MessageDecoder::on_lost(uint64_t seq, const wire::LostAtGatewa
   return wire::DecodeError::kNone;
 }
 
-}  // namespace tributary::merge
+}  // namespace tributary::message
