@@ -88,8 +88,7 @@ class ApiImpl final : public Api {
         query_(*parts_.query),
         auth_(*parts_.auth),
         streams_(query_, hub_, parts_.now_ns, {config.keep_alive_ms, config.coalesce_ms}),
-        own_system_({parts_.query, parts_.traffic, parts_.service}),
-        system_({parts_.members ? parts_.members : alone(own_system_), config.operators}),
+        system_({parts_.members, config.operators}),
         delivery_(config.delivery) {}
 
   Status load() {
@@ -163,7 +162,6 @@ class ApiImpl final : public Api {
   Auth& auth_;
   Hub hub_;
   Streams streams_;
-  OwnSystem own_system_;  // asked by this API itself if the aggregator stands alone
   const SystemParts system_;
   http::Delivery delivery_;
   std::optional<StaticFiles> files_;
@@ -495,7 +493,7 @@ ApiImpl::Info ApiImpl::info_of(const Asked& asked, const std::string& metric) {
 }  // namespace
 
 Result<std::unique_ptr<Api>> Api::make(const ApiConfig& config, ApiParts parts) {
-  CHECK(parts.query != nullptr && parts.auth != nullptr && parts.now_ns != nullptr);
+  CHECK(parts.query != nullptr && parts.auth != nullptr && parts.now_ns != nullptr && parts.members != nullptr);
   auto api = std::make_unique<ApiImpl>(config, std::move(parts));
   if (auto status = api->load(); !status) return status.error();
   return std::unique_ptr<Api>(std::move(api));

@@ -29,7 +29,7 @@ struct ApiConfig {
   int64_t coalesce_ms = 100;       // between two events of one stream
   SendHints hints;
   http::DeliveryConfig delivery;
-  std::vector<std::string> operators;  // tenants whose keys may see the log and the service, see api_system.h
+  std::vector<std::string> operators;  // tenants whose keys may see the log and the service, see endpoint/system.h
 };
 
 struct ApiParts {
@@ -39,9 +39,7 @@ struct ApiParts {
   std::function<std::string()> trouble;      // why not ready; empty: ready
   std::function<void(JsonWriter&)> ready;    // further fields of a good /ready
   std::function<void(Exposition&)> metrics;  // the program's own families
-  const Traffic* traffic = nullptr;          // see api_system.h, as are service and members
-  std::function<ServiceInfo()> service;
-  decltype(SystemParts::members) members;  // null: it stands alone
+  decltype(SystemParts::members) members;    // see endpoint/system.h
 };
 
 class Api {

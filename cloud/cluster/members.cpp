@@ -18,9 +18,9 @@ bool read(const std::string& answer, const Layout& layout, Member& member) {
   }
   if (error) {
     // An aggregator that was not upgraded yet takes this for no question at all.
-    member.absence = error->code == ErrorCode::kInvalid    ? kOtherVersion
+    member.absence = error->code == ErrorCode::kInvalid    ? query::kOtherVersion
                      : error->code == ErrorCode::kMismatch ? "mismatch"
-                                                           : kUnreadable;
+                                                           : query::kUnreadable;
     return true;
   }
   if (body.part.service) {

@@ -37,7 +37,7 @@ MAY_INCLUDE = {
     "cloud/state": ["common", "cloud/log"],
     "cloud/merge": ["common", "cloud/log", "cloud/state"],
     "cloud/query": ["common", "cloud/log", "cloud/merge", "cloud/state"],
-    "cloud/cluster": ["common", "cloud/log", "cloud/merge", "cloud/query"],
+    "cloud/cluster": ["common", "cloud/log", "cloud/merge", "cloud/state", "cloud/query"],
     "cloud/render": ["common", "cloud/http", "cloud/query"],
     "cloud/otlp": ["common", "cloud/http", "cloud/query", "cloud/render"],
     "cloud/bridge": ["common", "cloud/log", "cloud/http", "cloud/tenants"],

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GET /api/v1/system, see api_system.h.
+// GET /api/v1/system, see system.h.
 #include "cloud/api/endpoint/system.h"
 
 #include <algorithm>
@@ -15,15 +15,14 @@
 namespace tributary::api {
 namespace {
 
-constexpr int64_t kFreshNs = kNanosPerSecond;
-constexpr size_t kTenantsMax = 1'024;
-
-using cluster::Member;
+using query::DelayBuckets;
+using query::Member;
+using query::ServiceInfo;
 
 // The parts of those who told theirs, added up.
-cluster::SystemPart sum_of(const std::vector<Member>& members) {
-  cluster::SystemPart sum;
-  std::map<int64_t, std::pair<cluster::TrafficMinute, std::map<uint32_t, uint64_t>>> minutes;
+query::SystemPart sum_of(const std::vector<Member>& members) {
+  query::SystemPart sum;
+  std::map<int64_t, std::pair<query::TrafficMinute, std::map<uint32_t, uint64_t>>> minutes;
   for (const Member& member : members) {
     if (!member.part) continue;
     sum.readings += member.part->readings;
@@ -45,9 +44,9 @@ cluster::SystemPart sum_of(const std::vector<Member>& members) {
   return sum;
 }
 
-void write_minutes(JsonWriter& json, const std::vector<cluster::TrafficMinute>& minutes) {
-  json.key("delay_buckets").begin_object().field("least_ms", Traffic::kLeastMs);
-  json.field("per_octave", Traffic::kBucketsPerOctave).end_object();
+void write_minutes(JsonWriter& json, const std::vector<query::TrafficMinute>& minutes) {
+  json.key("delay_buckets").begin_object().field("least_ms", DelayBuckets::kLeastMs);
+  json.field("per_octave", DelayBuckets::kPerOctave).end_object();
   json.key("minutes").begin_array();
   for (const auto& minute : minutes) {
     json.begin_object().field("start", time_text_s(minute.start_s)).field("messages", minute.messages);
@@ -112,10 +111,10 @@ void write_told(JsonWriter& json, const ServiceInfo& info) {
 }
 
 void write_absent(JsonWriter& json, const Member& member) {
-  const bool answers = member.absence == cluster::kOtherVersion || member.absence == cluster::kUnreadable;
+  const bool answers = member.absence == query::kOtherVersion || member.absence == query::kUnreadable;
   std::string trouble = "does not answer (" + member.absence + ")";
-  if (member.absence == cluster::kOtherVersion) trouble = "another version, which does not tell this";
-  if (member.absence == cluster::kUnreadable) trouble = "cannot read its state at this moment";
+  if (member.absence == query::kOtherVersion) trouble = "another version, which does not tell this";
+  if (member.absence == query::kUnreadable) trouble = "cannot read its state at this moment";
   json.begin_object().field("service", "aggregator " + std::to_string(member.ordinal));
   json.field("state", answers ? "unknown" : "away").field("trouble", trouble);
   write_numbers(json, "partitions", member.partitions);
@@ -136,61 +135,6 @@ void write_services(JsonWriter& json, const std::vector<Member>& members) {
 
 }  // namespace
 
-// The sum over the fleet rows of all time, one a metric.
-Result<OwnSystem::Merged> OwnSystem::merged_of(const std::string& tenant, int64_t now_ns) {
-  {
-    std::lock_guard lock(mutex_);
-    const auto found = merged_.find(tenant);
-    if (found != merged_.end() && now_ns >= found->second.read_ns && now_ns - found->second.read_ns < kFreshNs)
-      return found->second;
-  }
-  Merged merged{.read_ns = now_ns};
-  const auto query = parts_.query->one_answer();
-  const auto metrics = query->metrics(tenant);
-  if (!metrics) return metrics.error();
-  for (const auto& metric : *metrics) {
-    const auto summary = query->summary({.tenant = tenant, .metric = metric.name}, {});
-    if (!summary) return summary.error();
-    merged.readings += summary->numeric().count();
-  }
-  const auto gateways = query->gateways(tenant, now_ns);
-  if (!gateways) return gateways.error();
-  for (const auto& gateway : *gateways) {
-    if (gateway.first_seen_ns > 0 && (merged.since_ns == 0 || gateway.first_seen_ns < merged.since_ns))
-      merged.since_ns = gateway.first_seen_ns;
-  }
-  std::lock_guard lock(mutex_);
-  if (merged_.size() >= kTenantsMax) merged_.clear();
-  return merged_[tenant] = merged;
-}
-
-Result<cluster::SystemPart> OwnSystem::part(const std::string& tenant, int64_t now_ns) {
-  const auto merged = merged_of(tenant, now_ns);
-  if (!merged) return merged.error();
-  cluster::SystemPart part{.readings = merged->readings, .since_ns = merged->since_ns};
-  for (const auto& minute : parts_.traffic ? parts_.traffic->minutes(tenant, now_ns) : std::vector<Traffic::Minute>{}) {
-    auto& one = part.minutes.emplace_back(
-        cluster::TrafficMinute{minute.start_s, minute.messages, minute.posts, minute.rejected, {}});
-    for (uint32_t i = 0; i < minute.delays.size(); ++i) {
-      if (minute.delays[i] > 0) one.delays.emplace_back(i, minute.delays[i]);
-    }
-  }
-  if (parts_.service) part.service = parts_.service();
-  return part;
-}
-
-decltype(SystemParts::members) alone(OwnSystem& own) {
-  return [&own](const std::string& tenant, int64_t now_ns) {
-    Member one;
-    if (auto part = own.part(tenant, now_ns)) {
-      one.part = std::move(part).value();
-    } else {
-      one.absence = cluster::kUnreadable;
-    }
-    return std::vector<Member>{std::move(one)};
-  };
-}
-
 http::Response answer_system(const http::Request& request, const std::string& tenant, const SystemParts& parts,
                              int64_t now_ns) {
   Params params(request);
@@ -206,7 +150,7 @@ http::Response answer_system(const http::Request& request, const std::string& te
   if (std::none_of(members.begin(), members.end(), [](const Member& one) { return one.part.has_value(); }))
     return http::problem_response(
         {.status = 503, .detail = "The state cannot be read at this moment.", .retry_after_s = 5});
-  const cluster::SystemPart sum = sum_of(members);
+  const query::SystemPart sum = sum_of(members);
   JsonWriter json;
   json.begin_object().field("time", time_text(now_ns));
   json.key("merged").begin_object().field("readings", sum.readings).key("since");
