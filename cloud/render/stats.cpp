@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Summaries as answers, see api_stats.h.
+// Summaries as answers, see stats.h.
 #include "cloud/render/stats.h"
 
 #include <algorithm>
@@ -105,6 +105,17 @@ std::vector<Stat> stats_of(std::initializer_list<std::string_view> names) {
     CHECK(stat.has_value());
     stats.push_back(std::move(*stat));
   }
+  return stats;
+}
+
+const std::vector<Stat>& summary_stats() {
+  static const std::vector<Stat> stats = stats_of(
+      {"count", "sum", "mean", "variance", "stddev", "min", "max", "first", "last", "rate", "p50", "p95", "p99"});
+  return stats;
+}
+
+const std::vector<Stat>& row_stats() {
+  static const std::vector<Stat> stats = stats_of({"count", "mean", "min", "max", "stddev", "p50", "p95", "p99"});
   return stats;
 }
 

@@ -28,6 +28,10 @@ std::optional<Stat> parse_stat(std::string_view name);
 // Names of the contract only. REQUIRES: each is known.
 std::vector<Stat> stats_of(std::initializer_list<std::string_view> names);
 
+// What is told where nothing is chosen: of one summary, and of each of many rows.
+const std::vector<Stat>& summary_stats();
+const std::vector<Stat>& row_stats();
+
 // What rate means for the readings at hand. width_s 0: none.
 struct RateBasis {
   MetricKind kind = MetricKind::kGauge;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// GET /api/v1/system, see system.h.
-#include "cloud/api/endpoint/system.h"
-
+// GET /api/v1/system: where a tenant's readings are on the server's side, and for operators the log and the services:
+// of all aggregators together, each of which is asked for its part. Who does not tell its part is named.
 #include <algorithm>
 #include <map>
 #include <utility>
 
+#include "cloud/api/context.h"
 #include "cloud/api/params.h"
 #include "cloud/http/json_writer.h"
 #include "cloud/http/problem.h"
@@ -135,11 +135,10 @@ void write_services(JsonWriter& json, const std::vector<Member>& members) {
 
 }  // namespace
 
-http::Response answer_system(const http::Request& request, const std::string& tenant, const SystemParts& parts,
-                             int64_t now_ns) {
-  Params params(request);
+http::Response answer_system(const RequestContext& context) {
+  Params params(context.request);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  const std::vector<Member> members = parts.members(tenant, now_ns);
+  const std::vector<Member> members = context.services.given.members(context.tenant, context.now_ns);
   std::vector<uint32_t> missing;
   size_t expected = 0;
   for (const Member& member : members) {
@@ -152,7 +151,7 @@ http::Response answer_system(const http::Request& request, const std::string& te
         {.status = 503, .detail = "The state cannot be read at this moment.", .retry_after_s = 5});
   const query::SystemPart sum = sum_of(members);
   JsonWriter json;
-  json.begin_object().field("time", time_text(now_ns));
+  json.begin_object().field("time", time_text(context.now_ns));
   json.key("merged").begin_object().field("readings", sum.readings).key("since");
   if (sum.since_ns > 0) {
     json.value(time_text(sum.since_ns));
@@ -165,7 +164,8 @@ http::Response answer_system(const http::Request& request, const std::string& te
     json.key("partitions");
     write_partitions(json, static_cast<uint32_t>(expected), missing);
   }
-  const bool may_see = std::find(parts.operators.begin(), parts.operators.end(), tenant) != parts.operators.end();
+  const auto& operators = context.services.config.operators;
+  const bool may_see = std::find(operators.begin(), operators.end(), context.tenant) != operators.end();
   const bool told = std::any_of(members.begin(), members.end(),
                                 [](const Member& one) { return one.part && one.part->service.has_value(); });
   if (may_see && told) {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The exposition of a tenant's data: names, labels, families, forms, and what is left out.
-#include "cloud/api/endpoint/federate.h"
-
 #include <gtest/gtest.h>
 
 #include "cloud/render/prometheus.h"

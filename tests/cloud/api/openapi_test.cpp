@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The OpenAPI document says what the server serves, and nothing else.
+// The list of endpoints: each is served, documented with its parameters, closed to strangers, honest about what is
+// missing.
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <map>
 #include <set>
 
+#include "cloud/api/endpoints.h"
 #include "tests/cloud/api/api_fixture.h"
 
 namespace tributary::api {
 namespace {
-
-using OpenApiTest = ApiTest;
 
 // Every "$ref" leads somewhere.
 void check_references(const Json& document, const Json& part) {
@@ -23,50 +25,120 @@ void check_references(const Json& document, const Json& part) {
   }
 }
 
-TEST_F(OpenApiTest, EveryRouteOfTheServerIsInTheDocumentAndTheReverse) {
-  const std::string response = get("/openapi.json", "", false);
-  ASSERT_EQ(status_of(response), 200);
-  const Json document = Json::parse(body_of(response));
-  EXPECT_EQ(document["openapi"], "3.1.0");
-  check_references(document, document);
-  std::set<std::string> served, told;
-  for (const auto& [method, pattern] : server_->routes()) {
-    if (method == "POST" && pattern == "/api/v1/data") continue;  // only says that the bridge takes readings
-    if (pattern != "/*") served.insert(method + " " + pattern);
+// Runs over the list of endpoints: a new one is covered by its row.
+class EndpointsTest : public ApiTest {
+ protected:
+  void SetUp() override {
+    ApiTest::SetUp();
+    document_ = Json::parse(body_of(get("/openapi.json", "", false)));
   }
-  std::set<std::string> ids;
-  for (const auto& [path, methods] : document["paths"].items()) {
-    for (const auto& [method, operation] : methods.items()) {
-      std::string upper = method;
-      std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
-      told.insert(upper + " " + path);
-      EXPECT_TRUE(ids.insert(operation["operationId"]).second) << operation["operationId"];
+  std::string send(std::string_view method, std::string_view target, const std::string& headers) {
+    RawClient client(server_->port());
+    client.send(std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n");
+    return client.read_response();
+  }
+  static std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return out;
+  }
+  const Json& operation_of(const Endpoint& endpoint) const {
+    return document_.at("paths").at(std::string(endpoint.path)).at(lower(endpoint.method));
+  }
+  // The parameters of an operation, by name.
+  std::map<std::string, Json> parameters_of(const Json& operation) const {
+    std::map<std::string, Json> found;
+    if (!operation.contains("parameters")) return found;
+    for (const auto& parameter : operation["parameters"]) {
+      const Json& one = parameter.contains("$ref")
+                            ? document_.at(Json::json_pointer(parameter["$ref"].get<std::string>().substr(1)))
+                            : parameter;
+      found[one["name"]] = one;
+    }
+    return found;
+  }
+  // A call that is answered: with a value for each parameter that must be there.
+  std::string good_call(const Endpoint& endpoint) const {
+    static const std::map<std::string, std::string> kValues = {
+        {"metric", "temperature"}, {"source", "a"}, {"device_id", "a"}};
+    std::string target(endpoint.path);
+    for (const auto& [name, parameter] : parameters_of(operation_of(endpoint))) {
+      if (!parameter.value("required", false)) continue;
+      EXPECT_TRUE(kValues.contains(name)) << "give a value for " << name;
+      target += (target.find('?') == std::string::npos ? "?" : "&") + name + "=" + kValues.at(name);
+    }
+    return target;
+  }
+
+  Json document_;
+};
+
+TEST_F(EndpointsTest, EachIsServedAndDocumentedAndNothingElseIs) {
+  EXPECT_EQ(document_["openapi"], "3.1.0");
+  check_references(document_, document_);
+  std::set<std::pair<std::string, std::string>> served, listed, told, documented;
+  for (const auto& route : server_->routes()) served.insert(route);
+  served.erase({"GET", "/*"});  // the page
+  for (const Endpoint& endpoint : endpoints()) {
+    const auto [place, added] = listed.emplace(endpoint.method, endpoint.path);
+    EXPECT_TRUE(added) << endpoint.method << " " << endpoint.path << " stands twice";
+    if (endpoint.document.empty()) continue;
+    documented.emplace(lower(endpoint.method), endpoint.path);
+    ASSERT_TRUE(document_["paths"].contains(std::string(endpoint.path))) << endpoint.path;
+    EXPECT_EQ(operation_of(endpoint)["operationId"], endpoint.document);
+    // Who may ask is said there too.
+    EXPECT_EQ(operation_of(endpoint).contains("security"), endpoint.access == Access::kAnybody) << endpoint.path;
+  }
+  for (const auto& [path, methods] : document_["paths"].items()) {
+    for (const auto& [method, operation] : methods.items()) told.emplace(method, path);
+  }
+  EXPECT_EQ(served, listed);
+  EXPECT_EQ(told, documented);
+}
+
+TEST_F(EndpointsTest, NoneButTheOpenOnesAnswersWithoutAKey) {
+  for (const Endpoint& endpoint : endpoints()) {
+    for (const std::string header :
+         {"", "X-API-Key: wrong\r\n", "Authorization: Bearer wrong\r\n", "Cookie: tributary_session=wrong\r\n"}) {
+      if (endpoint.access == Access::kAnybody && !header.empty()) continue;
+      const std::string response = send(endpoint.method, endpoint.path, header);
+      EXPECT_EQ(status_of(response) == 401, endpoint.access != Access::kAnybody) << endpoint.path << header << response;
+      EXPECT_EQ(response.find("demo"), std::string::npos) << response;
     }
   }
-  EXPECT_EQ(told, served);
+}
+
+TEST_F(EndpointsTest, EachNamesThePartitionsThatDidNotAnswerAndIsRefusedWhereThatIsDenied) {
+  query_.missing_answer = {0};
+  for (const Endpoint& endpoint : endpoints()) {
+    if (endpoint.access == Access::kAnybody) continue;
+    const Json operation = operation_of(endpoint);
+    if (operation["responses"]["200"]["content"].contains("text/event-stream")) continue;  // names them in its events
+    const std::string target = good_call(endpoint);
+    const std::string response = get(target);
+    EXPECT_EQ(status_of(response), 200) << target << response;
+    EXPECT_NE(response.find("X-Missing-Partitions: 0\r\n"), std::string::npos) << target;
+    if (!parameters_of(operation).contains("partial")) continue;
+    const std::string one_more = target + (target.find('?') == std::string::npos ? "?" : "&");
+    EXPECT_EQ(status_of(get(one_more + "partial=allow")), 200) << target;
+    const Json refused = ask(one_more + "partial=deny", 503);
+    EXPECT_EQ(refused["parameter"], "partial") << target;
+    EXPECT_EQ(refused["expected"], "all 1") << target;
+    EXPECT_EQ(ask(one_more + "partial=perhaps", 400)["parameter"], "partial") << target;
+  }
 }
 
 // The endpoints refuse what they do not know and name what they do: the document has the same names.
-TEST_F(OpenApiTest, EveryParameterThatIsTakenIsInTheDocumentAndTheReverse) {
-  const Json document = Json::parse(body_of(get("/openapi.json")));
-  for (const auto& [path, methods] : document["paths"].items()) {
-    if (!methods.contains("get") || methods["get"].contains("security")) continue;
-    std::set<std::string> told;
-    for (const auto& parameter : methods["get"]["parameters"]) {
-      const Json& one =
-          document.at(parameter.contains("$ref") ? Json::json_pointer(parameter["$ref"].get<std::string>().substr(1))
-                                                 : Json::json_pointer(""));
-      told.insert(parameter.contains("$ref") ? one["name"] : parameter["name"]);
-    }
+TEST_F(EndpointsTest, EachTakesTheParametersThatTheDocumentSaysAndNoOthers) {
+  for (const Endpoint& endpoint : endpoints()) {
+    if (endpoint.access == Access::kAnybody || endpoint.method != "GET") continue;
+    const std::string path(endpoint.path);
     if (path == "/api/v1/session") continue;  // looks at no parameter
-    std::string query = "?no_such_parameter=1";
-    for (const auto& name : told) {
-      if (name == "metric") query += "&metric=temperature";
-      if (name == "source" || name == "device_id") query += "&" + name + "=a";
-    }
-    const Json refused = ask(path + query, 400);
+    std::set<std::string> told, taken;
+    for (const auto& [name, parameter] : parameters_of(operation_of(endpoint))) told.insert(name);
+    const std::string target = good_call(endpoint);
+    const Json refused = ask(target + (target.find('?') == std::string::npos ? "?" : "&") + "no_such_parameter=1", 400);
     EXPECT_EQ(refused["parameter"], "no_such_parameter") << path << refused;
-    std::set<std::string> taken;
     std::string expected = refused.value("expected", "");
     for (const std::string word : {"one of ", "no parameters"}) {
       if (expected.starts_with(word)) expected.erase(0, word.size());
