@@ -19,14 +19,15 @@ enum class Access : uint8_t {
 };
 
 // Answers a request whose key, where it needs one, is known to be good. Each is in the file of its subject.
-using Answer = http::Response(const RequestContext& context);
-Answer answer_devices, answer_document, answer_exposition, answer_federate, answer_health, answer_kpi, answer_last,
-    answer_metrics, answer_old_data, answer_old_kpi, answer_old_series, answer_readings_elsewhere, answer_ready,
-    answer_series, answer_show_session, answer_sign_in, answer_sign_out, answer_stream, answer_summary, answer_system;
+using EndpointHandler = http::Response(const RequestContext& context);
+EndpointHandler answer_devices, answer_document, answer_exposition, answer_federate, answer_health, answer_kpi,
+    answer_last, answer_metrics, answer_old_data, answer_old_kpi, answer_old_series, answer_readings_elsewhere,
+    answer_ready, answer_series, answer_show_session, answer_sign_in, answer_sign_out, answer_stream, answer_summary,
+    answer_system;
 
 struct Endpoint {
   std::string_view method, path;
-  Answer* answer;
+  EndpointHandler* answer;
   std::string_view document;  // its operationId in endpoint/*.json; empty: a signpost, no call of this API
   Access access = Access::kRead;
 };

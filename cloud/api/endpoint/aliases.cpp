@@ -20,7 +20,7 @@ constexpr size_t kBytesMax = 32 << 20;
 // Asks endpoint about the device that the parameter `name` ("source", "device_id") names. With metric: its answer, as
 // it is. Without: {name: device, list: [its answer for each metric of the device]}, at most 100 metrics.
 http::Response answer_alias(const RequestContext& context, std::string_view name, std::string_view list,
-                            Answer& endpoint) {
+                            EndpointHandler& endpoint) {
   Params params(context.request);
   const std::string device = params.required(name, "the name of a device");
   const auto metric = params.text("metric");
