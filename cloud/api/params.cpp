@@ -189,9 +189,7 @@ std::vector<Stat> read_stats(Params& params, const std::vector<Stat>& otherwise)
     at = end + 1;
     auto stat = parse_stat(name);
     if (!stat) {
-      params.fail(
-          "stats", name,
-          "count, sum, mean, variance, stddev, min, max, first, last, rate, histogram, or pN with 0 < N <= 100");
+      params.fail("stats", name, statistic_names());
       return otherwise;
     }
     const bool twice = std::any_of(stats.begin(), stats.end(), [&](const Stat& one) { return one.name == name; });

@@ -12,6 +12,7 @@
 #include "cloud/http/families.h"
 #include "cloud/http/problem.h"
 #include "cloud/render/prometheus.h"
+#include "cloud/render/stats.h"
 #include "cloud/render/told_rows.h"
 
 namespace tributary::api {
@@ -89,29 +90,21 @@ void add_total(Families& out, const Series& series, const stats::Summary& total)
 void add_window(Families& out, const query::RowKey& key, MetricKind kind, const stats::Summary& window) {
   const std::string name = "tributary_window_" + prometheus_name(key.series.metric);
   const SampleLabels labels = series_labels(key.series);
-  const auto gauge = [&](const char* suffix, const char* help, double value) {
-    out.add(out.family(name + suffix, Type::kGauge, help), labels, value);
+  const auto gauge = [&](const std::string& ending, std::string_view help, double value) {
+    out.add(out.family(name + ending, Type::kGauge, help), labels, value);
   };
-  const auto& numeric = window.numeric();
-  if (numeric.count() > 0) {
-    gauge("_readings", "Readings of the newest window.", static_cast<double>(numeric.count()));
-    gauge("_min", "Least reading of the newest window.", numeric.min());
-    gauge("_max", "Greatest reading of the newest window.", numeric.max());
-    gauge("_last", "Last reading of the newest window.", numeric.last().value);
-    const stats::Answer mean = numeric.mean(), sum = numeric.sum();
-    if (mean.kind == stats::Answer::Kind::kValue) gauge("_mean", "Mean of the newest window.", mean.value);
-    if (kind == MetricKind::kCounter && sum.kind == stats::Answer::Kind::kValue)
-      gauge("_increase", "Sum of the increments of the newest window.", sum.value);
+  const RateBasis basis{kind, static_cast<double>(key.row.width_s)};
+  for (const Stat& stat : window.numeric().count() > 0 ? gauge_stats() : std::vector<Stat>()) {
+    const WindowGauge& told = stat.statistic->gauge;
+    if (told.prometheus.empty() || (told.counters_only && kind != MetricKind::kCounter)) continue;
+    const stats::Answer answer = told.value({window, basis}, stat);
+    if (answer.kind != stats::Answer::Kind::kValue) continue;
+    const std::string ending = stat.statistic->parse ? stat.name : std::string(told.prometheus);
+    gauge("_" + ending, told.prometheus_help, answer.value);
   }
   gauge("_end_timestamp_seconds", "End of the newest window.",
         static_cast<double>(key.row.start_s + static_cast<int64_t>(key.row.width_s)));
   if (window.distribution().count() == 0) return;
-  for (const auto& [suffix, percent] : {std::pair{"_p50", 50}, std::pair{"_p95", 95}, std::pair{"_p99", 99}}) {
-    if (numeric.count() == 0) break;
-    const auto quantile =
-        window.distribution().quantile(static_cast<uint64_t>(percent), 100, numeric.min(), numeric.max());
-    gauge(suffix, "Percentile of the newest window.", quantile.value);
-  }
   out.add(out.family(name + "_distribution", Type::kGaugeHistogram, "The readings of the newest window."), labels,
           window.distribution(), or_nan(window.numeric().sum()));
 }

@@ -3,11 +3,14 @@
 // missing.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cctype>
 #include <map>
+#include <regex>
 #include <set>
 
 #include "cloud/api/endpoints.h"
+#include "cloud/render/stats.h"
 #include "tests/cloud/api/api_fixture.h"
 
 namespace tributary::api {
@@ -94,6 +97,25 @@ TEST_F(EndpointsTest, EachIsServedAndDocumentedAndNothingElseIs) {
   }
   EXPECT_EQ(served, listed);
   EXPECT_EQ(told, documented);
+}
+
+TEST_F(EndpointsTest, EveryStatisticIsInTheDocument) {
+  const Json& components = document_["components"];
+  const std::string description = components["parameters"]["stats"]["description"];
+  for (const Statistic* one : statistics()) {
+    EXPECT_NE(description.find(one->name), std::string::npos) << one->name;
+    for (const char* schema : {"Row", "Kpi", "Summary"}) {
+      const Json& told = components["schemas"][schema];
+      EXPECT_TRUE(one->parse || told["properties"].contains(std::string(one->name))) << schema << one->name;
+      for (const std::string_view name : one->usual) {
+        const auto& patterns = told["patternProperties"].items();
+        EXPECT_TRUE(std::any_of(
+            patterns.begin(), patterns.end(),
+            [&](const auto& pattern) { return std::regex_search(std::string(name), std::regex(pattern.key())); }))
+            << schema << name;
+      }
+    }
+  }
 }
 
 TEST_F(EndpointsTest, NoneButTheOpenOnesAnswersWithoutAKey) {

@@ -81,7 +81,7 @@ TEST(JsonWriter, WritesStructures) {
 
 TEST(Percentiles, AreExactRatios) {
   auto ratio = [](const char* text) {
-    const auto stat = parse_quantile(text);
+    const auto stat = parse_stat(text);
     return stat ? std::pair(stat->numerator, stat->denominator) : std::pair<uint64_t, uint64_t>(0, 0);
   };
   EXPECT_EQ(ratio("p50"), (std::pair<uint64_t, uint64_t>(50, 100)));
@@ -90,7 +90,7 @@ TEST(Percentiles, AreExactRatios) {
   EXPECT_EQ(ratio("p100"), (std::pair<uint64_t, uint64_t>(100, 100)));
   for (const char* wrong : {"p0", "p", "p101", "p100.1", "p5.", "p.5", "p-1", "p1e1", "50", "p00", "p0.0", "pp50",
                             "p0.0000000001", "p1000"}) {
-    EXPECT_FALSE(parse_quantile(wrong).has_value()) << wrong;
+    EXPECT_FALSE(parse_stat(wrong).has_value()) << wrong;
   }
 }
 
