@@ -37,7 +37,7 @@ class AggregatorCluster {
   ~AggregatorCluster() { stop(); }
 
   const query::Query& query() const { return *federation_; }
-  std::vector<query::Member> members(const std::string& tenant, int64_t now_ns) const {
+  std::vector<query::SystemMember> members(const std::string& tenant, int64_t now_ns) const {
     return federation_->members(tenant, now_ns);
   }
   uint16_t port() const { return server_->port(); }

@@ -55,8 +55,8 @@ Result<query::SystemPart> OwnSystem::part(const std::string& tenant, int64_t now
   return part;
 }
 
-std::vector<query::Member> OwnSystem::alone(const std::string& tenant, int64_t now_ns) {
-  query::Member one;
+std::vector<query::SystemMember> OwnSystem::alone(const std::string& tenant, int64_t now_ns) {
+  query::SystemMember one;
   if (auto part = this->part(tenant, now_ns)) {
     one.part = std::move(part).value();
   } else {

@@ -27,7 +27,7 @@ class OwnSystem {
   // Error: the state cannot be read at this moment. What was merged may be a second old.
   Result<query::SystemPart> part(const std::string& tenant, int64_t now_ns);
   // All there are of an aggregator that stands alone: itself, without partitions.
-  std::vector<query::Member> alone(const std::string& tenant, int64_t now_ns);
+  std::vector<query::SystemMember> alone(const std::string& tenant, int64_t now_ns);
 
  private:
   struct Merged {

@@ -40,7 +40,7 @@ struct ApiDependencies {
   std::function<void(JsonWriter&)> ready;    // further fields of a good /ready
   std::function<void(Exposition&)> metrics;  // the program's own families
   // Every aggregator by ordinal; one that stands alone is one without partitions.
-  std::function<std::vector<query::Member>(const std::string& tenant, int64_t now_ns)> members;
+  std::function<std::vector<query::SystemMember>(const std::string& tenant, int64_t now_ns)> members;
 };
 
 }  // namespace tributary::api

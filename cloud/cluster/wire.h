@@ -17,8 +17,8 @@
 
 namespace tributary::cluster {
 
-using query::Member;
 using query::ServiceInfo;
+using query::SystemMember;
 using query::SystemPart;
 using query::TellSystem;
 using query::TrafficMinute;

@@ -55,7 +55,7 @@ struct SystemPart {
 using TellSystem = std::function<Result<SystemPart>(const std::string& tenant, int64_t now_ns)>;
 
 // An aggregator of the cluster, and what it told.
-struct Member {
+struct SystemMember {
   uint32_t ordinal = 0;
   std::vector<uint32_t> partitions;  // that it owns, ascending
   std::optional<SystemPart> part;

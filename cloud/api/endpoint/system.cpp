@@ -16,14 +16,14 @@ namespace tributary::api {
 namespace {
 
 using query::DelayBuckets;
-using query::Member;
 using query::ServiceInfo;
+using query::SystemMember;
 
 // The parts of those who told theirs, added up.
-query::SystemPart sum_of(const std::vector<Member>& members) {
+query::SystemPart sum_of(const std::vector<SystemMember>& members) {
   query::SystemPart sum;
   std::map<int64_t, std::pair<query::TrafficMinute, std::map<uint32_t, uint64_t>>> minutes;
-  for (const Member& member : members) {
+  for (const SystemMember& member : members) {
     if (!member.part) continue;
     sum.readings += member.part->readings;
     const int64_t since_ns = member.part->since_ns;
@@ -64,10 +64,10 @@ void write_numbers(JsonWriter& json, std::string_view name, const std::vector<ui
   json.end_array();
 }
 
-void write_log(JsonWriter& json, const std::vector<Member>& members, const std::vector<uint32_t>& missing) {
+void write_log(JsonWriter& json, const std::vector<SystemMember>& members, const std::vector<uint32_t>& missing) {
   std::string durability;
   std::vector<std::pair<ServiceInfo::Partition, uint32_t>> partitions;
-  for (const Member& member : members) {
+  for (const SystemMember& member : members) {
     if (!member.part || !member.part->service) continue;
     if (durability.empty()) durability = member.part->service->durability;
     for (const auto& one : member.part->service->partitions) partitions.emplace_back(one, member.ordinal);
@@ -110,7 +110,7 @@ void write_told(JsonWriter& json, const ServiceInfo& info) {
   json.end_object();
 }
 
-void write_absent(JsonWriter& json, const Member& member) {
+void write_absent(JsonWriter& json, const SystemMember& member) {
   const bool answers = member.absence == query::kOtherVersion || member.absence == query::kUnreadable;
   std::string trouble = "does not answer (" + member.absence + ")";
   if (member.absence == query::kOtherVersion) trouble = "another version, which does not tell this";
@@ -121,9 +121,9 @@ void write_absent(JsonWriter& json, const Member& member) {
   json.end_object();
 }
 
-void write_services(JsonWriter& json, const std::vector<Member>& members) {
+void write_services(JsonWriter& json, const std::vector<SystemMember>& members) {
   json.key("services").begin_array();
-  for (const Member& member : members) {
+  for (const SystemMember& member : members) {
     if (!member.part) {
       write_absent(json, member);
     } else if (member.part->service) {
@@ -138,15 +138,15 @@ void write_services(JsonWriter& json, const std::vector<Member>& members) {
 http::Response answer_system(const RequestContext& context) {
   Params params(context.request);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  const std::vector<Member> members = context.services.given.members(context.tenant, context.now_ns);
+  const std::vector<SystemMember> members = context.services.given.members(context.tenant, context.now_ns);
   std::vector<uint32_t> missing;
   size_t expected = 0;
-  for (const Member& member : members) {
+  for (const SystemMember& member : members) {
     expected += member.partitions.size();
     if (!member.part) missing.insert(missing.end(), member.partitions.begin(), member.partitions.end());
   }
   std::sort(missing.begin(), missing.end());
-  if (std::none_of(members.begin(), members.end(), [](const Member& one) { return one.part.has_value(); }))
+  if (std::none_of(members.begin(), members.end(), [](const SystemMember& one) { return one.part.has_value(); }))
     return http::problem_response(
         {.status = 503, .detail = "The state cannot be read at this moment.", .retry_after_s = 5});
   const query::SystemPart sum = sum_of(members);
@@ -167,7 +167,7 @@ http::Response answer_system(const RequestContext& context) {
   const auto& operators = context.services.config.operators;
   const bool may_see = std::find(operators.begin(), operators.end(), context.tenant) != operators.end();
   const bool told = std::any_of(members.begin(), members.end(),
-                                [](const Member& one) { return one.part && one.part->service.has_value(); });
+                                [](const SystemMember& one) { return one.part && one.part->service.has_value(); });
   if (may_see && told) {
     write_log(json, members, missing);
     write_services(json, members);

@@ -47,7 +47,7 @@ class ApiTest : public testing::Test {
                            .now_ns = [] { return kNowS * kNanosPerSecond; },
                            .trouble = [this] { return trouble_; },
                            .metrics = [](Exposition& text) { text.gauge("tributary_test", "A test.").sample(1.5); },
-                           .members = [](const std::string&, int64_t) -> std::vector<query::Member> {
+                           .members = [](const std::string&, int64_t) -> std::vector<query::SystemMember> {
                              return {{.part = query::SystemPart{}}};
                            }});
     ASSERT_TRUE(api.ok());

@@ -82,7 +82,7 @@ class SystemTest : public testing::Test {
   std::filesystem::path dir_;
   std::string demo_, other_;
   FakeQuery query_;
-  std::map<std::string, std::vector<query::Member>> members_;
+  std::map<std::string, std::vector<query::SystemMember>> members_;
   std::unique_ptr<Auth> auth_;
   std::unique_ptr<http::HttpServer> server_;
   std::unique_ptr<Api> api_;
