@@ -36,11 +36,7 @@ Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& con
   }
   Aggregator* self = aggregator.get();
   const query::Query* query = self->query_.get();
-  decltype(ApiParts::members) members;
-  if (self->cluster_) {
-    query = &self->cluster_->query();
-    members = [self](const std::string& tenant, int64_t now_ns) { return self->cluster_->members(tenant, now_ns); };
-  }
+  if (self->cluster_) query = &self->cluster_->query();
   auto api = Api::make(config.api, {.query = query,
                                     .auth = self->auth_.get(),
                                     .now_ns = [] { return runtime::now().wall_ns; },
@@ -52,9 +48,11 @@ Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& con
                                           if (self->cluster_) self->cluster_->ready(json);
                                         },
                                     .metrics = [self](Exposition& text) { self->families(text); },
-                                    .traffic = &self->traffic_,
-                                    .service = [self] { return self->service(); },
-                                    .members = std::move(members)});
+                                    .members =
+                                        [self](const std::string& tenant, int64_t now_ns) {
+                                          return self->cluster_ ? self->cluster_->members(tenant, now_ns)
+                                                                : self->own_system_->alone(tenant, now_ns);
+                                        }});
   if (!api) return api.error();
   aggregator->api_ = std::move(api).value();
   auto server = http::HttpServer::open(config.http);
@@ -184,9 +182,9 @@ Status Aggregator::open_feed() {
 }
 
 Status Aggregator::open_cluster() {
-  if (config_.replicas == 1) return {};
   own_system_ = std::make_unique<OwnSystem>(
       OwnSystem::Parts{.query = query_.get(), .traffic = &traffic_, .service = [this] { return service(); }});
+  if (config_.replicas == 1) return {};
   const cluster::Layout layout{config_.ordinal, config_.replicas, partitions_};
   auto cluster = AggregatorCluster::open(
       config_.cluster, layout,
@@ -260,14 +258,14 @@ std::string Aggregator::trouble() const {
   return cluster_ ? cluster_->trouble() : "";
 }
 
-ServiceInfo Aggregator::service() {
-  ServiceInfo info{.service = "aggregator " + std::to_string(config_.ordinal),
-                   .version = runtime::kVersion,
-                   .trouble = trouble(),
-                   .durability = durability(),
-                   .started_ns = started_.wall_ns,
-                   .memory_bytes = runtime::resident_bytes(),
-                   .recovery = recoveries_.last()};
+query::ServiceInfo Aggregator::service() {
+  query::ServiceInfo info{.service = "aggregator " + std::to_string(config_.ordinal),
+                          .version = runtime::kVersion,
+                          .trouble = trouble(),
+                          .durability = durability(),
+                          .started_ns = started_.wall_ns,
+                          .memory_bytes = runtime::resident_bytes(),
+                          .recovery = recoveries_.last()};
   if (info.trouble.empty()) info.trouble = auth_->trouble();
   if (info.durability == "unknown") info.durability.clear();
   for (size_t i = 0; i < states_.size(); ++i) {

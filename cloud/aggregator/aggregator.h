@@ -13,6 +13,7 @@
 #include "cloud/aggregator/config.h"
 #include "cloud/aggregator/merge_watch.h"
 #include "cloud/aggregator/merger.h"
+#include "cloud/aggregator/own_system.h"
 #include "cloud/api/api.h"
 #include "cloud/feed/feed.h"
 #include "cloud/otlp/exporter.h"
@@ -45,7 +46,7 @@ class Aggregator {
   std::string durability() const;
   std::string trouble() const;
   void families(Exposition& text) const;
-  ServiceInfo service();
+  query::ServiceInfo service();
 
   const AggregatorConfig config_;
   const Instant started_;

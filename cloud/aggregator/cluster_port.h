@@ -27,7 +27,7 @@ class AggregatorCluster {
  public:
   struct Parts {
     const query::LocalQuery* local = nullptr;
-    cluster::TellSystem system;  // this aggregator's own part; may be null
+    query::TellSystem system;  // this aggregator's own part; may be null
     std::function<uint64_t()> log_id;
     std::function<void()> changed;  // at another aggregator
     std::function<void(const std::string&)> say;
@@ -37,7 +37,7 @@ class AggregatorCluster {
   ~AggregatorCluster() { stop(); }
 
   const query::Query& query() const { return *federation_; }
-  std::vector<cluster::Member> members(const std::string& tenant, int64_t now_ns) const {
+  std::vector<query::SystemMember> members(const std::string& tenant, int64_t now_ns) const {
     return federation_->members(tenant, now_ns);
   }
   uint16_t port() const { return server_->port(); }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Traffic, see api_traffic.h.
+// Traffic, see traffic.h.
 #include "cloud/aggregator/traffic.h"
 
 #include <algorithm>
@@ -10,10 +10,12 @@
 
 namespace tributary::api {
 
+using Buckets = query::DelayBuckets;
+
 size_t Traffic::bucket_of(int64_t delay_ns) {
   const double ms = static_cast<double>(delay_ns) / 1e6;
-  if (ms <= kLeastMs) return 0;
-  return std::min(kBuckets - 1, static_cast<size_t>(std::log2(ms / kLeastMs) * kBucketsPerOctave));
+  if (ms <= Buckets::kLeastMs) return 0;
+  return std::min(Buckets::kCount - 1, static_cast<size_t>(std::log2(ms / Buckets::kLeastMs) * Buckets::kPerOctave));
 }
 
 namespace {

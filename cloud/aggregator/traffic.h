@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cloud/log/log.h"
+#include "cloud/query/system.h"
 
 namespace tributary::api {
 
@@ -20,16 +21,11 @@ class Traffic {
  public:
   static constexpr int64_t kMinutes = 60;
   static constexpr size_t kTenantsMax = 256;
-  // Bucket i holds the delays in [kLeastMs · 2^(i/4), kLeastMs · 2^((i+1)/4)); what is shorter is in the first, what is
-  // longer in the last.
-  static constexpr double kLeastMs = 1;
-  static constexpr int kBucketsPerOctave = 4;
-  static constexpr size_t kBuckets = 84;  // the last one begins beyond half an hour
 
   struct Minute {
     int64_t start_s = 0;
     uint64_t messages = 0, posts = 0, rejected = 0;
-    std::array<uint32_t, kBuckets> delays{};
+    std::array<uint32_t, query::DelayBuckets::kCount> delays{};
   };
 
   // A record that was merged. Statuses are not counted.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Params, see api_params.h.
+// Params, see params.h.
 #include "cloud/api/params.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <utility>
 
 #include "common/reading/payload.h"
@@ -16,6 +17,7 @@ constexpr std::array<WidthS, 12> kSteps = {10, 30, 60, 120, 300, 900, 1800, 3600
 constexpr int64_t kAutoRowsMax = 300;
 constexpr int64_t kDurationMax = 100LL * 366 * 86400;
 constexpr size_t kListMax = 256;
+constexpr size_t kStatsMax = 32;
 constexpr const char* kTimeExpected =
     "RFC 3339 such as 2026-01-31T12:00:00Z, Unix time in s, ms, us or ns, now, or a distance from now such as -24h";
 
@@ -67,6 +69,12 @@ std::vector<WidthS> coarser_steps(WidthS step_s, uint64_t rows, uint64_t rows_ma
     return step <= step_s || static_cast<double>(rows) * step_s / step > static_cast<double>(rows_max);
   });
   return all;
+}
+
+int64_t distance_ns(int64_t from_ns, int64_t to_ns) {
+  int64_t distance = 0;
+  if (!__builtin_sub_overflow(to_ns, from_ns, &distance)) return distance;
+  return to_ns > from_ns ? std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::min();
 }
 
 std::string step_text(WidthS step_s) {
@@ -164,6 +172,27 @@ std::optional<uint64_t> Params::number(std::string_view name, uint64_t least, ui
 }
 
 void read_partial(Params& params) { params.choice("partial", {"allow", "deny"}); }
+
+std::vector<Stat> read_stats(Params& params, const std::vector<Stat>& otherwise) {
+  const auto value = params.text("stats");
+  if (!value) return otherwise;
+  std::vector<Stat> stats;
+  for (size_t at = 0; at <= value->size();) {
+    const size_t end = std::min(value->find(',', at), value->size());
+    const std::string name = value->substr(at, end - at);
+    at = end + 1;
+    auto stat = parse_stat(name);
+    if (!stat) {
+      params.fail("stats", name, statistic_names());
+      return otherwise;
+    }
+    const bool twice = std::any_of(stats.begin(), stats.end(), [&](const Stat& one) { return one.name == name; });
+    if (!twice) stats.push_back(std::move(*stat));
+  }
+  if (stats.size() > kStatsMax)
+    params.fail("stats", std::to_string(stats.size()) + " names", "at most " + std::to_string(kStatsMax));
+  return stats;
+}
 
 query::Selection Params::selection(const std::string& tenant, bool metric_required) {
   query::Selection selection{.tenant = tenant};

@@ -14,6 +14,7 @@
 #include "cloud/http/problem.h"
 #include "cloud/http/server.h"
 #include "cloud/query/query.h"
+#include "cloud/render/stats.h"
 
 namespace tributary::api {
 
@@ -26,12 +27,18 @@ std::vector<WidthS> auto_steps(int64_t range_ns);
 // The comfortable steps wider than step_s that may bring rows, as many as there are at step_s, down to rows_max;
 // ascending. Those left out cannot.
 std::vector<WidthS> coarser_steps(WidthS step_s, uint64_t rows, uint64_t rows_max);
+// What a width or a step may be, in seconds.
+inline constexpr int64_t kDurationMaxS = 366 * 86400;
+// to - from, as far as it fits.
+int64_t distance_ns(int64_t from_ns, int64_t to_ns);
 // "10s", "5m", "1h", "1d".
 std::string step_text(WidthS step_s);
 
 class Params;
-// partial: what to do when partitions do not answer; the Api looks at it.
+// partial: what to do when partitions do not answer; see name_missing().
 void read_partial(Params& params);
+// stats: names of statistics, otherwise what is told without it.
+std::vector<Stat> read_stats(Params& params, const std::vector<Stat>& otherwise);
 
 class Params {
  public:

@@ -60,7 +60,7 @@ class Federation final : public query::Query {
 
   // Every aggregator by ordinal, the own one included, with what it tells of itself and of the tenant, or why it does
   // not. One question to all at the same time; who does not know the question is not taken for absent elsewhere.
-  std::vector<Member> members(const std::string& tenant, int64_t now_ns) const;
+  std::vector<SystemMember> members(const std::string& tenant, int64_t now_ns) const;
 
  private:
   Federation(const query::LocalQuery& local, const Answerer& own, Peers& peers, const Layout& layout, bool keeps)

@@ -8,7 +8,7 @@ namespace tributary::cluster {
 namespace {
 
 // False: no answer of that aggregator.
-bool read(const std::string& answer, const Layout& layout, Member& member) {
+bool read(const std::string& answer, const Layout& layout, SystemMember& member) {
   AnswerHead head;
   std::optional<Error> error;
   SystemBody body;
@@ -18,9 +18,9 @@ bool read(const std::string& answer, const Layout& layout, Member& member) {
   }
   if (error) {
     // An aggregator that was not upgraded yet takes this for no question at all.
-    member.absence = error->code == ErrorCode::kInvalid    ? kOtherVersion
+    member.absence = error->code == ErrorCode::kInvalid    ? query::kOtherVersion
                      : error->code == ErrorCode::kMismatch ? "mismatch"
-                                                           : kUnreadable;
+                                                           : query::kUnreadable;
     return true;
   }
   if (body.part.service) {
@@ -34,10 +34,10 @@ bool read(const std::string& answer, const Layout& layout, Member& member) {
 
 }  // namespace
 
-std::vector<Member> Federation::members(const std::string& tenant, int64_t now_ns) const {
+std::vector<SystemMember> Federation::members(const std::string& tenant, int64_t now_ns) const {
   Question one = question(Op::kSystem, tenant);
   one.now_ns = now_ns;
-  std::vector<Member> all;
+  std::vector<SystemMember> all;
   std::vector<Peers::Ask> asks;
   std::string own;
   for (uint32_t ordinal = 0; ordinal < layout_.replicas; ++ordinal) {
@@ -51,7 +51,7 @@ std::vector<Member> Federation::members(const std::string& tenant, int64_t now_n
   }
   peers_.ask(asks, [&] { CHECK(read(own_.answer(as_bytes(own)), layout_, all[layout_.ordinal])); });
   for (const Peers::Ask& ask : asks) {
-    Member& member = all[ask.ordinal];
+    SystemMember& member = all[ask.ordinal];
     if (!ask.answer) {
       member.absence = ask.failure;
     } else if (!read(*ask.answer, layout_, member)) {

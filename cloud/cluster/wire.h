@@ -10,12 +10,18 @@
 #include <string>
 #include <vector>
 
-#include "cloud/cluster/system.h"
 #include "cloud/query/local.h"
+#include "cloud/query/system.h"
 #include "common/base/bytes.h"
 #include "common/runtime/result.h"
 
 namespace tributary::cluster {
+
+using query::ServiceInfo;
+using query::SystemMember;
+using query::SystemPart;
+using query::TellSystem;
+using query::TrafficMinute;
 
 inline constexpr size_t kQuestionBytesMax = 4 << 20;
 inline constexpr size_t kAnswerBytesMax = 64 << 20;

@@ -13,12 +13,6 @@ namespace {
 constexpr size_t kSeriesIdBytesMax = 480;  // as Series::id() promises
 constexpr int kFirstDirect = 2;
 
-const std::vector<api::Stat>& all_stats() {
-  static const std::vector<api::Stat> stats = api::stats_of(
-      {"count", "sum", "mean", "variance", "stddev", "min", "max", "first", "last", "rate", "p50", "p95", "p99"});
-  return stats;
-}
-
 void begin_key(api::JsonWriter& json, const RowName& name) {
   json.begin_array().value(name.tenant);
   if (name.series.device.empty()) {
@@ -100,7 +94,7 @@ Message row_message(const RowName& name, const stats::Summary& summary, const Te
   if (teller.replicas > 1) {
     json.key("share").begin_object().field("ordinal", teller.ordinal).field("of", teller.replicas).end_object();
   }
-  api::write_summary(json, summary, all_stats(), {name.series.kind, static_cast<double>(name.width_s)});
+  api::write_summary(json, summary, api::summary_stats(), {name.series.kind, static_cast<double>(name.width_s)});
   json.end_object();
   message.value = json.take();
   return message;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// OtlpExporter, see aggregator_otlp.h.
+// OtlpExporter, see exporter.h.
 #include "cloud/otlp/exporter.h"
 
 #include <httplib.h>
@@ -10,8 +10,8 @@
 #include <exception>
 #include <fstream>
 
-#include "cloud/api/endpoint/federate.h"
 #include "cloud/render/otlp.h"
+#include "cloud/render/told_rows.h"
 #include "common/runtime/program.h"
 
 namespace tributary::api {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON of answers, see api_answers.h.
+// The JSON of answers, see answers.h.
 #include "cloud/render/answers.h"
 
 #include <simdjson.h>
 
-#include "cloud/http/delivery.h"
-#include "cloud/http/problem.h"
 #include "cloud/render/stats.h"
 #include "common/base/hex.h"
 
@@ -66,34 +64,6 @@ void write_texts(JsonWriter& json, std::string_view name, const std::vector<std:
 }
 
 }  // namespace
-
-http::Response json_answer(JsonWriter& json) {
-  http::Response response{.body = json.take()};
-  response.headers.emplace_back("Cache-Control", http::kRevalidate);
-  return response;
-}
-
-http::Response unknown_metric() {
-  return http::problem_response(
-      {.status = 404, .detail = "There is no such metric. /api/v1/metrics lists those there are."});
-}
-
-http::Response failure(const Error& error) {
-  if (error.code == ErrorCode::kInvalid) return http::problem_response({.status = 400, .detail = error.message});
-  if (error.code == ErrorCode::kNotFound)
-    return http::problem_response({.status = 404, .detail = "There is nothing here yet."});
-  return http::problem_response(
-      {.status = 503, .detail = "The state cannot be read at this moment.", .retry_after_s = 5});
-}
-
-Status add_completeness(const Asked& asked, JsonWriter& json, const query::Selection& selection,
-                        const query::Range& range) {
-  const auto completeness = asked.query.completeness(selection, range, asked.now_ns);
-  if (!completeness) return completeness.error();
-  json.key("completeness");
-  write_completeness(json, *completeness);
-  return {};
-}
 
 void write_completeness(JsonWriter& json, const query::Completeness& completeness) {
   json.begin_object().field("share", completeness.share);

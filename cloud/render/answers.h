@@ -6,26 +6,9 @@
 #include <vector>
 
 #include "cloud/http/json_writer.h"
-#include "cloud/http/server.h"
 #include "cloud/query/query.h"
 
 namespace tributary::api {
-
-// Who asks what, and the Query for the questions of this one answer.
-struct Asked {
-  const http::Request& request;
-  const std::string& tenant;
-  const query::Query& query;
-  int64_t now_ns = 0;
-};
-
-http::Response json_answer(JsonWriter& json);
-http::Response unknown_metric();
-// What an Error of a Query is to a client.
-http::Response failure(const Error& error);
-// Adds completeness to the object that is open.
-Status add_completeness(const Asked& asked, JsonWriter& json, const query::Selection& selection,
-                        const query::Range& range);
 
 // What is empty is left out, share and to never.
 void write_completeness(JsonWriter& json, const query::Completeness& completeness);

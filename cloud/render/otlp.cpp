@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// OTLP requests, see api_otlp.h. Field numbers are those of opentelemetry-proto 1.x.
+// OTLP requests, see otlp.h. Field numbers are those of opentelemetry-proto 1.x.
 #include "cloud/render/otlp.h"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 
 #include "cloud/render/buckets.h"
 #include "cloud/render/prometheus.h"
+#include "cloud/render/stats.h"
 #include "common/base/bytes.h"
 #include "common/runtime/program.h"
 
@@ -41,15 +42,16 @@ ProtoWriter side(const DenseSide& dense) {
 
 }  // namespace
 
-ProtoWriter& OtlpRequest::points_of(const std::string& name, const Series& series, Data data, const char* description) {
+ProtoWriter& OtlpRequest::points_of(const std::string& name, const Series& series, Data data,
+                                    std::string_view description) {
   ++points_;
   Points& points = metrics_[{name, std::string(unit_of(series)), data}];
   points.description = description;
   return points.points;
 }
 
-void OtlpRequest::add_gauge(const std::string& name, const Series& series, const char* description, int64_t time_ns,
-                            double value) {
+void OtlpRequest::add_gauge(const std::string& name, const Series& series, std::string_view description,
+                            int64_t time_ns, double value) {
   ProtoWriter point;  // NumberDataPoint { time = 3; as_double = 4; attributes = 7 }
   point.fixed(3, static_cast<uint64_t>(time_ns)).number(4, value);
   add_attributes(point, 7, series);
@@ -77,18 +79,19 @@ void OtlpRequest::add_total(const Series& series, const stats::Summary& total, i
 }
 
 void OtlpRequest::add_window(const query::RowKey& key, const stats::Summary& window, int64_t now_ns) {
-  const auto& numeric = window.numeric();
-  if (numeric.count() == 0) return;
+  if (window.numeric().count() == 0) return;
   const std::string name = "tributary.window." + key.series.metric;
   const int64_t end_ns = (key.row.start_s + static_cast<int64_t>(key.row.width_s)) * kNanosPerSecond;
   const int64_t time_ns = std::min(end_ns, now_ns);
-  add_gauge(name + ".count", key.series, "Readings of the newest window.", time_ns,
-            static_cast<double>(numeric.count()));
-  if (const stats::Answer mean = numeric.mean(); mean.kind == stats::Answer::Kind::kValue)
-    add_gauge(name + ".mean", key.series, "Mean of the newest window.", time_ns, mean.value);
-  add_gauge(name + ".min", key.series, "Least reading of the newest window.", time_ns, numeric.min());
-  add_gauge(name + ".max", key.series, "Greatest reading of the newest window.", time_ns, numeric.max());
-  add_gauge(name + ".last", key.series, "Last reading, at its own time.", numeric.last().time_ns, numeric.last().value);
+  const RateBasis basis;
+  for (const Stat& stat : gauge_stats()) {
+    const WindowGauge& told = stat.statistic->gauge;
+    if (told.otlp.empty()) continue;
+    const stats::Answer answer = told.value({window, basis}, stat);
+    if (answer.kind != stats::Answer::Kind::kValue) continue;
+    add_gauge(name + "." + std::string(told.otlp), key.series, told.otlp_help,
+              told.time_ns ? told.time_ns({window, basis}) : time_ns, answer.value);
+  }
 }
 
 std::string OtlpRequest::take() const {

@@ -41,8 +41,9 @@ class OtlpRequest {
     std::string description;
     ProtoWriter points;
   };
-  ProtoWriter& points_of(const std::string& name, const Series& series, Data data, const char* description);
-  void add_gauge(const std::string& name, const Series& series, const char* description, int64_t time_ns, double value);
+  ProtoWriter& points_of(const std::string& name, const Series& series, Data data, std::string_view description);
+  void add_gauge(const std::string& name, const Series& series, std::string_view description, int64_t time_ns,
+                 double value);
 
   const std::string tenant_, instance_;
   std::map<std::tuple<std::string, std::string, Data>, Points> metrics_;  // name, unit

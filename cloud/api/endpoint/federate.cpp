@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exposition of a tenant's data, see api_federate.h.
-#include "cloud/api/endpoint/federate.h"
-
+// GET /api/v1/federate: a tenant's series, gateways and completeness for Prometheus to scrape (API.md says what each
+// family is). The readings since the beginning are cumulative histograms; the newest windows are gauges.
 #include <algorithm>
 #include <array>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cloud/api/context.h"
 #include "cloud/api/params.h"
 #include "cloud/http/families.h"
 #include "cloud/http/problem.h"
 #include "cloud/render/prometheus.h"
+#include "cloud/render/stats.h"
+#include "cloud/render/told_rows.h"
 
 namespace tributary::api {
 namespace {
@@ -25,13 +27,15 @@ constexpr uint64_t kBucketsDefault = 20, kBucketsMax = 320;
 constexpr int64_t kMaxAgeDefaultS = 300;  // as long as Prometheus itself takes a sample for the present
 constexpr size_t kPage = 500;             // series at once
 constexpr size_t kBytesMax = 64 << 20;    // of an answer
-constexpr size_t kReasonsMax = 100;       // of a gateway
+// What a tenant's completeness is judged by where no range is named: gateways that are not further behind than this.
+constexpr int64_t kCompleteLagNs = 120 * kNanosPerSecond;
+constexpr size_t kReasonsMax = 100;  // of a gateway
 
 constexpr std::array<std::pair<const char*, WidthS>, 4> kWindows = {
     {{"1m", 60}, {"15m", 900}, {"1h", 3600}, {"1d", 86400}}};
 constexpr std::array<const char*, 3> kParts = {"readings", "windows", "gateways"};
 
-struct Wish {
+struct ScrapeOptions {
   query::Selection selection;
   WidthS window_s = 60;
   int64_t max_age_s = kMaxAgeDefaultS;
@@ -40,23 +44,23 @@ struct Wish {
   bool readings = true, windows = true, gateways = true;
 };
 
-Wish read_wish(Params& params, const std::string& tenant) {
-  Wish wish;
+ScrapeOptions read_options(Params& params, const std::string& tenant) {
+  ScrapeOptions options;
   read_partial(params);
-  wish.selection = params.selection(tenant, false);
+  options.selection = params.selection(tenant, false);
   std::vector<std::string> names;
   for (const auto& [name, width_s] : kWindows) names.emplace_back(name);
   const std::string window = params.choice("window", names);
   for (const auto& [name, width_s] : kWindows) {
-    if (window == name) wish.window_s = width_s;
+    if (window == name) options.window_s = width_s;
   }
   if (const auto age = params.text("max_age")) {
     const auto age_s = parse_duration_s(*age);
     if (!age_s) params.fail("max_age", *age, "seconds, or a duration such as 5m or 1h");
-    wish.max_age_s = age_s.value_or(kMaxAgeDefaultS);
+    options.max_age_s = age_s.value_or(kMaxAgeDefaultS);
   }
-  wish.limit = params.number("limit", 1, kSeriesMax).value_or(kSeriesDefault);
-  wish.buckets = static_cast<int>(params.number("buckets", 0, kBucketsMax).value_or(kBucketsDefault));
+  options.limit = params.number("limit", 1, kSeriesMax).value_or(kSeriesDefault);
+  options.buckets = static_cast<int>(params.number("buckets", 0, kBucketsMax).value_or(kBucketsDefault));
   const auto parts = params.list("include");
   for (const auto& part : parts) {
     if (std::find(kParts.begin(), kParts.end(), part) == kParts.end())
@@ -65,10 +69,10 @@ Wish read_wish(Params& params, const std::string& tenant) {
   const auto wanted = [&](const char* part) {
     return parts.empty() || std::find(parts.begin(), parts.end(), part) != parts.end();
   };
-  wish.readings = wanted("readings");
-  wish.windows = wanted("windows");
-  wish.gateways = wanted("gateways");
-  return wish;
+  options.readings = wanted("readings");
+  options.windows = wanted("windows");
+  options.gateways = wanted("gateways");
+  return options;
 }
 
 double seconds(int64_t time_ns) { return static_cast<double>(time_ns) / kNanosPerSecond; }
@@ -86,62 +90,54 @@ void add_total(Families& out, const Series& series, const stats::Summary& total)
 void add_window(Families& out, const query::RowKey& key, MetricKind kind, const stats::Summary& window) {
   const std::string name = "tributary_window_" + prometheus_name(key.series.metric);
   const SampleLabels labels = series_labels(key.series);
-  const auto gauge = [&](const char* suffix, const char* help, double value) {
-    out.add(out.family(name + suffix, Type::kGauge, help), labels, value);
+  const auto gauge = [&](const std::string& ending, std::string_view help, double value) {
+    out.add(out.family(name + ending, Type::kGauge, help), labels, value);
   };
-  const auto& numeric = window.numeric();
-  if (numeric.count() > 0) {
-    gauge("_readings", "Readings of the newest window.", static_cast<double>(numeric.count()));
-    gauge("_min", "Least reading of the newest window.", numeric.min());
-    gauge("_max", "Greatest reading of the newest window.", numeric.max());
-    gauge("_last", "Last reading of the newest window.", numeric.last().value);
-    const stats::Answer mean = numeric.mean(), sum = numeric.sum();
-    if (mean.kind == stats::Answer::Kind::kValue) gauge("_mean", "Mean of the newest window.", mean.value);
-    if (kind == MetricKind::kCounter && sum.kind == stats::Answer::Kind::kValue)
-      gauge("_increase", "Sum of the increments of the newest window.", sum.value);
+  const RateBasis basis{kind, static_cast<double>(key.row.width_s)};
+  for (const Stat& stat : window.numeric().count() > 0 ? gauge_stats() : std::vector<Stat>()) {
+    const WindowGauge& told = stat.statistic->gauge;
+    if (told.prometheus.empty() || (told.counters_only && kind != MetricKind::kCounter)) continue;
+    const stats::Answer answer = told.value({window, basis}, stat);
+    if (answer.kind != stats::Answer::Kind::kValue) continue;
+    const std::string ending = stat.statistic->parse ? stat.name : std::string(told.prometheus);
+    gauge("_" + ending, told.prometheus_help, answer.value);
   }
   gauge("_end_timestamp_seconds", "End of the newest window.",
         static_cast<double>(key.row.start_s + static_cast<int64_t>(key.row.width_s)));
   if (window.distribution().count() == 0) return;
-  for (const auto& [suffix, percent] : {std::pair{"_p50", 50}, std::pair{"_p95", 95}, std::pair{"_p99", 99}}) {
-    if (numeric.count() == 0) break;
-    const auto quantile =
-        window.distribution().quantile(static_cast<uint64_t>(percent), 100, numeric.min(), numeric.max());
-    gauge(suffix, "Percentile of the newest window.", quantile.value);
-  }
   out.add(out.family(name + "_distribution", Type::kGaugeHistogram, "The readings of the newest window."), labels,
           window.distribution(), or_nan(window.numeric().sum()));
 }
 
 // Series page by page. An error if there are more than the limit, which the problem then says.
-Status add_series(const Asked& asked, const Wish& wish, Families& totals, Families& windows,
+Status add_series(const RequestContext& context, const ScrapeOptions& options, Families& totals, Families& windows,
                   std::optional<Problem>& problem) {
   std::map<std::string, MetricKind> kinds;
-  if (wish.windows) {
-    const auto metrics = asked.query.metrics(asked.tenant);
+  if (options.windows) {
+    const auto metrics = context.query.metrics(context.tenant);
     if (!metrics) return metrics.error();
     for (const auto& metric : *metrics) kinds[metric.name] = metric.kind;
   }
-  const int64_t oldest_end_ns = asked.now_ns - wish.max_age_s * kNanosPerSecond;
+  const int64_t oldest_end_ns = context.now_ns - options.max_age_s * kNanosPerSecond;
   std::string after;
   for (uint64_t told = 0;;) {
-    const auto found = asked.query.last(wish.selection, std::nullopt, after, kPage);
+    const auto found = context.query.last(options.selection, std::nullopt, after, kPage);
     if (!found) return found.error();
     told += found->size();
-    if (told > wish.limit || totals.bytes() + windows.bytes() > kBytesMax) {
+    if (told > options.limit || totals.bytes() + windows.bytes() > kBytesMax) {
       problem = Problem{.status = 400,
                         .detail = "More series than one answer may have.",
                         .parameter = "limit",
-                        .found = "more than " + std::to_string(std::min(told - 1, wish.limit)) + " series",
+                        .found = "more than " + std::to_string(std::min(told - 1, options.limit)) + " series",
                         .expected = "fewer, by metric, device or label.KEY; or a greater limit, up to " +
                                     std::to_string(kSeriesMax) + ", or fewer buckets",
-                        .limit = wish.limit};
+                        .limit = options.limit};
       return {};
     }
-    if (wish.readings) {
+    if (options.readings) {
       const auto keys = total_rows(*found);
       const auto add = [&](size_t i, const stats::Summary& total) { add_total(totals, keys[i].series, total); };
-      if (const auto status = asked.query.rows(asked.tenant, keys, add); !status) return status.error();
+      if (const auto status = context.query.rows(context.tenant, keys, add); !status) return status.error();
       auto& seen = totals.family("tributary_last_reading_timestamp_seconds", Type::kGauge, "Time of the last reading.");
       for (const auto& one : *found) {
         SampleLabels labels = series_labels(one.series);
@@ -149,12 +145,12 @@ Status add_series(const Asked& asked, const Wish& wish, Families& totals, Famili
         totals.add(seen, labels, seconds(one.time_ns));
       }
     }
-    if (wish.windows) {
-      const auto newest = newest_rows(*found, wish.window_s, oldest_end_ns);
+    if (options.windows) {
+      const auto newest = newest_rows(*found, options.window_s, oldest_end_ns);
       const auto add = [&](size_t i, const stats::Summary& window) {
         add_window(windows, newest.keys[i], kinds[newest.keys[i].series.metric], window);
       };
-      if (const auto status = asked.query.rows(asked.tenant, newest.keys, add); !status) return status.error();
+      if (const auto status = context.query.rows(context.tenant, newest.keys, add); !status) return status.error();
     }
     if (found->size() < kPage) return {};
     after = found->back().series.id();
@@ -182,8 +178,8 @@ void add_status(Families& out, const std::string& gateway, const std::string& st
   gauge("flight", "tributary_gateway_outbox_flight_partials", "Partials sent and not acknowledged.");
 }
 
-Status add_gateways(const Asked& asked, Families& out) {
-  const auto gateways = asked.query.gateways(asked.tenant, asked.now_ns);
+Status add_gateways(const RequestContext& context, Families& out) {
+  const auto gateways = context.query.gateways(context.tenant, context.now_ns);
   if (!gateways) return gateways.error();
   for (const auto& one : *gateways) {
     const SampleLabels labels = {{"gateway", one.gateway}};
@@ -218,9 +214,9 @@ Status add_gateways(const Asked& asked, Families& out) {
   return {};
 }
 
-Status add_completeness(const Asked& asked, const query::Selection& selection, Families& out) {
-  const query::Range range{.to_ns = asked.now_ns - kCompleteLagNs};
-  const auto found = asked.query.completeness(selection, range, asked.now_ns);
+Status add_completeness(const RequestContext& context, const query::Selection& selection, Families& out) {
+  const query::Range range{.to_ns = context.now_ns - kCompleteLagNs};
+  const auto found = context.query.completeness(selection, range, context.now_ns);
   if (!found) return found.error();
   const auto gauge = [&](const char* name, const char* help, double value) {
     out.add(out.family(name, Type::kGauge, help), {}, value);
@@ -231,7 +227,7 @@ Status add_completeness(const Asked& asked, const query::Selection& selection, F
   gauge("tributary_completeness_behind_gateways", "Gateways whose readings up to two minutes ago are not all merged.",
         static_cast<double>(found->behind.size()));
   // Gateways that are known for less than that are not expected yet, but they have come as far as they have.
-  const auto to = found->expected > 0 ? found : asked.query.completeness(selection, {}, asked.now_ns);
+  const auto to = found->expected > 0 ? found : context.query.completeness(selection, {}, context.now_ns);
   if (!to) return to.error();
   if (to->expected > 0)
     gauge("tributary_complete_until_timestamp_seconds", "Up to here all gateways' readings are merged.",
@@ -245,46 +241,28 @@ Status add_completeness(const Asked& asked, const query::Selection& selection, F
 
 }  // namespace
 
-std::vector<query::RowKey> total_rows(const std::vector<query::LastReading>& found) {
-  std::vector<query::RowKey> keys;
-  keys.reserve(found.size());
-  for (const auto& one : found) keys.push_back({one.series, {0, kAllTime}});
-  return keys;
-}
-
-NewestRows newest_rows(const std::vector<query::LastReading>& found, WidthS window_s, int64_t oldest_end_ns) {
-  NewestRows rows;
-  const int64_t oldest_end_s = to_seconds_floor(oldest_end_ns);
-  for (size_t i = 0; i < found.size(); ++i) {
-    const int64_t start_s = window_start_s(to_seconds_floor(found[i].time_ns), window_s);
-    if (start_s + static_cast<int64_t>(window_s) < oldest_end_s) continue;
-    rows.keys.push_back({found[i].series, {start_s, window_s}});
-    rows.which.push_back(i);
-  }
-  return rows;
-}
-
-http::Response answer_federate(const Asked& asked) {
-  Params params(asked.request);
-  const Wish wish = read_wish(params, asked.tenant);
-  if (const auto wrong = params.finish()) return problem_response(*wrong);
-  if (!wish.selection.metric.empty() && !asked.query.known(asked.tenant, wish.selection.metric))
+http::Response answer_federate(const RequestContext& context) {
+  Params params(context.request);
+  const ScrapeOptions options = read_options(params, context.tenant);
+  if (const auto wrong = params.finish()) return http::problem_response(*wrong);
+  if (!options.selection.metric.empty() && !context.query.known(context.tenant, options.selection.metric))
     return unknown_metric();
-  const bool protobuf = prefers_protobuf(asked.request.header("accept"));
-  Families totals(protobuf, wish.buckets), others(protobuf, wish.buckets);
+  const bool protobuf = prefers_protobuf(context.request.header("accept"));
+  Families totals(protobuf, options.buckets), others(protobuf, options.buckets);
   std::optional<Problem> problem;
-  if (wish.readings || wish.windows) {
-    if (const auto status = add_series(asked, wish, totals, others, problem); !status) return failure(status.error());
-    if (problem) return problem_response(*problem);
+  if (options.readings || options.windows) {
+    if (const auto status = add_series(context, options, totals, others, problem); !status)
+      return failure(status.error());
+    if (problem) return http::problem_response(*problem);
   }
-  if (wish.gateways) {
-    if (const auto status = add_gateways(asked, others); !status) return failure(status.error());
+  if (options.gateways) {
+    if (const auto status = add_gateways(context, others); !status) return failure(status.error());
   }
-  if (const auto status = add_completeness(asked, wish.selection, others); !status) return failure(status.error());
+  if (const auto status = add_completeness(context, options.selection, others); !status) return failure(status.error());
   http::Response response{.content_type = protobuf ? Families::kProtobuf : Exposition::kContentType};
   response.headers = {{"Cache-Control", "no-store"}, {"Vary", "Accept"}};
   // Without some partitions the totals would fall and rise again, which Prometheus counts as new readings.
-  if (asked.query.missing().empty()) response.body = totals.take();
+  if (context.query.missing().empty()) response.body = totals.take();
   response.body += others.take();
   return response;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys and sessions of requests, see api_session.h.
-#include "cloud/api/endpoint/session.h"
+// Keys and sessions of requests, see cloud/tenants/identify.h.
+#include "cloud/tenants/identify.h"
 
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "cloud/api/context.h"
 #include "cloud/http/json_writer.h"
 #include "cloud/http/problem.h"
 
@@ -37,7 +38,9 @@ void set_cookie(http::Response& response, const std::string& value, int64_t age_
 
 }  // namespace
 
-http::Response sign_in(Auth& auth, const SendHints& hints, const http::Request& request, int64_t now_s) {
+http::Response answer_sign_in(const RequestContext& context) {
+  const http::Request& request = context.request;
+  Auth& auth = *context.services.given.auth;
   const auto header = key_of(request);
   std::string key(header.value_or(""));
   if (!header) {
@@ -54,21 +57,20 @@ http::Response sign_in(Auth& auth, const SendHints& hints, const http::Request& 
   }
   const auto identity = auth.identity_of(key);
   if (!identity) return unauthorized();
-  const auto session = auth.make_session(*identity, now_s);
+  const auto session = auth.make_session(*identity, context.services.now_s());
   if (!session)
     return http::problem_response(
         {.status = 503, .detail = "Sessions are not possible: the keys file has no session_secret."});
-  http::Response response = session_answer(identity->tenant, hints);
+  http::Response response = session_answer(identity->tenant, context.services.config.hints);
   set_cookie(response, *session, Auth::kSessionSeconds);
   return response;
 }
 
-http::Response show_session(Auth& auth, const SendHints& hints, const http::Request& request, int64_t now_s) {
-  const auto identity = identify(auth, request, now_s);
-  return identity ? session_answer(identity->tenant, hints) : unauthorized();
+http::Response answer_show_session(const RequestContext& context) {
+  return session_answer(context.tenant, context.services.config.hints);
 }
 
-http::Response sign_out() {
+http::Response answer_sign_out(const RequestContext&) {
   http::Response response{.status = 204, .content_type = ""};
   set_cookie(response, "", 0);
   return response;

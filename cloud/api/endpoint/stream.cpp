@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stream of changed rows, see api_stream.h.
+// The stream of changed rows, see stream.h.
 #include "cloud/api/endpoint/stream.h"
 
 #include <algorithm>
@@ -8,6 +8,10 @@
 #include <set>
 #include <tuple>
 
+#include "cloud/api/context.h"
+#include "cloud/tenants/identify.h"
+#include "cloud/api/params.h"
+#include "cloud/http/problem.h"
 #include "cloud/render/answers.h"
 #include "common/base/hex.h"
 
@@ -210,7 +214,7 @@ void Streams::run(const StreamFilter& filter, const std::optional<std::string>& 
   query::Place told = after;
   bool told_partial = false;  // rows were told without the share of partitions that did not answer
   while (writer.open()) {
-    const uint64_t seen = hub_.changes();
+    const uint64_t seen = signal_.changes();
     bool more = false;
     if (told_partial || query_.place() != after) {
       const auto next = part(filter, key, after);
@@ -229,7 +233,7 @@ void Streams::run(const StreamFilter& filter, const std::optional<std::string>& 
           if (!writer.write(next->text)) return;
           told = after;
           written_ms = id_ms = steady_ms();
-          if (!hub_.pause(timing_.coalesce_ms)) return;
+          if (!signal_.pause(timing_.coalesce_ms)) return;
         }
       }
     }
@@ -244,8 +248,34 @@ void Streams::run(const StreamFilter& filter, const std::optional<std::string>& 
         id_ms = written_ms;
       }
     }
-    if (!more && !hub_.wait(seen, std::min(kAwakeMs, timing_.keep_alive_ms))) return;
+    if (!more && !signal_.wait(seen, std::min(kAwakeMs, timing_.keep_alive_ms))) return;
   }
+}
+
+http::Response answer_stream(const RequestContext& context) {
+  Params params(context.request);
+  StreamFilter filter{.tenant = context.tenant, .metrics = params.list("metric"), .devices = params.list("device")};
+  filter.fleet = params.flag("fleet");
+  filter.stats = read_stats(params, row_stats());
+  // Rows come a device anyway; other groupings are for the page to make.
+  params.choice("by", {"device"});
+  std::optional<std::string> since = params.text("since");
+  if (const auto wrong = params.finish()) return http::problem_response(*wrong);
+  // The header is newer: a browser sends it when it comes again by itself, with the address it began with.
+  if (const auto last = context.request.header("last-event-id"); !last.empty()) since = std::string(last);
+
+  http::Response response;
+  response.content_type = "text/event-stream";
+  response.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
+  response.stream = [&services = context.services, filter = std::move(filter), since = std::move(since),
+                     request = context.request](http::StreamWriter& writer) {
+    const auto allowed = [&] {
+      const auto identity = identify(*services.given.auth, request, services.now_s());
+      return identity && identity->tenant == filter.tenant;
+    };
+    services.streams.run(filter, since, allowed, writer);
+  };
+  return response;
 }
 
 }  // namespace tributary::api

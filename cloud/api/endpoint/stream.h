@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cloud/api/hub.h"
+#include "cloud/api/change_signal.h"
 #include "cloud/http/server.h"
 #include "cloud/query/query.h"
 #include "cloud/render/stats.h"
@@ -42,8 +42,8 @@ class Streams {
     int64_t keep_alive_ms = 15'000;
     int64_t coalesce_ms = 100;
   };
-  Streams(const query::Query& query, const Hub& hub, std::function<int64_t()> now_ns, Timing timing)
-      : query_(query), hub_(hub), now_ns_(std::move(now_ns)), timing_(timing) {}
+  Streams(const query::Query& query, const ChangeSignal& signal, std::function<int64_t()> now_ns, Timing timing)
+      : query_(query), signal_(signal), now_ns_(std::move(now_ns)), timing_(timing) {}
 
   // Runs one stream until it ends. since: what the client saw last, as it said it. allowed is asked with every
   // keep-alive: a stream does not outlive its key.
@@ -63,7 +63,7 @@ class Streams {
   Part render(const StreamFilter& filter, const query::Place& after) const;
 
   const query::Query& query_;
-  const Hub& hub_;
+  const ChangeSignal& signal_;
   std::function<int64_t()> now_ns_;
   const Timing timing_;
 

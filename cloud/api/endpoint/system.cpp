@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// GET /api/v1/system, see api_system.h.
-#include "cloud/api/endpoint/system.h"
-
+// GET /api/v1/system: where a tenant's readings are on the server's side, and for operators the log and the services:
+// of all aggregators together, each of which is asked for its part. Who does not tell its part is named.
 #include <algorithm>
 #include <map>
 #include <utility>
 
+#include "cloud/api/context.h"
 #include "cloud/api/params.h"
 #include "cloud/http/json_writer.h"
 #include "cloud/http/problem.h"
@@ -15,16 +15,15 @@
 namespace tributary::api {
 namespace {
 
-constexpr int64_t kFreshNs = kNanosPerSecond;
-constexpr size_t kTenantsMax = 1'024;
-
-using cluster::Member;
+using query::DelayBuckets;
+using query::ServiceInfo;
+using query::SystemMember;
 
 // The parts of those who told theirs, added up.
-cluster::SystemPart sum_of(const std::vector<Member>& members) {
-  cluster::SystemPart sum;
-  std::map<int64_t, std::pair<cluster::TrafficMinute, std::map<uint32_t, uint64_t>>> minutes;
-  for (const Member& member : members) {
+query::SystemPart sum_of(const std::vector<SystemMember>& members) {
+  query::SystemPart sum;
+  std::map<int64_t, std::pair<query::TrafficMinute, std::map<uint32_t, uint64_t>>> minutes;
+  for (const SystemMember& member : members) {
     if (!member.part) continue;
     sum.readings += member.part->readings;
     const int64_t since_ns = member.part->since_ns;
@@ -45,9 +44,9 @@ cluster::SystemPart sum_of(const std::vector<Member>& members) {
   return sum;
 }
 
-void write_minutes(JsonWriter& json, const std::vector<cluster::TrafficMinute>& minutes) {
-  json.key("delay_buckets").begin_object().field("least_ms", Traffic::kLeastMs);
-  json.field("per_octave", Traffic::kBucketsPerOctave).end_object();
+void write_minutes(JsonWriter& json, const std::vector<query::TrafficMinute>& minutes) {
+  json.key("delay_buckets").begin_object().field("least_ms", DelayBuckets::kLeastMs);
+  json.field("per_octave", DelayBuckets::kPerOctave).end_object();
   json.key("minutes").begin_array();
   for (const auto& minute : minutes) {
     json.begin_object().field("start", time_text_s(minute.start_s)).field("messages", minute.messages);
@@ -65,10 +64,10 @@ void write_numbers(JsonWriter& json, std::string_view name, const std::vector<ui
   json.end_array();
 }
 
-void write_log(JsonWriter& json, const std::vector<Member>& members, const std::vector<uint32_t>& missing) {
+void write_log(JsonWriter& json, const std::vector<SystemMember>& members, const std::vector<uint32_t>& missing) {
   std::string durability;
   std::vector<std::pair<ServiceInfo::Partition, uint32_t>> partitions;
-  for (const Member& member : members) {
+  for (const SystemMember& member : members) {
     if (!member.part || !member.part->service) continue;
     if (durability.empty()) durability = member.part->service->durability;
     for (const auto& one : member.part->service->partitions) partitions.emplace_back(one, member.ordinal);
@@ -111,20 +110,20 @@ void write_told(JsonWriter& json, const ServiceInfo& info) {
   json.end_object();
 }
 
-void write_absent(JsonWriter& json, const Member& member) {
-  const bool answers = member.absence == cluster::kOtherVersion || member.absence == cluster::kUnreadable;
+void write_absent(JsonWriter& json, const SystemMember& member) {
+  const bool answers = member.absence == query::kOtherVersion || member.absence == query::kUnreadable;
   std::string trouble = "does not answer (" + member.absence + ")";
-  if (member.absence == cluster::kOtherVersion) trouble = "another version, which does not tell this";
-  if (member.absence == cluster::kUnreadable) trouble = "cannot read its state at this moment";
+  if (member.absence == query::kOtherVersion) trouble = "another version, which does not tell this";
+  if (member.absence == query::kUnreadable) trouble = "cannot read its state at this moment";
   json.begin_object().field("service", "aggregator " + std::to_string(member.ordinal));
   json.field("state", answers ? "unknown" : "away").field("trouble", trouble);
   write_numbers(json, "partitions", member.partitions);
   json.end_object();
 }
 
-void write_services(JsonWriter& json, const std::vector<Member>& members) {
+void write_services(JsonWriter& json, const std::vector<SystemMember>& members) {
   json.key("services").begin_array();
-  for (const Member& member : members) {
+  for (const SystemMember& member : members) {
     if (!member.part) {
       write_absent(json, member);
     } else if (member.part->service) {
@@ -136,79 +135,23 @@ void write_services(JsonWriter& json, const std::vector<Member>& members) {
 
 }  // namespace
 
-// The sum over the fleet rows of all time, one a metric.
-Result<OwnSystem::Merged> OwnSystem::merged_of(const std::string& tenant, int64_t now_ns) {
-  {
-    std::lock_guard lock(mutex_);
-    const auto found = merged_.find(tenant);
-    if (found != merged_.end() && now_ns >= found->second.read_ns && now_ns - found->second.read_ns < kFreshNs)
-      return found->second;
-  }
-  Merged merged{.read_ns = now_ns};
-  const auto query = parts_.query->one_answer();
-  const auto metrics = query->metrics(tenant);
-  if (!metrics) return metrics.error();
-  for (const auto& metric : *metrics) {
-    const auto summary = query->summary({.tenant = tenant, .metric = metric.name}, {});
-    if (!summary) return summary.error();
-    merged.readings += summary->numeric().count();
-  }
-  const auto gateways = query->gateways(tenant, now_ns);
-  if (!gateways) return gateways.error();
-  for (const auto& gateway : *gateways) {
-    if (gateway.first_seen_ns > 0 && (merged.since_ns == 0 || gateway.first_seen_ns < merged.since_ns))
-      merged.since_ns = gateway.first_seen_ns;
-  }
-  std::lock_guard lock(mutex_);
-  if (merged_.size() >= kTenantsMax) merged_.clear();
-  return merged_[tenant] = merged;
-}
-
-Result<cluster::SystemPart> OwnSystem::part(const std::string& tenant, int64_t now_ns) {
-  const auto merged = merged_of(tenant, now_ns);
-  if (!merged) return merged.error();
-  cluster::SystemPart part{.readings = merged->readings, .since_ns = merged->since_ns};
-  for (const auto& minute : parts_.traffic ? parts_.traffic->minutes(tenant, now_ns) : std::vector<Traffic::Minute>{}) {
-    auto& one = part.minutes.emplace_back(
-        cluster::TrafficMinute{minute.start_s, minute.messages, minute.posts, minute.rejected, {}});
-    for (uint32_t i = 0; i < minute.delays.size(); ++i) {
-      if (minute.delays[i] > 0) one.delays.emplace_back(i, minute.delays[i]);
-    }
-  }
-  if (parts_.service) part.service = parts_.service();
-  return part;
-}
-
-decltype(SystemParts::members) alone(OwnSystem& own) {
-  return [&own](const std::string& tenant, int64_t now_ns) {
-    Member one;
-    if (auto part = own.part(tenant, now_ns)) {
-      one.part = std::move(part).value();
-    } else {
-      one.absence = cluster::kUnreadable;
-    }
-    return std::vector<Member>{std::move(one)};
-  };
-}
-
-http::Response answer_system(const http::Request& request, const std::string& tenant, const SystemParts& parts,
-                             int64_t now_ns) {
-  Params params(request);
+http::Response answer_system(const RequestContext& context) {
+  Params params(context.request);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  const std::vector<Member> members = parts.members(tenant, now_ns);
+  const std::vector<SystemMember> members = context.services.given.members(context.tenant, context.now_ns);
   std::vector<uint32_t> missing;
   size_t expected = 0;
-  for (const Member& member : members) {
+  for (const SystemMember& member : members) {
     expected += member.partitions.size();
     if (!member.part) missing.insert(missing.end(), member.partitions.begin(), member.partitions.end());
   }
   std::sort(missing.begin(), missing.end());
-  if (std::none_of(members.begin(), members.end(), [](const Member& one) { return one.part.has_value(); }))
+  if (std::none_of(members.begin(), members.end(), [](const SystemMember& one) { return one.part.has_value(); }))
     return http::problem_response(
         {.status = 503, .detail = "The state cannot be read at this moment.", .retry_after_s = 5});
-  const cluster::SystemPart sum = sum_of(members);
+  const query::SystemPart sum = sum_of(members);
   JsonWriter json;
-  json.begin_object().field("time", time_text(now_ns));
+  json.begin_object().field("time", time_text(context.now_ns));
   json.key("merged").begin_object().field("readings", sum.readings).key("since");
   if (sum.since_ns > 0) {
     json.value(time_text(sum.since_ns));
@@ -221,9 +164,10 @@ http::Response answer_system(const http::Request& request, const std::string& te
     json.key("partitions");
     write_partitions(json, static_cast<uint32_t>(expected), missing);
   }
-  const bool may_see = std::find(parts.operators.begin(), parts.operators.end(), tenant) != parts.operators.end();
+  const auto& operators = context.services.config.operators;
+  const bool may_see = std::find(operators.begin(), operators.end(), context.tenant) != operators.end();
   const bool told = std::any_of(members.begin(), members.end(),
-                                [](const Member& one) { return one.part && one.part->service.has_value(); });
+                                [](const SystemMember& one) { return one.part && one.part->service.has_value(); });
   if (may_see && told) {
     write_log(json, members, missing);
     write_services(json, members);

@@ -46,7 +46,10 @@ class ApiTest : public testing::Test {
                            .auth = auth_.get(),
                            .now_ns = [] { return kNowS * kNanosPerSecond; },
                            .trouble = [this] { return trouble_; },
-                           .metrics = [](Exposition& text) { text.gauge("tributary_test", "A test.").sample(1.5); }});
+                           .metrics = [](Exposition& text) { text.gauge("tributary_test", "A test.").sample(1.5); },
+                           .members = [](const std::string&, int64_t) -> std::vector<query::SystemMember> {
+                             return {{.part = query::SystemPart{}}};
+                           }});
     ASSERT_TRUE(api.ok());
     api_ = std::move(api).value();
     auto server = http::HttpServer::open({});

@@ -38,7 +38,9 @@ class FakeQuery final : public query::Query {
   std::vector<query::Row> open_rows;  // of every last reading
   query::Completeness completeness_answer;
   std::vector<query::GatewayInfo> gateways_answer;
+  std::vector<uint32_t> missing_answer;  // partitions that did not answer
 
+  std::vector<uint32_t> missing() const override { return missing_answer; }
   Result<std::vector<query::MetricInfo>> metrics(const std::string& tenant) const override {
     std::map<std::string, query::MetricInfo> found;
     for (const auto& reading : of(tenant)) {

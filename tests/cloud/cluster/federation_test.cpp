@@ -29,11 +29,13 @@ constexpr uint32_t kReplicas = 3;
 class Front {
  public:
   Front(const query::Query& query, api::Auth& auth, int64_t now_ns, const api::AggregatorCluster* cluster = nullptr) {
-    api::ApiParts parts{.query = &query, .auth = &auth, .now_ns = [now_ns] { return now_ns; }};
-    if (cluster)
-      parts.members = [cluster](const std::string& tenant, int64_t at_ns) { return cluster->members(tenant, at_ns); };
+    api::ApiDependencies given{.query = &query, .auth = &auth, .now_ns = [now_ns] { return now_ns; }};
+    own_system_ = std::make_unique<api::OwnSystem>(api::OwnSystem::Parts{.query = &query});
+    given.members = [cluster, own = own_system_.get()](const std::string& tenant, int64_t at_ns) {
+      return cluster ? cluster->members(tenant, at_ns) : own->alone(tenant, at_ns);
+    };
     auto api = api::Api::make({.rows_max = 150, .keep_alive_ms = 200, .coalesce_ms = 1, .operators = {"demo"}},
-                              std::move(parts));
+                              std::move(given));
     EXPECT_TRUE(api.ok());
     api_ = std::move(api).value();
     auto server = http::HttpServer::open({});
@@ -55,6 +57,7 @@ class Front {
 
  private:
   std::unique_ptr<http::HttpServer> server_;
+  std::unique_ptr<api::OwnSystem> own_system_;
   std::unique_ptr<api::Api> api_;
 };
 

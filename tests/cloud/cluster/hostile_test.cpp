@@ -252,12 +252,12 @@ TEST_F(HostileTest, WhateverItSaysItsPartitionsAreMissingAndNothingElse) {
 TEST_F(HostileTest, WhoDoesNotTellItsPartOfTheSystemIsNamedWithTheReason) {
   using Answer = HostilePeer::Answer;
   const cluster::AnswerHead head = HostilePeer::kHead;
-  cluster::SystemPart foreign{.readings = 5, .service = cluster::ServiceInfo{.partitions = {{2, 0, 0}}}};
+  query::SystemPart foreign{.readings = 5, .service = query::ServiceInfo{.partitions = {{2, 0, 0}}}};
   const std::pair<std::string, std::string> answers[] = {
       // As an aggregator that was not upgraded yet says it.
       {encode_error(head, {ErrorCode::kInvalid, "found 40 bytes that are no question of this version"}),
-       cluster::kOtherVersion},
-      {encode_error(head, {ErrorCode::kIo, "no"}), cluster::kUnreadable},
+       query::kOtherVersion},
+      {encode_error(head, {ErrorCode::kIo, "no"}), query::kUnreadable},
       {encode_error(head, {ErrorCode::kMismatch, "asked as X"}), "mismatch"},
       {encode_answer(head, cluster::KnownBody{true}), "bad_answer"},
       {encode_answer({2, 4, 0}, cluster::SystemBody{}), "bad_answer"},

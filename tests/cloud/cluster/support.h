@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "cloud/aggregator/cluster_port.h"
-#include "cloud/api/endpoint/system.h"
+#include "cloud/aggregator/own_system.h"
 #include "cloud/query/local.h"
 #include "tests/cloud/merge/support/scenario.h"
 
@@ -124,7 +124,7 @@ inline std::unique_ptr<Member> make_member(const States& states, uint32_t ordina
   Member* raw = member.get();
   member->own_system = std::make_unique<api::OwnSystem>(api::OwnSystem::Parts{
       .query = member->local.get(), .service = [layout] {
-        cluster::ServiceInfo info{.service = "aggregator " + std::to_string(layout.ordinal), .version = "1.2.3"};
+        query::ServiceInfo info{.service = "aggregator " + std::to_string(layout.ordinal), .version = "1.2.3"};
         info.durability = "power";
         info.records = info.partials = 10 + layout.ordinal;
         for (const uint32_t one : layout.partitions_of(layout.ordinal)) info.partitions.push_back({one, one, 2 * one});

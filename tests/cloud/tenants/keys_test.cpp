@@ -1,99 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts below the endpoints: times, percentiles, keys.
+// Keys and sessions: read again when the file changes, told to nobody, forged by nobody.
+#include "cloud/tenants/keys.h"
+
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
-#include <limits>
-#include <nlohmann/json.hpp>
 
-#include "cloud/api/endpoint/stream.h"
-#include "cloud/api/params.h"
-#include "cloud/http/families.h"
-#include "cloud/http/problem.h"
-#include "cloud/render/stats.h"
-#include "cloud/tenants/keys.h"
 #include "common/runtime/sha256.h"
 
 namespace tributary::api {
 namespace {
-
-constexpr int64_t kS = kNanosPerSecond;
-
-TEST(Percentiles, AreExactRatios) {
-  auto ratio = [](const char* text) {
-    const auto stat = parse_quantile(text);
-    return stat ? std::pair(stat->numerator, stat->denominator) : std::pair<uint64_t, uint64_t>(0, 0);
-  };
-  EXPECT_EQ(ratio("p50"), (std::pair<uint64_t, uint64_t>(50, 100)));
-  EXPECT_EQ(ratio("p99.9"), (std::pair<uint64_t, uint64_t>(999, 1000)));
-  EXPECT_EQ(ratio("p0.000000001"), (std::pair<uint64_t, uint64_t>(1, 100'000'000'000)));
-  EXPECT_EQ(ratio("p100"), (std::pair<uint64_t, uint64_t>(100, 100)));
-  for (const char* wrong : {"p0", "p", "p101", "p100.1", "p5.", "p.5", "p-1", "p1e1", "50", "p00", "p0.0", "pp50",
-                            "p0.0000000001", "p1000"}) {
-    EXPECT_FALSE(parse_quantile(wrong).has_value()) << wrong;
-  }
-}
-
-TEST(Times, RelativeAndAbsolute) {
-  const int64_t now = 1'700'000'000 * kS;
-  EXPECT_EQ(parse_time("now", now), now);
-  EXPECT_EQ(parse_time("-24h", now), now - 86400 * kS);
-  EXPECT_EQ(parse_time("-15m", now), now - 900 * kS);
-  EXPECT_EQ(parse_time("-7d", now), now - 7 * 86400 * kS);
-  EXPECT_EQ(parse_time("+5m", now), now + 300 * kS);
-  EXPECT_EQ(parse_time("1700000000", now), now);
-  EXPECT_EQ(parse_time("1700000000000", now), now);
-  EXPECT_EQ(parse_time("2023-11-14T22:13:20Z", now), now);
-  EXPECT_EQ(parse_time("2023-11-14T23:13:20 01:00", now), now);  // a '+' that was not encoded
-  for (const char* wrong :
-       {"", "soon", "-h", "-5y", "--5m", "-0h", "now-1h", "-99999999999999999999h", "2023-13-01T00:00:00Z"}) {
-    EXPECT_FALSE(parse_time(wrong, now).has_value()) << wrong;
-  }
-}
-
-TEST(Steps, AutoGivesAtMost300Rows) {
-  EXPECT_EQ(auto_steps(50 * 60 * kS).front(), 10u);
-  EXPECT_EQ(auto_steps(50 * 60 * kS + kS).front(), 30u);
-  EXPECT_EQ(auto_steps(24 * 3600 * kS).front(), 300u);
-  EXPECT_EQ(auto_steps(7 * 86400 * kS).front(), 3600u);
-  EXPECT_EQ(auto_steps(1).front(), 10u);
-  EXPECT_EQ(auto_steps(std::numeric_limits<int64_t>::max()), std::vector<WidthS>{86400});
-  EXPECT_EQ(coarser_steps(10, 100'000, 20'000).front(), WidthS{60});
-  EXPECT_EQ(coarser_steps(86400, 100'000, 20'000), (std::vector<WidthS>{7 * 86400, 28 * 86400, 364 * 86400}));
-  EXPECT_TRUE(coarser_steps(364 * 86400, 100'000, 20'000).empty());
-  EXPECT_EQ(step_text(300), "5m");
-  EXPECT_EQ(step_text(90), "90s");
-}
-
-TEST(EventIds, ReadBackTheSame) {
-  EXPECT_EQ(event_id({{0xfedcba9876543210, 42}}), "fedcba9876543210-42");
-  for (const query::Place& place : {query::Place{{0xfedcba9876543210, 42}}, query::Place{{1, 0}, {0, 0}, {3, ~0ull}}}) {
-    const auto id = parse_event_id(event_id(place));
-    ASSERT_TRUE(id.has_value());
-    EXPECT_EQ(*id, place);
-  }
-  for (const char* wrong : {"", "-", "0000000000000000-", "0000000000000000", "000000000000000g-1",
-                            "0000000000000000-1x", "0000000000000000-99999999999999999999", "0000000000000000-1.",
-                            ".0000000000000000-1", "0000000000000000-1.1"}) {
-    EXPECT_FALSE(parse_event_id(wrong).has_value()) << wrong;
-  }
-}
-
-TEST(Csv, QuotesWhatNeedsIt) {
-  std::string out;
-  append_csv_text(out, "a,\"b\"\n");
-  EXPECT_EQ(out, "\"a,\"\"b\"\"\n\"");
-}
-
-TEST(Exposition, EscapesLabels) {
-  Exposition text;
-  text.counter("tributary_x_total", "What\nit is.").sample(uint64_t{3}, {{"reason", "a\"b\\c\nd"}}).sample(0.5);
-  EXPECT_EQ(text.text(),
-            "# HELP tributary_x_total What\\nit is.\n# TYPE tributary_x_total "
-            "counter\ntributary_x_total{reason=\"a\\\"b\\\\c\\nd\"} 3\ntributary_x_total 0.5\n");
-}
 
 class AuthTest : public testing::Test {
  protected:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hub: wakes streams when rows have changed. It counts changes only; what changed is read from the Query.
+// ChangeSignal: wakes streams when rows have changed. It counts changes only; what changed is read from the Query.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,7 @@
 
 namespace tributary::api {
 
-class Hub {
+class ChangeSignal {
  public:
   void changed() {
     {

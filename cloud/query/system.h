@@ -2,6 +2,7 @@
 // What an aggregator tells of itself and of one tenant, for GET /api/v1/system of whichever aggregator was asked.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -12,7 +13,7 @@
 #include "common/runtime/recoveries.h"
 #include "common/runtime/result.h"
 
-namespace tributary::cluster {
+namespace tributary::query {
 
 // What the program knows of itself; of all tenants together, so for operators only.
 struct ServiceInfo {
@@ -29,7 +30,15 @@ struct ServiceInfo {
   std::optional<runtime::LastRecovery> recovery;  // nothing: it had no trouble since its start
 };
 
-// Records of one tenant merged in one minute. A delay is counted in a bucket of api::Traffic; ascending by bucket.
+// Delays are counted in buckets: bucket i holds those in [kLeastMs · 2^(i/4), kLeastMs · 2^((i+1)/4)); what is shorter
+// is in the first, what is longer in the last.
+struct DelayBuckets {
+  static constexpr double kLeastMs = 1;
+  static constexpr int kPerOctave = 4;
+  static constexpr size_t kCount = 84;  // the last one begins beyond half an hour
+};
+
+// Records of one tenant merged in one minute. Delays: {bucket, count}, ascending by bucket.
 struct TrafficMinute {
   int64_t start_s = 0;
   uint64_t messages = 0, posts = 0, rejected = 0;
@@ -46,7 +55,7 @@ struct SystemPart {
 using TellSystem = std::function<Result<SystemPart>(const std::string& tenant, int64_t now_ns)>;
 
 // An aggregator of the cluster, and what it told.
-struct Member {
+struct SystemMember {
   uint32_t ordinal = 0;
   std::vector<uint32_t> partitions;  // that it owns, ascending
   std::optional<SystemPart> part;
@@ -55,4 +64,4 @@ struct Member {
 inline constexpr const char* kOtherVersion = "other_version";  // it answers, but does not know this question
 inline constexpr const char* kUnreadable = "unreadable";       // it answers, but cannot read its state
 
-}  // namespace tributary::cluster
+}  // namespace tributary::query

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// RequestContext, see context.h.
+#include "cloud/api/context.h"
+
+#include <algorithm>
+
+#include "cloud/http/delivery.h"
+#include "cloud/http/problem.h"
+#include "cloud/render/answers.h"
+
+namespace tributary::api {
+namespace {
+
+constexpr int64_t kFactsFreshNs = 2 * kNanosPerSecond;
+constexpr size_t kFactsMax = 1'024;
+
+}  // namespace
+
+MetricFacts::Facts MetricFacts::of(const RequestContext& context, const std::string& metric) {
+  const std::pair key(context.tenant, metric);
+  const int64_t now_ns = context.now_ns;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = facts_.find(key);
+    if (it != facts_.end() && now_ns >= it->second.read_ns && now_ns - it->second.read_ns < kFactsFreshNs)
+      return it->second;
+  }
+  Facts facts{.read_ns = now_ns};
+  if (const auto metrics = context.query.metrics(context.tenant)) {
+    for (const auto& one : *metrics) {
+      if (one.name == metric) facts = {one.unit, one.kind, now_ns};
+    }
+  }
+  if (!context.query.missing().empty()) return facts;  // may be another one when all answer
+  std::lock_guard lock(mutex_);
+  if (facts_.size() >= kFactsMax) facts_.clear();
+  facts_[key] = facts;
+  return facts;
+}
+
+http::Response json_answer(JsonWriter& json) {
+  http::Response response{.body = json.take()};
+  response.headers.emplace_back("Cache-Control", http::kRevalidate);
+  return response;
+}
+
+http::Response unknown_metric() {
+  return http::problem_response(
+      {.status = 404, .detail = "There is no such metric. /api/v1/metrics lists those there are."});
+}
+
+http::Response failure(const Error& error) {
+  if (error.code == ErrorCode::kInvalid) return http::problem_response({.status = 400, .detail = error.message});
+  if (error.code == ErrorCode::kNotFound)
+    return http::problem_response({.status = 404, .detail = "There is nothing here yet."});
+  return http::problem_response(
+      {.status = 503, .detail = "The state cannot be read at this moment.", .retry_after_s = 5});
+}
+
+Status add_completeness(const RequestContext& context, JsonWriter& json, const query::Selection& selection,
+                        const query::Range& range) {
+  const auto completeness = context.query.completeness(selection, range, context.now_ns);
+  if (!completeness) return completeness.error();
+  json.key("completeness");
+  write_completeness(json, *completeness);
+  return {};
+}
+
+void name_missing(const http::Request& request, const std::vector<uint32_t>& missing, size_t expected,
+                  http::Response& response) {
+  const std::string names = partitions_text(missing);
+  const bool denied = std::find(request.params.begin(), request.params.end(),
+                                std::pair<std::string, std::string>("partial", "deny")) != request.params.end();
+  if (response.status == 404 || (response.status == 200 && denied)) {
+    response = http::problem_response({.status = 503,
+                                       .detail = "Partitions " + names + " did not answer.",
+                                       .parameter = denied ? "partial" : "",
+                                       .found = std::to_string(expected - missing.size()) + " partitions",
+                                       .expected = "all " + std::to_string(expected),
+                                       .retry_after_s = 1});
+  }
+  response.headers.emplace_back("X-Missing-Partitions", names);
+}
+
+}  // namespace tributary::api
