@@ -31,9 +31,10 @@ set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
 # Wiring and tests run once: compiling them well takes longer than it saves.
 set(TRIBUTARY_QUICK_COMPILE -O0)
 
-# tributary_library(NAME [LINK libs...]): every .cpp of the current folder (not main.cpp) as a static library.
+# tributary_library(NAME [SEPARATE] [LINK libs...]): every .cpp of the current folder (not main.cpp) as a static library.
+# SEPARATE: its sources are never compiled as one.
 function(tributary_library name)
-  cmake_parse_arguments(ARG "" "" "LINK;SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "SEPARATE" "" "LINK;SOURCES" ${ARGN})
   if(NOT ARG_SOURCES)
     file(GLOB ARG_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
     list(FILTER ARG_SOURCES EXCLUDE REGEX "/main\\.cpp$")
@@ -41,6 +42,9 @@ function(tributary_library name)
   if(ARG_SOURCES)
     add_library(${name} STATIC ${ARG_SOURCES})
     target_link_libraries(${name} PUBLIC tributary_options ${ARG_LINK})
+    if(ARG_SEPARATE)
+      set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
+    endif()
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE tributary_options ${ARG_LINK})
