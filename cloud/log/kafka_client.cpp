@@ -14,11 +14,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto kRetryInterval = 100ms;
+constexpr auto kTopicRetryInterval = 100ms;
 constexpr int kReplicasWanted = 3;
 constexpr auto kPassingMax = 2s;
 
-int left_ms(Clock::time_point deadline) {
+int timeout_ms_until(Clock::time_point deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
   return std::max<int>(1, static_cast<int>(left));
 }
@@ -184,7 +184,7 @@ Result<KafkaTopic> KafkaClient::ensure_topic(const std::string& name, uint32_t p
   const Clock::time_point deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
   bool made = false;
   for (;;) {
-    auto found = impl_->find(name, left_ms(deadline));
+    auto found = impl_->find(name, timeout_ms_until(deadline));
     if (!found) return found.error();
     const KafkaTopic topic = found->topic;
     if (topic.partitions > 0 && (found->led || Clock::now() >= deadline)) {
@@ -199,11 +199,11 @@ Result<KafkaTopic> KafkaClient::ensure_topic(const std::string& name, uint32_t p
     if (!made && topic.partitions == 0) {
       const int replicas =
           impl_->config.replicas > 0 ? impl_->config.replicas : std::clamp(found->brokers, 1, kReplicasWanted);
-      Status created = impl_->create(name, std::max(1U, partitions), replicas, configs, left_ms(deadline));
+      Status created = impl_->create(name, std::max(1U, partitions), replicas, configs, timeout_ms_until(deadline));
       if (!created) return created.error();
       made = true;
     } else {
-      std::this_thread::sleep_for(kRetryInterval);  // it becomes known broker by broker
+      std::this_thread::sleep_for(kTopicRetryInterval);  // it becomes known broker by broker
     }
   }
 }
@@ -243,13 +243,13 @@ Result<Bounds> KafkaClient::bounds(const std::string& topic, uint32_t partition,
   const Clock::time_point passing = std::min(deadline, Clock::now() + kPassingMax);
   int64_t low = 0, high = 0;
   for (;;) {
-    auto code = impl_->find_offset(topic, partition, RD_KAFKA_OFFSET_BEGINNING, low, left_ms(deadline));
+    auto code = impl_->find_offset(topic, partition, RD_KAFKA_OFFSET_BEGINNING, low, timeout_ms_until(deadline));
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      code = impl_->find_offset(topic, partition, RD_KAFKA_OFFSET_END, high, left_ms(deadline));
+      code = impl_->find_offset(topic, partition, RD_KAFKA_OFFSET_END, high, timeout_ms_until(deadline));
     }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) break;
     if (!is_passing(code) || Clock::now() >= passing) return impl_->error(code);
-    std::this_thread::sleep_for(kRetryInterval);
+    std::this_thread::sleep_for(kTopicRetryInterval);
   }
   return Bounds{static_cast<Offset>(std::max<int64_t>(low, 0)), static_cast<Offset>(std::max<int64_t>(high, 0))};
 }
@@ -269,7 +269,7 @@ Status KafkaClient::read(const std::string& topic, uint32_t partition, Offset fr
   }
   Status status;
   for (Offset next = begin; next < end;) {
-    const KafkaFetched got(rd_kafka_consume(handle.get(), number, left_ms(deadline)));
+    const KafkaFetched got(rd_kafka_consume(handle.get(), number, timeout_ms_until(deadline)));
     if (!got) {
       if (Clock::now() < deadline) continue;
       status = impl_->error(RD_KAFKA_RESP_ERR__TIMED_OUT);

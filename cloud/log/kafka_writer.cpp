@@ -18,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLookInterval = 2s;
-constexpr auto kRetryInterval = 500ms;
+constexpr auto kFailedRetryInterval = 500ms;
 constexpr int kLookMsMax = 2000;
 constexpr const char* kNotYet = "the log has not been found yet";
 
@@ -89,7 +89,7 @@ class KafkaWriter final : public Writer {
     for (;;) {
       {
         std::unique_lock lock(mutex_);
-        woken_.wait_for(lock, well ? std::chrono::milliseconds(kLookInterval) : kRetryInterval,
+        woken_.wait_for(lock, well ? std::chrono::milliseconds(kLookInterval) : kFailedRetryInterval,
                         [this] { return stopping_; });
         if (stopping_) return;
       }

@@ -16,7 +16,6 @@
 namespace tributary::faults {
 namespace {
 
-constexpr int64_t kMilli = 1'000'000;
 constexpr size_t kMessagesAStep = 40;
 constexpr uint64_t kFlightBytesMax = 1 << 20;
 constexpr size_t kClosedMax = 8192;  // closed windows in the memory of an edge

@@ -24,6 +24,9 @@
 
 namespace tributary::faults {
 
+inline constexpr int64_t kMilli = 1'000'000;
+inline constexpr int64_t kDay = 86400 * kNanosPerSecond;
+
 // Figures of one run.
 struct Figures {
   uint64_t readings = 0, messages = 0, records = 0, kills = 0, missing = 0;

@@ -9,8 +9,6 @@
 namespace tributary::faults {
 namespace {
 
-constexpr int64_t kMilli = 1'000'000;
-constexpr int64_t kDay = 86400 * kNanosPerSecond;
 
 }  // namespace
 

@@ -15,8 +15,6 @@ namespace tributary::faults {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int64_t kMilli = 1'000'000;
-constexpr int64_t kDay = 86400 * kNanosPerSecond;
 
 void copy_file(const std::string& from, const std::string& to) {
   fs::create_directories(fs::path(to).parent_path());

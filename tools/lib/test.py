@@ -104,13 +104,13 @@ def ctest(report, preset, only=None, environment=None):
 
 
 def fuzz(report, seconds):
-    targets = sorted((ROOT / "build/fuzz/bin").glob("fuzz_*"))
+    targets = sorted((ROOT / "build/asan/bin").glob("fuzz_*"))
     if not targets:
         report.count("fuzz", 0, 1, " (no targets)")
         return
 
     def one(target):
-        work = ROOT / "build/fuzz/corpus" / target.name
+        work = ROOT / "build/fuzz-corpus" / target.name
         work.mkdir(parents=True, exist_ok=True)
         corpus = ROOT / "tests/fuzz/corpus" / target.name
         command = [str(target), str(work), *([str(corpus)] if corpus.is_dir() else []), f"-max_total_time={seconds}",
@@ -212,7 +212,8 @@ def main():
             if ok and "bytes" in line:
                 report.say(line)
     # End-to-end tests mostly wait: meanwhile what the later stages need is built, and steps aside for them.
-    sanitized = {preset: targets for preset, targets in (("asan", ()), ("tsan", THREADED), ("fuzz", ())) if preset in wanted}
+    sanitized = {preset: targets for preset, targets in (("asan", ()), ("tsan", THREADED))
+                 if preset in wanted or (preset == "asan" and "fuzz" in wanted)}
     with ThreadPoolExecutor(1) as pool:
         built = {preset: pool.submit(build, report, preset, targets, True) for preset, targets in sanitized.items()}
         if "e2e" in wanted and released:
@@ -227,7 +228,7 @@ def main():
         for name in THREADED:
             step(report, f"{name} (ThreadSanitizer)", [f"build/tsan/bin/{name}", "--gtest_filter=-Real*.*:*Kafka*:LogDamage.*"],
                  environment={"TSAN_OPTIONS": "halt_on_error=1 second_deadlock_stack=1"})
-    if "fuzz" in wanted and built["fuzz"].result():
+    if "fuzz" in wanted and built["asan"].result():
         fuzz(report, options.fuzz_seconds)
 
     report.say(f"all stages took {time.monotonic() - report.begin:.0f} s" +
