@@ -6,6 +6,9 @@
 #include "edge/gateway/gateway_core.h"
 
 namespace tributary::edge {
+
+using reading::Reject;
+
 namespace {
 
 // A clock that was saved before a power cut is behind the last durable time by its interval of saving, an hour as a
@@ -46,11 +49,7 @@ Status GatewayCore::begin(Instant now) {
   for (uint32_t index = 0; index < series_.size(); ++index) {
     SeriesState& series = series_[index];
     if (series.kind != MetricKind::kCounter || series.id.empty()) continue;
-    const auto previous = outbox_->read_previous(index);
-    if (!previous) continue;
-    series.has_previous = true;
-    series.previous = previous->value;
-    series.previous_ns = previous->time_ns;
+    if (const auto previous = outbox_->read_previous(index)) series.previous = previous;
   }
   if (now.mono_ns > opened_mono_ns_) {
     set_mono_ns_ = now.mono_ns;
@@ -72,22 +71,18 @@ Status GatewayCore::begin(Instant now) {
 }
 
 // A time of its own can only be judged roughly now: finely when the clock is set (Outbox::begin).
-bool GatewayCore::accept_undated(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns,
-                                 double value, Instant now) {
+bool GatewayCore::accept_undated(const reading::Reading& reading, Instant now) {
+  const std::optional<int64_t> time_ns = reading.time_ns;
   if (time_ns && (*time_ns < kTimeMinNs || *time_ns >= kTimeMaxNs)) {
-    return refuse(*time_ns >= kTimeMaxNs ? "future" : "bad_timestamp");
+    return refuse(*time_ns >= kTimeMaxNs ? Reject::kFuture : Reject::kBadTimestamp);
   }
-  uint32_t index = device.empty() ? SeriesTable::kNone : series_.find(device, metric);
-  if (index == SeriesTable::kNone) {
-    auto added = series_.add(device, metric);
-    if (!added) return refuse(added.error().code == ErrorCode::kFull ? "too_many" : "bad_name");
-    index = *added;
-  }
+  const uint32_t index = series_of(reading);
+  if (index == SeriesTable::kNone) return false;
   const SeriesState& series = series_[index];
-  if (series.overflow && series.kind == MetricKind::kCounter) return refuse("too_many");
+  if (series.overflow && series.kind == MetricKind::kCounter) return refuse(Reject::kTooMany);
   // Only while the disk is full.
-  if (undated_.size() >= kPendingMax) return refuse("overload");
-  undated_.push_back({index, time_ns.has_value(), now.mono_ns, time_ns.value_or(0), value});
+  if (undated_.size() >= kPendingMax) return refuse(Reject::kOverload);
+  undated_.push_back({index, time_ns.has_value(), now.mono_ns, time_ns.value_or(0), reading.value.number});
   ++pending_accepted_;
   if (series.overflow) ++pending_overflow_;
   return true;

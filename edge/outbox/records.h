@@ -15,6 +15,7 @@
 #include "common/base/time.h"
 #include "common/stats/summary.h"
 #include "common/wire/message.h"
+#include "edge/window/counter.h"
 
 namespace tributary::edge {
 
@@ -116,11 +117,6 @@ struct Meta {
 void encode_meta(const Meta& meta, std::string& out);
 std::optional<Meta> decode_meta(std::string_view content);
 
-// The last cumulative value of a series of kind counter.
-struct PreviousValue {
-  double value = 0;
-  int64_t time_ns = 0;
-};
 void encode_previous(const PreviousValue& previous, std::string& out);
 std::optional<PreviousValue> decode_previous(std::string_view content);
 

@@ -269,24 +269,13 @@ void Outbox::leave_raw(store::Txn& txn, Batch::Plan& plan, Dating& dating, const
         known = dating.previous.emplace(reading.series, read_previous(txn, reading.series)).first;
       }
       std::optional<PreviousValue>& previous = known->second;
-      if (reading.own_time && previous && reading.time_ns < previous->time_ns) {
-        refuse("out_of_order");
+      const CounterStep step =
+          step_counter(previous, timed ? time_ns : std::numeric_limits<int64_t>::min(),
+                       reading.own_time ? CounterTime::kOrders : CounterTime::kDoesNotOrder, value_added);
+      if (step != CounterStep::kIncrease) {
+        refuse(step == CounterStep::kFirst ? nullptr : reading::to_string(reject_of(step)));
         continue;
       }
-      const double increase =
-          previous && reading.value >= previous->value ? reading.value - previous->value : reading.value;
-      if (!std::isfinite(increase)) {
-        refuse("out_of_range");
-        continue;
-      }
-      const bool first = !previous;
-      const int64_t before_ns = previous ? previous->time_ns : std::numeric_limits<int64_t>::min();
-      previous = PreviousValue{reading.value, timed ? std::max(before_ns, time_ns) : before_ns};
-      if (first) {
-        refuse(nullptr);  // the first value of a counter is only remembered
-        continue;
-      }
-      value_added = increase;
     }
     Dating::Placed placed;
     placed.series = reading.series;

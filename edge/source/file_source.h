@@ -31,12 +31,14 @@ class FileSource final : public Source {
   explicit FileSource(FileSourceConfig config) : config_(std::move(config)) {}
   void start() override {}
   // Reads when the interval has passed. A file that is missing is said once and tried again.
-  size_t drain(Gateway& gateway, Instant now) override;
+  size_t drain(reading::ReadingSink& sink, Instant now) override;
   int64_t due_ns() const override { return due_ns_; }
   void stop() override { due_ns_ = INT64_MAX; }
 
  private:
-  bool read_one(const std::string& path, const std::string& metric, Gateway& gateway, Instant now);
+  bool read_one(const std::string& path, const std::string& metric, reading::ReadingSink& sink, Instant now);
+  void refuse(reading::Reject why, const std::string& path, std::string_view found, const std::string& expected,
+              reading::ReadingSink& sink, Instant now);
 
   const FileSourceConfig config_;
   RejectLog log_;

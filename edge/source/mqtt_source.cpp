@@ -46,10 +46,12 @@ MqttSource::~MqttSource() { stop(); }
 
 void MqttSource::start() { client_->start(); }
 
-size_t MqttSource::drain(Gateway& gateway, Instant now) {
-  if (const uint64_t dropped = inbox_.take_dropped(); dropped > 0) gateway.count_rejected("overload", dropped);
+size_t MqttSource::drain(reading::ReadingSink& sink, Instant now) {
+  if (const uint64_t dropped = inbox_.take_dropped(); dropped > 0) {
+    sink.reject(reading::Reject::kOverload, "a message and a full inbox", "fewer messages at a time", dropped);
+  }
   const size_t count = inbox_.drain(true, [&](const InboxMessage& message) {
-    reader_.read(message.topic, message.payload, message.retained, message.arrived, gateway);
+    reader_.read(message.topic, message.payload, message.retained, message.arrived, sink);
   });
   due_ns_ = count > 0 ? now.mono_ns + kGatherNs : INT64_MAX;
   return count;

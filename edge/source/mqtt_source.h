@@ -30,7 +30,7 @@ class MqttSource final : public Source {
   ~MqttSource() override;
 
   void start() override;
-  size_t drain(Gateway& gateway, Instant now) override;
+  size_t drain(reading::ReadingSink& sink, Instant now) override;
   int64_t due_ns() const override { return due_ns_; }
   void stop() override;
   bool listening() const override { return client_->connected(); }

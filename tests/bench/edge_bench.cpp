@@ -81,13 +81,14 @@ class CountingGateway final : public edge::Gateway {
   CountingGateway(edge::Gateway& inner, int64_t readings, runtime::EventLoop& events)
       : inner_(inner), meter_(readings), events_(events) {}
   const edge::RecoveryReport& recovery() const override { return inner_.recovery(); }
-  bool accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
-              Instant now) override {
-    const bool accepted = inner_.accept(device, metric, time_ns, value, now);
+  bool accept(const reading::Reading& reading, Instant now) override {
+    const bool accepted = inner_.accept(reading, now);
     if (accepted && meter_.count()) events_.stop();
     return accepted;
   }
-  void count_rejected(std::string_view reason, uint64_t count) override { inner_.count_rejected(reason, count); }
+  void reject(reading::Reject reason, std::string_view found, std::string_view expected, uint64_t count) override {
+    inner_.reject(reason, found, expected, count);
+  }
   Status tick(Instant now) override { return inner_.tick(now); }
   std::optional<Bytes> next_message(Instant now) override { return inner_.next_message(now); }
   void message_not_sent() override { inner_.message_not_sent(); }

@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "tests/edge/gateway/fake_cloud.h"
+#include "tests/support/reading.h"
 
 namespace tributary::edge {
 namespace {
@@ -53,7 +54,7 @@ class UndatedTest : public ::testing::Test {
     return open_or_die(config_, random_, machine_.now(), std::move(hook));
   }
   void accept(GatewayCore& gateway, double value, std::optional<int64_t> time_ns = std::nullopt) {
-    ASSERT_TRUE(gateway.accept("d", "m", time_ns, value, machine_.now()));
+    ASSERT_TRUE(gateway.accept(test::number("d", "m", time_ns, value), machine_.now()));
   }
   void commit(GatewayCore& gateway) {
     machine_.advance_ms(1100);
@@ -268,7 +269,7 @@ TEST_F(UndatedTest, ATimeOfItsOwnIsJudgedWhenTheClockIsKnown) {
   accept(*gateway, 1, past_ns);
   accept(*gateway, 2, machine_.true_ns + 250 * kSecond);
   accept(*gateway, 4, machine_.true_ns + 400 * kSecond);  // beyond max_future as it came, though not any more
-  EXPECT_FALSE(gateway->accept("d", "m", std::numeric_limits<int64_t>::max(), 8, machine_.now()));
+  EXPECT_FALSE(gateway->accept(test::number("d", "m", std::numeric_limits<int64_t>::max(), 8), machine_.now()));
   machine_.advance_ms(300'000);
   set_clock(*gateway);
   drain_all(*gateway);
@@ -317,7 +318,7 @@ TEST_F(UndatedTest, WhatArrivedBeforeTheClockWasSetIsDatedThoughItIsReadAfter) {
   const int64_t true_ns = machine_.true_ns;
   machine_.advance_ms(500);
   set_clock(*gateway);
-  ASSERT_TRUE(gateway->accept("d", "m", std::nullopt, 1, arrived));
+  ASSERT_TRUE(gateway->accept(test::number("d", "m", std::nullopt, 1), arrived));
   drain_all(*gateway);
   EXPECT_EQ(row(true_ns).numeric().first().time_ns, true_ns);
 }
@@ -332,7 +333,7 @@ TEST_F(UndatedTest, MuchIsKeptCoarserAndNeverDropped) {
   for (int i = 0; i < 4000; ++i) {
     machine_.advance_ms(60'000);
     for (int series = 0; series < 40; ++series) {
-      ASSERT_TRUE(gateway->accept("d" + std::to_string(series), "m", std::nullopt, i, machine_.now()));
+      ASSERT_TRUE(gateway->accept(test::number("d" + std::to_string(series), "m", std::nullopt, i), machine_.now()));
       ++count;
       sum += i;
     }
@@ -405,7 +406,8 @@ TEST_F(UndatedTest, KilledAtEveryCommitEachReadingCountsOnceAtItsTime) {
           survive([&] { before = gateway->stats().accepted_total; });
           const int64_t true_ns = machine_.true_ns;
           try {
-            ASSERT_TRUE(gateway->accept("d", "m", std::nullopt, static_cast<double>(value), machine_.now()));
+            ASSERT_TRUE(
+                gateway->accept(test::number("d", "m", std::nullopt, static_cast<double>(value)), machine_.now()));
             machine_.advance_ms(1100);
             ASSERT_TRUE(gateway->tick(machine_.now()).ok());
           } catch (const Killed&) {

@@ -10,6 +10,7 @@
 #include "edge/source/mqtt_source.h"
 #include "tests/support/broker.h"
 #include "tests/support/fake_gateway.h"
+#include "tests/support/reading.h"
 
 namespace tributary::edge {
 namespace {
@@ -22,9 +23,9 @@ using test::FakeGateway;
 class CountingSource final : public Source {
  public:
   void start() override { started = true; }
-  size_t drain(Gateway& gateway, Instant now) override {
+  size_t drain(reading::ReadingSink& gateway, Instant now) override {
     if (!started || (stopped && drained_after_stop++ > 0)) return 0;
-    gateway.accept("d", "m", std::nullopt, 1, now);
+    gateway.accept(test::number("d", "m", std::nullopt, 1), now);
     ++drained;
     due = now.mono_ns + 1'000'000;
     return 1;
