@@ -82,7 +82,7 @@ Result<std::unique_ptr<GatewayCore>> GatewayCore::open(const GatewayConfig& conf
   core->rejected_total_.insert(meta.rejected_total.begin(), meta.rejected_total.end());
   core->last_scan_mono_ns_ = core->last_checkpoint_mono_ns_ = core->last_commit_mono_ns_ = core->durable_mono_ns_ =
       core->opened_mono_ns_ = now.mono_ns;
-  core->synchronised_ = config.clock_synchronised || core->outbox_->clock_was_set();
+  core->synchronised_ = config.clock_synchronised || core->outbox_->undated().clock_was_set();
   if (core->is_clock_set(now)) {
     if (Status begun = core->begin(now); !begun) return begun.error();
   } else {

@@ -74,7 +74,7 @@ class GatewayCore final : public Gateway {
   bool accept_undated(const reading::Reading& reading, Instant now);
   Status tick_undated(Instant now);
   Status commit_undated(Instant now, bool clean_stop);
-  SeriesFacts series_facts(uint32_t series) const;
+  SeriesShape series_shape(uint32_t series) const;
 
   // Committing (commit.cpp).
   Status commit(Instant now, bool checkpoint, bool clean_stop = false);

@@ -30,7 +30,7 @@ bool GatewayCore::is_clock_set(Instant now) const {
   return now.wall_ns >= last_durable_ns || last_durable_ns - now.wall_ns > kSavedClockNs;
 }
 
-SeriesFacts GatewayCore::series_facts(uint32_t series) const {
+SeriesShape GatewayCore::series_shape(uint32_t series) const {
   if (series >= series_.size() || series_[series].id.empty()) return {config_.base_width_s, false};
   const SeriesState& state = series_[series];
   return {state.width_s == kAllTime ? config_.base_width_s : state.width_s, state.kind == MetricKind::kCounter};
@@ -42,7 +42,7 @@ Status GatewayCore::begin(Instant now) {
   beginning.now = now;
   beginning.opened_mono_ns = opened_mono_ns_;
   beginning.max_future_ns = config_.max_future_ms * 1'000'000;
-  beginning.facts = [this](uint32_t series) { return series_facts(series); };
+  beginning.shape = [this](uint32_t series) { return series_shape(series); };
   if (Status status = outbox_->begin(random_, beginning); !status) return status;
   const Meta& meta = outbox_->meta();
   rejected_total_ = {meta.rejected_total.begin(), meta.rejected_total.end()};
@@ -102,7 +102,7 @@ Status GatewayCore::tick_undated(Instant now) {
 }
 
 Status GatewayCore::commit_undated(Instant now, bool clean_stop) {
-  const auto facts = [this](uint32_t series) { return series_facts(series); };
+  const auto shape = [this](uint32_t series) { return series_shape(series); };
   size_t entry_readings = kEntryReadings;
   Status status;
   int attempts = 0;
@@ -126,7 +126,7 @@ Status GatewayCore::commit_undated(Instant now, bool clean_stop) {
       if (status.error().code != ErrorCode::kFull || ++attempts > kRoomAttemptsMax) break;
       complete = false;
       entry_readings = std::max(entry_readings / 2, kEntryReadingsMin);
-      auto shrunk = outbox_->shrink(batch_bytes_, facts);
+      auto shrunk = outbox_->shrink(batch_bytes_, shape);
       batch_bytes_ = std::max<size_t>(batch_bytes_ / 2, 1 << 10);
       if (!shrunk && shrunk.error().code != ErrorCode::kFull) return shrunk.error();
       if (shrunk && *shrunk) continue;
@@ -143,7 +143,7 @@ Status GatewayCore::commit_undated(Instant now, bool clean_stop) {
   }
   // Above three quarters of the budget what is kept becomes coarser, as in make_room.
   for (int step = 0; status && step < 256 && outbox_->used_bytes() > config_.budget_bytes / 4 * 3; ++step) {
-    auto shrunk = outbox_->shrink(batch_bytes_, facts);
+    auto shrunk = outbox_->shrink(batch_bytes_, shape);
     if (!shrunk) {
       if (shrunk.error().code != ErrorCode::kFull) status = shrunk.error();
       break;

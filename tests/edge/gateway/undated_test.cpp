@@ -2,10 +2,9 @@
 // FAULTS 20: no clock at boot, and power cuts before it is set. Readings are kept by boot and monotonic time, dated
 // when the clock comes, else placed after the last durable time and flagged; killed at any commit, none is lost or
 // doubled.
-#include "edge/outbox/undated.h"
-
 #include <bit>
 
+#include "edge/outbox/undated/undated_state.h"
 #include "tests/edge/gateway/fake_cloud.h"
 #include "tests/support/reading.h"
 
