@@ -9,8 +9,7 @@
 #include "common/runtime/result.h"
 #include "edge/gateway/gateway.h"
 #include "edge/run/status_server.h"
-#include "edge/source/file_source.h"
-#include "edge/source/mqtt_source.h"
+#include "edge/source/sources.h"
 #include "edge/uplink/uplink.h"
 
 namespace tributary::edge {
@@ -19,8 +18,7 @@ struct EdgeConfig {
   GatewayConfig gateway;  // without machine_id, which is the machine's and not the file's
   UplinkConfig uplink;
   std::string clock_synchronised_file;  // exists once a time service has set the clock; empty: only the kernel is asked
-  std::vector<MqttSourceConfig> mqtt_sources;
-  std::vector<FileSourceConfig> file_sources;
+  std::vector<MakeSource> sources;
   StatusServerConfig http;  // off without a table [http]
 };
 

@@ -9,19 +9,21 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/runtime/faults.h"
 #include "common/runtime/program.h"
 #include "edge/config.h"
+#include "edge/explain.h"
 #include "edge/gateway/gateway.h"
+#include "edge/inspect.h"
 #include "edge/run/clock.h"
 #include "edge/run/edge_http.h"
 #include "edge/run/loop.h"
 #include "edge/run/recovery_watch.h"
-#include "edge/source/file_source.h"
-#include "edge/source/mqtt_source.h"
+#include "edge/source/source.h"
 #include "edge/uplink/uplink.h"
 
 namespace {
@@ -30,13 +32,20 @@ using namespace tributary;
 using namespace tributary::edge;
 
 constexpr const char* kUsage =
-    "usage: tributary-edge --config FILE [--check]\n"
+    "usage: tributary-edge --config FILE [--check | --explain TOPIC PAYLOAD]\n"
+    "       tributary-edge --inspect DIR\n"
     "  --config FILE   the configuration (TOML)\n"
     "  --check         read and check the configuration, then stop\n"
+    "  --explain TOPIC PAYLOAD\n"
+    "                  say which readings an MQTT message would become, and what of it is refused, then stop\n"
+    "  --inspect DIR   say what is in the outbox in DIR (a state_dir), then stop; never writes, also while the edge "
+    "runs\n"
     "  --version       say the version, then stop\n";
 
 struct Options {
-  std::string config_file;
+  std::string config_file, inspect_dir;
+  std::optional<std::string> topic;  // of the message to explain
+  std::string payload;
   bool check = false;
 };
 
@@ -44,6 +53,8 @@ struct Options {
 Options parse_options(int argc, char** argv) {
   const option known[] = {{"config", required_argument, nullptr, 'c'},
                           {"check", no_argument, nullptr, 'k'},
+                          {"explain", required_argument, nullptr, 'e'},
+                          {"inspect", required_argument, nullptr, 'i'},
                           {"version", no_argument, nullptr, 'v'},
                           {"help", no_argument, nullptr, 'h'},
                           {nullptr, 0, nullptr, 0}};
@@ -51,12 +62,16 @@ Options parse_options(int argc, char** argv) {
   for (int found = 0; (found = getopt_long(argc, argv, "c:h", known, nullptr)) != -1;) {
     if (found == 'c') options.config_file = optarg;
     if (found == 'k') options.check = true;
+    if (found == 'e') options.topic = optarg;
+    if (found == 'i') options.inspect_dir = optarg;
     if (found == 'v') std::printf("tributary-edge %s\n", runtime::kVersion);
     if (found == 'h') std::fputs(kUsage, stdout);
     if (found == 'v' || found == 'h') std::exit(0);
     if (found == '?') std::exit(runtime::kExitConfiguration);
   }
-  if (options.config_file.empty() || optind != argc) {
+  if (options.topic && optind < argc) options.payload = argv[optind++];
+  const bool inspects = !options.inspect_dir.empty();
+  if (options.config_file.empty() != inspects || (inspects && (options.check || options.topic)) || optind != argc) {
     std::fputs(kUsage, stderr);
     std::exit(runtime::kExitConfiguration);
   }
@@ -78,6 +93,15 @@ int fail(const Error& error) {
   return 1;
 }
 
+int tell(const Result<std::string>& text) {
+  if (!text.ok()) {
+    std::fprintf(stderr, "%s\n", text.error().message.c_str());
+    return 1;
+  }
+  std::fputs(text->c_str(), stdout);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -86,6 +110,7 @@ int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_TRIM_THRESHOLD, 256 << 10);
   const Options options = parse_options(argc, argv);
+  if (!options.inspect_dir.empty()) return tell(inspect_outbox(options.inspect_dir));
   Result<EdgeConfig> config = load_config(options.config_file);
   if (!config.ok()) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
@@ -95,6 +120,7 @@ int main(int argc, char** argv) {
     std::printf("%s: fine\n", options.config_file.c_str());
     return 0;
   }
+  if (options.topic) return tell(explain_message(*config, *options.topic, options.payload, runtime::now()));
 
   runtime::block_stop_signals();
   runtime::start_logging("tributary-edge");
@@ -126,12 +152,11 @@ int main(int argc, char** argv) {
       Uplink::make(config->uplink, (*gateway)->status_json(false, runtime::now()), wake);
   if (!uplink.ok()) return fail(uplink.error());
   std::vector<std::unique_ptr<Source>> sources;
-  for (const MqttSourceConfig& one : config->mqtt_sources) {
-    Result<std::unique_ptr<MqttSource>> source = MqttSource::make(one, wake);
+  for (const MakeSource& make : config->sources) {
+    Result<std::unique_ptr<Source>> source = make(wake);
     if (!source.ok()) return fail(source.error());
     sources.push_back(std::move(source.value()));
   }
-  for (const FileSourceConfig& one : config->file_sources) sources.push_back(std::make_unique<FileSource>(one));
 
   std::unique_ptr<StatusServer> http;
   if (config->http.on) {

@@ -6,10 +6,12 @@
 #include <glob.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "common/reading/payload.h"
 #include "common/runtime/program.h"
@@ -19,6 +21,8 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr size_t kFileBytesMax = 64 << 10;
+
+std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
 // The front field of text, which is cut off; empty at the end.
 std::string_view take_field(std::string_view& text) {
@@ -82,6 +86,34 @@ std::optional<std::string_view> find_field(std::string_view text, std::string_vi
     return field;
   }
   return std::nullopt;
+}
+
+FileSourceConfig read_file_source(runtime::ConfigTable table) {
+  FileSourceConfig source;
+  source.path = table.required_text("path");
+  source.device = table.required_text("device");
+  source.metric = table.required_text("metric");
+  if (std::count(source.path.begin(), source.path.end(), '*') > 1)
+    table.complain("path", quoted(source.path), "at most one *");
+  const std::string device = source.device.empty() ? "device" : source.device;
+  const std::string metric = source.metric.empty() ? "metric" : source.metric;
+  if (!check_series({.device = device, .metric = "metric"}).ok())
+    table.complain("device", quoted(device), "1 to 128 bytes of text");
+  if (!check_series({.device = "device", .metric = metric}).ok())
+    table.complain("metric", quoted(metric), "the name of a metric");
+  source.key = table.text("key");
+  source.scale = table.number("scale", 1);
+  if (!std::isfinite(source.scale) || source.scale == 0)
+    table.complain("scale", std::to_string(source.scale), "a finite number other than 0");
+  source.interval_ms = table.integer("interval_ms", source.interval_ms, 100, 86'400'000);
+  return source;
+}
+
+MakeSource FileSource::read(runtime::ConfigTable table, const SourceSurroundings&) {
+  return
+      [config = read_file_source(std::move(table))](const std::function<void()>&) -> Result<std::unique_ptr<Source>> {
+        return std::unique_ptr<Source>(std::make_unique<FileSource>(config));
+      };
 }
 
 size_t FileSource::drain(reading::ReadingSink& sink, Instant now) {

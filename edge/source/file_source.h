@@ -9,6 +9,7 @@
 
 #include "edge/source/reject_log.h"
 #include "edge/source/source.h"
+#include "edge/source/sources.h"
 
 namespace tributary::edge {
 
@@ -26,8 +27,12 @@ struct FileSourceConfig {
 // The field that key names, or nothing.
 std::optional<std::string_view> find_field(std::string_view text, std::string_view key);
 
+// The table [[source.file]].
+FileSourceConfig read_file_source(runtime::ConfigTable table);
+
 class FileSource final : public Source {
  public:
+  static MakeSource read(runtime::ConfigTable table, const SourceSurroundings& surroundings);
   explicit FileSource(FileSourceConfig config) : config_(std::move(config)) {}
   void start() override {}
   // Reads when the interval has passed. A file that is missing is said once and tried again.

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "common/base/time.h"
 #include "common/reading/reading.h"
@@ -21,6 +22,12 @@ class Source {
   virtual int64_t due_ns() const = 0;
   // Nothing arrives after; what has arrived can still be drained.
   virtual void stop() = 0;
+  // For --explain: reads one message as if it had just arrived, if it is one that this source would hear; false if not.
+  // Never together with start.
+  virtual bool explain(std::string_view /*topic*/, std::string_view /*payload*/, Instant /*now*/,
+                       reading::ReadingSink& /*sink*/) {
+    return false;
+  }
   // True while what senders say now arrives here.
   virtual bool listening() const { return true; }
 };

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "common/mqtt/said_once.h"
+#include "common/mqtt/log_once.h"
 #include "common/runtime/program.h"
 #include "common/wire/message.h"
 
@@ -26,7 +26,7 @@ Uplink::~Uplink() { stop("", 0); }
 mqtt::Client::Handlers Uplink::handlers(const char* what) {
   mqtt::Client::Handlers out;
   const std::string name = "uplink " + config_.client.url + " (" + what + "): ";
-  const auto said = std::make_shared<mqtt::SaidOnce>();
+  const auto said = std::make_shared<mqtt::LogOnce>();
   out.on_connected = [this, name, said] {
     said->connected();
     runtime::log_info(name + "connected");

@@ -129,7 +129,7 @@ int run_edge(const std::string& url, int64_t messages, int qos) {
   const auto wake = [&wakeup] { wakeup.wake(); };
   auto uplink = std::move(edge::Uplink::make(config->uplink, "{}", wake).value());
   std::vector<std::unique_ptr<edge::Source>> sources;
-  sources.push_back(std::move(edge::MqttSource::make(config->mqtt_sources.front(), wake).value()));
+  sources.push_back(std::move(config->sources.front()(wake).value()));
   runtime::Recoveries recoveries(edge::recovery_kinds());
   edge::Loop loop(counting, *uplink, sources, events, wakeup, recoveries);
   loop.run();
