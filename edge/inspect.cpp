@@ -102,9 +102,9 @@ struct Amount {
   }
 };
 
-class Inspection {
+class OutboxReport {
  public:
-  Inspection(const store::Txn& txn, const OutboxTables& tables, const std::map<std::string, bool>& missing)
+  OutboxReport(const store::Txn& txn, const OutboxTables& tables, const std::map<std::string, bool>& missing)
       : txn_(txn), tables_(tables), missing_(missing) {}
 
   std::string run() {
@@ -193,7 +193,7 @@ class Inspection {
         last = ": last value " + std::string(number);
         if (previous->time_ns != kUnknownStart) last += " at " + reading::format_timestamp(previous->time_ns);
       }
-      detail(std::to_string(index) + " " + name + last);
+      detail(std::to_string(index).append(" ").append(name).append(last));
     }
   }
 
@@ -430,7 +430,7 @@ Result<std::string> inspect_folder(const std::string& folder, bool in_use) {
                     std::to_string((*env)->used_bytes()) + " of " + std::to_string((*env)->map_bytes()) +
                     " bytes used, its pages are sound" + (checked->complete ? "\n" : " as far as was looked\n");
   if (missing.size() == kOutboxTables.size()) return out + "nothing was ever written to it\n";
-  out += Inspection(*txn, tables, missing).run();
+  out += OutboxReport(*txn, tables, missing).run();
   if (!in_use && (*env)->last_txn_id() != begun) {
     return Error{ErrorCode::kBusy, folder + " was opened by another process meanwhile"};
   }

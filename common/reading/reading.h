@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/series/label_view.h"
 #include "common/series/series.h"
 
 namespace tributary::reading {
@@ -35,10 +36,6 @@ enum class Reject : uint8_t {
   kCount,
 };
 const char* to_string(Reject reason);
-
-struct LabelView {
-  std::string_view key, value;
-};
 
 // What was measured. A gauge or counter has a number; key (what was counted) and who (by whom) are for events, and
 // empty otherwise.

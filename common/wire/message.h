@@ -14,6 +14,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/time.h"
+#include "common/series/label_view.h"
 
 namespace tributary::wire {
 
@@ -34,10 +35,6 @@ struct Header {
   // with a time before frontier_ns that the gateway had accepted by mark_ns is merged or named.
   int64_t frontier_ns = 0;
   int64_t mark_ns = 0;
-};
-
-struct LabelView {
-  std::string_view key, value;
 };
 
 struct SeriesView {

@@ -33,7 +33,7 @@ inline CounterStep step_counter(std::optional<PreviousValue>& previous, int64_t 
   const double increase = previous && value >= previous->value ? value - previous->value : value;
   if (!std::isfinite(increase)) return CounterStep::kOutOfRange;
   const bool first = !previous;
-  previous = PreviousValue{value, first ? time_ns : std::max(previous->time_ns, time_ns)};
+  previous = PreviousValue{value, previous ? std::max(previous->time_ns, time_ns) : time_ns};
   value = increase;
   return first ? CounterStep::kFirst : CounterStep::kIncrease;
 }

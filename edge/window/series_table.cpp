@@ -45,9 +45,9 @@ uint32_t SeriesTable::find_plain(std::string_view device, std::string_view metri
 // make an identity that no series has.
 uint32_t SeriesTable::find_labelled(const reading::Reading& reading) {
   if (reading.device.empty() || reading.labels.size() > kLabelsMax) return kNone;
-  std::array<reading::LabelView, 2 * kLabelsMax + 2> labels;
+  std::array<LabelView, 2 * kLabelsMax + 2> labels;
   size_t count = 0;
-  for (const reading::LabelView& label : reading.labels) labels[count++] = label;
+  for (const LabelView& label : reading.labels) labels[count++] = label;
   if (!reading.unit.empty()) labels[count++] = {"unit", reading.unit};
   const auto add_missing = [&](std::string_view key, std::string_view value) {
     const auto end = labels.begin() + static_cast<std::ptrdiff_t>(count);
@@ -114,7 +114,7 @@ Series SeriesTable::describe_overflow(const reading::Reading& reading) const {
   reading::Reading of_metric;
   of_metric.metric = reading.metric;
   of_metric.unit = reading.unit;
-  for (const reading::LabelView& label : reading.labels) {
+  for (const LabelView& label : reading.labels) {
     if (label.key == "unit") of_metric.unit = label.value;
   }
   Series series = describe(of_metric);

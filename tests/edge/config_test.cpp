@@ -85,12 +85,6 @@ device = "pi"
 metric = "temperature"
 scale = 0.001
 interval_ms = 5000
-[[source.file]]
-path = "/proc/meminfo"
-device = "pi"
-metric = "memory_available"
-key = "MemAvailable"
-scale = 1024
 )");
   EXPECT_EQ(config.gateway.state_dir, "/tmp/x");
   EXPECT_EQ(config.uplink.client.username, "other");
@@ -106,7 +100,7 @@ scale = 1024
   EXPECT_EQ(config.gateway.unit_by_metric.at("temperature"), "°C");
   EXPECT_EQ(config.gateway.base_width_by_metric.at("temperature"), 1u);
   EXPECT_EQ(config.gateway.kind_by_metric.at("energy"), MetricKind::kCounter);
-  EXPECT_EQ(config.sources.size(), 4u);
+  EXPECT_EQ(config.sources.size(), 3u);
 }
 
 TEST(EdgeConfig, ASecretMayComeFromTheEnvironment) {

@@ -69,8 +69,7 @@ TEST(Budget, ThirtyDaysWithoutABridgeKeepTotalsExactInSixteenMebibytes) {
     }
     ASSERT_TRUE(gateway->tick(clock.now).ok());
     // The broker takes messages, no bridge answers.
-    while (gateway->next_message(clock.now)) {
-    }
+    while (gateway->next_message(clock.now)) continue;
     check(gateway->stats());
     ASSERT_FALSE(HasFatalFailure());
     if (s == kDays / 2 * 86400) {

@@ -195,7 +195,7 @@ TEST_F(GatewayTest, WhatAReadingSaysOfItsLabelsMakesItsSeries) {
   config_.labels = {{"site", "roof"}};
   config_.unit_by_metric["temperature"] = "°C";
   open();
-  const reading::LabelView port[] = {{"port", "2"}, {"bus", "1"}};
+  const LabelView port[] = {{"port", "2"}, {"bus", "1"}};
   reading::Reading said = test::number("d1", "temperature", std::nullopt, 1);
   ASSERT_TRUE(gateway_->accept(said, clock_.now));
   said.labels = port;
@@ -220,7 +220,7 @@ TEST_F(GatewayTest, CountersAreToldApartByTheirLabels) {
   open();
   const auto add = [&](std::string_view port, double value) {
     clock_.advance_ms(500);
-    const reading::LabelView labels[] = {{"port", port}};
+    const LabelView labels[] = {{"port", port}};
     reading::Reading said = test::number("meter", "energy", std::nullopt, value);
     said.labels = labels;
     return gateway_->accept(said, clock_.now);

@@ -398,15 +398,14 @@ TEST_F(UndatedTest, KilledAtEveryCommitEachReadingCountsOnceAtItsTime) {
     std::map<uint64_t, int64_t> dated;  // value → true time
     const auto read_some = [&](bool known) {
       for (int i = 0; i < 3; ++i) {
-        const uint64_t value = uint64_t{1} << bit++;
+        const auto value = static_cast<double>(uint64_t{1} << bit++);
         // Given in one step with its commit, so that a kill leaves no doubt: it is there, or is given again.
         for (;;) {
           uint64_t before = 0;
           survive([&] { before = gateway->stats().accepted_total; });
           const int64_t true_ns = machine_.true_ns;
           try {
-            ASSERT_TRUE(
-                gateway->accept(test::number("d", "m", std::nullopt, static_cast<double>(value)), machine_.now()));
+            ASSERT_TRUE(gateway->accept(test::number("d", "m", std::nullopt, value), machine_.now()));
             machine_.advance_ms(1100);
             ASSERT_TRUE(gateway->tick(machine_.now()).ok());
           } catch (const Killed&) {
@@ -416,7 +415,7 @@ TEST_F(UndatedTest, KilledAtEveryCommitEachReadingCountsOnceAtItsTime) {
           uint64_t after = 0;
           survive([&] { after = gateway->stats().accepted_total; });
           if (after == before) continue;
-          if (known) dated[value] = true_ns;
+          if (known) dated[static_cast<uint64_t>(value)] = true_ns;
           break;
         }
         machine_.advance_ms(4'000);

@@ -11,7 +11,6 @@
 namespace tributary::edge {
 namespace {
 
-using reading::LabelView;
 using reading::Reading;
 
 SeriesTableConfig config_of(std::vector<Label> labels = {}, std::map<std::string, std::string, std::less<>> units = {},
