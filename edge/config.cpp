@@ -3,8 +3,8 @@
 #include "edge/config.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "common/mqtt/client_config.h"
 #include "common/runtime/config.h"
 #include "common/series/names.h"
 
@@ -28,31 +28,6 @@ WidthS read_width(ConfigTable& table, const char* key, WidthS otherwise) {
   const auto width = static_cast<WidthS>(table.integer(key, otherwise, 1, 3600));
   if (!is_width(width)) table.complain(key, std::to_string(width), "a divisor of 60, or 900 or 3600 seconds");
   return width;
-}
-
-void check_url(ConfigTable& table, const std::string& url) {
-  for (const char* scheme : {"tcp://", "mqtt://", "ssl://", "mqtts://"}) {
-    if (url.starts_with(scheme) && url.size() > std::string_view(scheme).size()) return;
-  }
-  if (!url.empty()) table.complain("url", quoted(url), "tcp://host:port or ssl://host:port");
-}
-
-// The keys that every MQTT connection has.
-mqtt::ClientConfig read_client(ConfigTable& table) {
-  mqtt::ClientConfig client;
-  client.url = table.required_text("url");
-  check_url(table, client.url);
-  client.username = table.text("username");
-  client.password = table.secret("password");
-  client.ca_file = table.text("ca_file");
-  client.cert_file = table.text("cert_file");
-  client.key_file = table.text("key_file");
-  const bool tls = client.url.starts_with("ssl://") || client.url.starts_with("mqtts://");
-  for (const char* key : {"ca_file", "cert_file", "key_file"}) {
-    if (table.has(key) && !tls)
-      table.complain(key, "a certificate for " + client.url, "it only with ssl:// or mqtts://");
-  }
-  return client;
 }
 
 void read_windows(ConfigTable table, GatewayConfig& gateway) {
@@ -119,70 +94,6 @@ void read_metrics(ConfigTable table, GatewayConfig& gateway) {
   }
 }
 
-// An MQTT topic filter: + and # stand alone in their level, # only in the last.
-bool is_filter(std::string_view filter) {
-  if (filter.empty() || filter.size() > 65535) return false;
-  for (size_t i = 0; i < filter.size(); ++i) {
-    if (filter[i] != '+' && filter[i] != '#') continue;
-    const bool alone = (i == 0 || filter[i - 1] == '/') && (i + 1 == filter.size() || filter[i + 1] == '/');
-    if (!alone || (filter[i] == '#' && i + 1 != filter.size())) return false;
-  }
-  return filter.find('\0') == std::string_view::npos;
-}
-
-MqttSourceConfig read_mqtt_source(ConfigTable table, size_t index, const EdgeConfig& config) {
-  MqttSourceConfig source;
-  source.client = read_client(table);
-  const mqtt::ClientConfig& uplink = config.uplink.client;
-  const bool anonymous = source.client.username.empty() && source.client.password.empty();
-  if (anonymous && source.client.url == uplink.url) {
-    source.client = uplink;  // the same broker: the same credentials and certificates
-  } else if (source.client.username.empty() && !source.client.password.empty()) {
-    source.client.username = config.gateway.gateway;
-  }
-  source.client.client_id = config.gateway.gateway + "-source" + (index == 0 ? "" : std::to_string(index + 1));
-  source.topics = table.texts("topics", source.topics);
-  if (source.topics.empty()) table.complain("topics", "[]", "at least one topic filter");
-  for (const std::string& topic : source.topics) {
-    if (!is_filter(topic)) table.complain("topics", quoted(topic), "an MQTT topic filter");
-  }
-  source.qos = static_cast<int>(table.integer("qos", source.qos, 0, 1));
-  const std::string retained = table.text("retained", "reject");
-  if (retained != "reject" && retained != "accept")
-    table.complain("retained", quoted(retained), "\"reject\" or \"accept\"");
-  source.reader.accept_retained = retained == "accept";
-  ConfigTable rename = table.table("rename");
-  for (const std::string& from : rename.keys()) {
-    const std::string to = rename.text(from);
-    if (!check_series({.device = "device", .metric = to}).ok())
-      rename.complain(from, quoted(to), "the name of a metric");
-    source.reader.rename[from] = to;
-  }
-  for (std::string& metric : table.texts("ignore")) source.reader.ignore.insert(std::move(metric));
-  return source;
-}
-
-FileSourceConfig read_file_source(ConfigTable table) {
-  FileSourceConfig source;
-  source.path = table.required_text("path");
-  source.device = table.required_text("device");
-  source.metric = table.required_text("metric");
-  if (std::count(source.path.begin(), source.path.end(), '*') > 1)
-    table.complain("path", quoted(source.path), "at most one *");
-  const std::string device = source.device.empty() ? "device" : source.device;
-  const std::string metric = source.metric.empty() ? "metric" : source.metric;
-  if (!check_series({.device = device, .metric = "metric"}).ok())
-    table.complain("device", quoted(device), "1 to 128 bytes of text");
-  if (!check_series({.device = "device", .metric = metric}).ok())
-    table.complain("metric", quoted(metric), "the name of a metric");
-  source.key = table.text("key");
-  source.scale = table.number("scale", 1);
-  if (!std::isfinite(source.scale) || source.scale == 0)
-    table.complain("scale", std::to_string(source.scale), "a finite number other than 0");
-  source.interval_ms = table.integer("interval_ms", source.interval_ms, 100, 86'400'000);
-  return source;
-}
-
 Result<EdgeConfig> read(runtime::Config& file) {
   EdgeConfig config;
   ConfigTable root = file.root();
@@ -194,7 +105,7 @@ Result<EdgeConfig> read(runtime::Config& file) {
   if (!root.has("uplink")) root.complain("uplink", "nothing", "a table [uplink] with url");
   config.uplink.tenant = config.gateway.tenant;
   config.uplink.gateway = config.gateway.gateway;
-  if (root.has("uplink")) config.uplink.client = read_client(uplink);
+  if (root.has("uplink")) config.uplink.client = mqtt::read_client(uplink);
   if (config.uplink.client.username.empty()) config.uplink.client.username = config.gateway.gateway;
 
   ConfigTable outbox = root.table("outbox");
@@ -209,11 +120,7 @@ Result<EdgeConfig> read(runtime::Config& file) {
   config.http.host = http.text("host", config.http.host);
   config.http.port = static_cast<uint16_t>(http.integer("port", config.http.port, 0, 65535));
 
-  ConfigTable source = root.table("source");
-  for (const ConfigTable& table : source.tables("mqtt")) {
-    config.mqtt_sources.push_back(read_mqtt_source(table, config.mqtt_sources.size(), config));
-  }
-  for (const ConfigTable& table : source.tables("file")) config.file_sources.push_back(read_file_source(table));
+  config.sources = read_sources(root.table("source"), {config.gateway.gateway, config.uplink.client});
   if (Status fine = file.finish(); !fine.ok()) return fine.error();
   return config;
 }

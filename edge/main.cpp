@@ -6,25 +6,25 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "common/base/hex.h"
 #include "common/runtime/faults.h"
 #include "common/runtime/program.h"
 #include "edge/config.h"
+#include "edge/explain.h"
 #include "edge/gateway/gateway.h"
+#include "edge/inspect.h"
 #include "edge/run/clock.h"
 #include "edge/run/edge_http.h"
 #include "edge/run/loop.h"
 #include "edge/run/recovery_watch.h"
-#include "edge/source/file_source.h"
-#include "edge/source/mqtt_source.h"
+#include "edge/source/source.h"
 #include "edge/uplink/uplink.h"
 
 namespace {
@@ -33,13 +33,20 @@ using namespace tributary;
 using namespace tributary::edge;
 
 constexpr const char* kUsage =
-    "usage: tributary-edge --config FILE [--check]\n"
+    "usage: tributary-edge --config FILE [--check | --explain TOPIC PAYLOAD]\n"
+    "       tributary-edge --inspect DIR\n"
     "  --config FILE   the configuration (TOML)\n"
     "  --check         read and check the configuration, then stop\n"
+    "  --explain TOPIC PAYLOAD\n"
+    "                  say which readings an MQTT message would become, and what of it is refused, then stop\n"
+    "  --inspect DIR   say what is in the outbox in DIR (a state_dir), then stop; never writes, also while the edge "
+    "runs\n"
     "  --version       say the version, then stop\n";
 
 struct Options {
-  std::string config_file;
+  std::string config_file, inspect_dir;
+  std::optional<std::string> topic;  // of the message to explain
+  std::string payload;
   bool check = false;
 };
 
@@ -47,6 +54,8 @@ struct Options {
 Options parse_options(int argc, char** argv) {
   const option known[] = {{"config", required_argument, nullptr, 'c'},
                           {"check", no_argument, nullptr, 'k'},
+                          {"explain", required_argument, nullptr, 'e'},
+                          {"inspect", required_argument, nullptr, 'i'},
                           {"version", no_argument, nullptr, 'v'},
                           {"help", no_argument, nullptr, 'h'},
                           {nullptr, 0, nullptr, 0}};
@@ -54,12 +63,16 @@ Options parse_options(int argc, char** argv) {
   for (int found = 0; (found = getopt_long(argc, argv, "c:h", known, nullptr)) != -1;) {
     if (found == 'c') options.config_file = optarg;
     if (found == 'k') options.check = true;
+    if (found == 'e') options.topic = optarg;
+    if (found == 'i') options.inspect_dir = optarg;
     if (found == 'v') std::printf("tributary-edge %s\n", runtime::kVersion);
     if (found == 'h') std::fputs(kUsage, stdout);
     if (found == 'v' || found == 'h') std::exit(0);
     if (found == '?') std::exit(runtime::kExitConfiguration);
   }
-  if (options.config_file.empty() || optind != argc) {
+  if (options.topic && optind < argc) options.payload = argv[optind++];
+  const bool inspects = !options.inspect_dir.empty();
+  if (options.config_file.empty() != inspects || (inspects && (options.check || options.topic)) || optind != argc) {
     std::fputs(kUsage, stderr);
     std::exit(runtime::kExitConfiguration);
   }
@@ -81,6 +94,15 @@ int fail(const Error& error) {
   return 1;
 }
 
+int tell(const Result<std::string>& text) {
+  if (!text.ok()) {
+    std::fprintf(stderr, "%s\n", text.error().message.c_str());
+    return 1;
+  }
+  std::fputs(text->c_str(), stdout);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -89,6 +111,7 @@ int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_TRIM_THRESHOLD, 256 << 10);
   const Options options = parse_options(argc, argv);
+  if (!options.inspect_dir.empty()) return tell(inspect_outbox(options.inspect_dir));
   Result<EdgeConfig> config = load_config(options.config_file);
   if (!config.ok()) {
     std::fprintf(stderr, "%s\n", config.error().message.c_str());
@@ -98,6 +121,7 @@ int main(int argc, char** argv) {
     std::printf("%s: fine\n", options.config_file.c_str());
     return 0;
   }
+  if (options.topic) return tell(explain_message(*config, *options.topic, options.payload, runtime::now()));
 
   runtime::block_stop_signals();
   runtime::start_logging("tributary-edge");
@@ -122,41 +146,37 @@ int main(int argc, char** argv) {
     for (const std::string& line : describe_boots((*gateway)->recovery())) runtime::log_info(line);
   }
 
-  Waker waker;
+  runtime::EventLoop events;
+  runtime::Wakeup wakeup(events);
+  const auto wake = [&wakeup] { wakeup.wake(); };
   Result<std::unique_ptr<Uplink>> uplink =
-      Uplink::make(config->uplink, (*gateway)->status_json(false, runtime::now()), waker);
+      Uplink::make(config->uplink, (*gateway)->status_json(false, runtime::now()), wake);
   if (!uplink.ok()) return fail(uplink.error());
   std::vector<std::unique_ptr<Source>> sources;
-  for (const MqttSourceConfig& one : config->mqtt_sources) {
-    Result<std::unique_ptr<MqttSource>> source = MqttSource::make(one, waker);
+  for (const MakeSource& make : config->sources) {
+    Result<std::unique_ptr<Source>> source = make(wake);
     if (!source.ok()) return fail(source.error());
     sources.push_back(std::move(source.value()));
   }
-  for (const FileSourceConfig& one : config->file_sources) sources.push_back(std::make_unique<FileSource>(one));
 
-  std::unique_ptr<HttpPort> http;
+  std::unique_ptr<StatusServer> http;
   if (config->http.on) {
-    auto opened = HttpPort::open(config->http, [&](std::string_view path) {
+    const auto answer = [&](std::string_view path) {
       const auto listening =
           std::count_if(sources.begin(), sources.end(), [](const auto& source) { return source->listening(); });
       const EdgeLinks links{(*uplink)->ready(), static_cast<size_t>(listening), sources.size()};
       return edge_answer(path, **gateway, links, recoveries);
-    });
+    };
+    auto opened = StatusServer::open(config->http, answer, events);
     if (!opened.ok()) return fail(opened.error());
     http = std::move(opened.value());
     runtime::log_info("http://" + config->http.host + ":" + std::to_string(http->port()));
   }
 
-  std::atomic<bool> stop{false};
-  std::thread signals([&] {
-    runtime::wait_for_stop();
-    stop = true;
-    waker.wake();
-  });
-  Loop loop(**gateway, **uplink, sources, waker, recoveries, http.get(),
+  events.on_stop_signal([&events] { events.stop(); });
+  Loop loop(**gateway, **uplink, sources, events, wakeup, recoveries,
             [file = config->clock_synchronised_file] { return is_clock_synchronised(file); });
-  loop.run(stop);
-  signals.join();
+  loop.run();
   runtime::log_info("stopping");
   if (Status closed = loop.finish(2000); !closed.ok()) return fail(closed.error());
   return 0;

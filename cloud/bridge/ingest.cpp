@@ -32,36 +32,39 @@ struct Item {
 };
 
 // Collects what the parser finds, checks what it leaves open: times and names.
-class Collector final : public reading::PayloadSink {
+class Collector final : public reading::ReadingSink {
  public:
-  Collector(const IngestConfig& config, std::string_view tenant, uint32_t partitions, Instant now, IngestResult& result)
-      : config_(config), tenant_(tenant), partitions_(partitions), now_(now), result_(result) {}
+  Collector(const IngestConfig& config, std::string_view tenant, uint32_t partitions, IngestResult& result)
+      : config_(config), tenant_(tenant), partitions_(partitions), result_(result) {}
 
-  void on_reading(std::string_view device, std::optional<int64_t> time_ns,
-                  const reading::FieldReading& reading) override {
+  bool accept(const reading::Reading& reading, Instant arrived) override {
     // What a repeated request must find alike (part, record and the device in its key) is decided before the clock is
     // asked.
     const size_t part = ordinal_++ / kReadingsAPart;
-    const auto series = index_of(device, reading.metric);
-    if (!series) return;
-    const uint32_t partition = log::partition_of(tenant_, device, partitions_);
-    devices.try_emplace({part, partition}, device);
+    const auto series = index_of(reading);
+    if (!series) return false;
+    const uint32_t partition = log::partition_of(tenant_, reading.device, partitions_);
+    devices.try_emplace({part, partition}, reading.device);
 
-    const int64_t at_ns = time_ns.value_or(now_.wall_ns);
-    if (to_seconds_floor(at_ns) > latest_start_s(now_.wall_ns, config_.max_future_s)) {
-      on_reject(reading::Reject::kFuture, reading::format_timestamp(at_ns),
-                "a time before " + reading::format_timestamp(now_.wall_ns + config_.max_future_s * kNanosPerSecond));
-      return;
+    const int64_t at_ns = reading.time_ns.value_or(arrived.wall_ns);
+    if (to_seconds_floor(at_ns) > latest_start_s(arrived.wall_ns, config_.max_future_s)) {
+      refuse(reading::Reject::kFuture, reading::format_timestamp(at_ns),
+             "a time before " + reading::format_timestamp(arrived.wall_ns + config_.max_future_s * kNanosPerSecond));
+      return false;
     }
     const int64_t start_s = window_start_s(to_seconds_floor(at_ns), config_.base_width_s);
     if (!is_window(start_s, config_.base_width_s)) {
-      on_reject(reading::Reject::kBadTimestamp, reading::format_timestamp(at_ns),
-                "a time whose window lies within 64 bits");
-      return;
+      refuse(reading::Reject::kBadTimestamp, reading::format_timestamp(at_ns),
+             "a time whose window lies within 64 bits");
+      return false;
     }
-    if (!stats::is_acceptable(reading.value)) {
-      on_reject(reading::Reject::kOutOfRange, std::to_string(reading.value), "a finite number");
-      return;
+    if (!reading.value.key.empty() || !reading.value.who.empty()) {
+      refuse(reading::Reject::kUnexpectedKey, "a key or a user", "a number alone");
+      return false;
+    }
+    if (!stats::is_acceptable(reading.value.number)) {
+      refuse(reading::Reject::kOutOfRange, std::to_string(reading.value.number), "a finite number");
+      return false;
     }
     Item item;
     item.part = part;
@@ -69,16 +72,17 @@ class Collector final : public reading::PayloadSink {
     item.series = *series;
     item.start_s = start_s;
     item.time_ns = at_ns;
-    item.value = reading.value;
+    item.value = reading.value.number;
     items.push_back(item);
+    return true;
   }
 
-  void on_reject(reading::Reject reason, std::string_view found, std::string_view expected) override {
+  void reject(reading::Reject reason, std::string_view found, std::string_view expected, uint64_t count) override {
     if (result_.rejected.empty()) {
       result_.found = found;
       result_.expected = expected;
     }
-    ++result_.rejected[reading::to_string(reason)];
+    result_.rejected[reading::to_string(reason)] += count;
   }
 
   std::vector<Item> items;
@@ -86,14 +90,19 @@ class Collector final : public reading::PayloadSink {
   std::map<std::pair<size_t, uint32_t>, std::string> devices;  // the first of each part and partition
 
  private:
-  std::optional<size_t> index_of(std::string_view device, std::string_view metric) {
+  void refuse(reading::Reject reason, std::string_view found, std::string_view expected) {
+    reject(reason, found, expected, 1);
+  }
+
+  std::optional<size_t> index_of(const reading::Reading& reading) {
     Series candidate;
-    candidate.device = device;
-    candidate.metric = metric;
-    if (auto unit = config_.unit_by_metric.find(metric); unit != config_.unit_by_metric.end()) {
+    candidate.device = reading.device;
+    candidate.metric = reading.metric;
+    if (auto unit = config_.unit_by_metric.find(reading.metric); unit != config_.unit_by_metric.end()) {
       candidate.labels.push_back({"unit", unit->second});
     }
-    if (auto kind = config_.kind_by_metric.find(metric); kind != config_.kind_by_metric.end()) {
+    reading::add_labels(reading, candidate.labels);
+    if (auto kind = config_.kind_by_metric.find(reading.metric); kind != config_.kind_by_metric.end()) {
       candidate.kind = kind->second;
     }
     if (Status fits = check_series(candidate); !fits) {
@@ -102,10 +111,10 @@ class Collector final : public reading::PayloadSink {
       const std::string_view message = fits.error().message;
       const size_t at = message.rfind(kExpected);
       if (message.starts_with(kFound) && at != std::string_view::npos) {
-        on_reject(reading::Reject::kBadName, message.substr(kFound.size(), at - kFound.size()),
-                  message.substr(at + kExpected.size()));
+        refuse(reading::Reject::kBadName, message.substr(kFound.size(), at - kFound.size()),
+               message.substr(at + kExpected.size()));
       } else {
-        on_reject(reading::Reject::kBadName, message, "a device and a metric within the limits");
+        refuse(reading::Reject::kBadName, message, "a device and a metric within the limits");
       }
       return std::nullopt;
     }
@@ -117,7 +126,6 @@ class Collector final : public reading::PayloadSink {
   const IngestConfig& config_;
   const std::string_view tenant_;
   const uint32_t partitions_;
-  const Instant now_;
   IngestResult& result_;
   size_t ordinal_ = 0;
   std::map<std::string, size_t> index_;
@@ -213,10 +221,10 @@ bool is_idempotency_key(std::string_view text) {
 
 IngestResult make_records(const IngestConfig& config, const IngestRequest& request, uint32_t partitions, Instant now) {
   IngestResult result;
-  Collector collector(config, request.tenant, partitions, now, result);
+  Collector collector(config, request.tenant, partitions, result);
   reading::PayloadLimits limits;
   limits.bytes_max = config.body_bytes_max;
-  reading::PayloadParser(limits).parse_json(request.body, "", collector);
+  reading::PayloadParser(limits).parse_json(request.body, "", now, collector);
 
   auto& items = collector.items;
   std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) { return a.window() < b.window(); });

@@ -100,40 +100,6 @@ TokenKind token_kind(std::string_view token) {
 
 }  // namespace
 
-const char* to_string(Reject reason) {
-  switch (reason) {
-    case Reject::kBadJson:
-      return "bad_json";
-    case Reject::kTooDeep:
-      return "too_deep";
-    case Reject::kTooLarge:
-      return "too_large";
-    case Reject::kTooMany:
-      return "too_many";
-    case Reject::kNotANumber:
-      return "not_a_number";
-    case Reject::kOutOfRange:
-      return "out_of_range";
-    case Reject::kBadTimestamp:
-      return "bad_timestamp";
-    case Reject::kFuture:
-      return "future";
-    case Reject::kBadName:
-      return "bad_name";
-    case Reject::kNoDevice:
-      return "no_device";
-    case Reject::kNoValue:
-      return "no_value";
-    case Reject::kUnknownTopic:
-      return "unknown_topic";
-    case Reject::kRetained:
-      return "retained";
-    case Reject::kCount:
-      break;
-  }
-  return "unknown";
-}
-
 struct PayloadParser::Impl {
   struct Found {
     size_t object = 0;                  // index in objects
@@ -441,42 +407,48 @@ struct PayloadParser::Impl {
 PayloadParser::PayloadParser(PayloadLimits limits) : impl_(std::make_unique<Impl>(std::move(limits))) {}
 PayloadParser::~PayloadParser() = default;
 
-void PayloadParser::parse_json(std::string_view payload, std::string_view default_device, PayloadSink& sink) {
+void PayloadParser::parse_json(std::string_view payload, std::string_view default_device, Instant arrived,
+                               ReadingSink& sink) {
   Impl& impl = *impl_;
   if (payload.size() > impl.limits.bytes_max) {
     std::string size = std::to_string(payload.size()) + " bytes";
     std::string expected = "at most " + std::to_string(impl.limits.bytes_max) + " bytes";
-    sink.on_reject(Reject::kTooLarge, size, expected);
+    sink.reject(Reject::kTooLarge, size, expected);
     return;
   }
   impl.clear();
   switch (impl.take_document(payload, default_device)) {
     case Impl::Outcome::kBroken:
-      sink.on_reject(Reject::kBadJson, printable(payload), "one JSON object, or an array of them");
+      sink.reject(Reject::kBadJson, printable(payload), "one JSON object, or an array of them");
       return;
     case Impl::Outcome::kDeep: {
       std::string expected =
           "at most " + std::to_string(impl.limits.depth_max) + " objects and arrays inside one another";
-      sink.on_reject(Reject::kTooDeep, printable(payload), expected);
+      sink.reject(Reject::kTooDeep, printable(payload), expected);
       return;
     }
     case Impl::Outcome::kGood:
       break;
   }
   std::string_view names = impl.names;
+  Reading reading;
   for (const Impl::Found& one : impl.found) {
     const Impl::Object& object = impl.objects[one.object];
     if (object.dropped) continue;
-    sink.on_reading(object.device, object.time_ns, {names.substr(one.name_at, one.name_size), one.value});
+    reading.device = object.device;
+    reading.metric = names.substr(one.name_at, one.name_size);
+    reading.time_ns = object.time_ns;
+    reading.value.number = one.value;
+    sink.accept(reading, arrived);
   }
-  for (const Impl::Refused& one : impl.refused) sink.on_reject(one.reason, one.found, one.expected);
+  for (const Impl::Refused& one : impl.refused) sink.reject(one.reason, one.found, one.expected);
 }
 
 void PayloadParser::parse_plain(std::string_view payload, std::string_view device, std::string_view metric,
-                                PayloadSink& sink) {
+                                Instant arrived, ReadingSink& sink) {
   std::string_view text = trimmed(payload);
   if (text.size() > impl_->limits.bytes_max) {
-    sink.on_reject(Reject::kTooLarge, std::to_string(payload.size()) + " bytes", "one number");
+    sink.reject(Reject::kTooLarge, std::to_string(payload.size()) + " bytes", "one number");
     return;
   }
   Reject why{};
@@ -489,9 +461,9 @@ void PayloadParser::parse_plain(std::string_view payload, std::string_view devic
     value = parse_number(text, why);
   }
   if (value) {
-    sink.on_reading(device, std::nullopt, {metric, *value});
+    sink.accept({.device = device, .metric = metric, .value = {.number = *value}}, arrived);
   } else {
-    sink.on_reject(why, printable(text), "one number, true, false, on or off");
+    sink.reject(why, printable(text), "one number, true, false, on or off");
   }
 }
 

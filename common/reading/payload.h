@@ -10,42 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "common/reading/reading.h"
+
 namespace tributary::reading {
-
-// Why something was refused. to_string gives the metric label, snake_case.
-enum class Reject : uint8_t {
-  kBadJson,
-  kTooDeep,
-  kTooLarge,
-  kTooMany,
-  kNotANumber,
-  kOutOfRange,
-  kBadTimestamp,
-  kFuture,
-  kBadName,
-  kNoDevice,
-  kNoValue,
-  kUnknownTopic,
-  kRetained,
-  kCount,
-};
-const char* to_string(Reject reason);
-
-struct FieldReading {
-  std::string_view metric;  // a valid metric name, nested names joined with '_'
-  double value = 0;         // finite; booleans are 0 and 1
-};
-
-// Receives what was found. Views live during the call only.
-class PayloadSink {
- public:
-  virtual void on_reading(std::string_view device, std::optional<int64_t> time_ns, const FieldReading& reading) = 0;
-  // found: what stood there, cut to 80 bytes and made printable; expected: a phrase ("a number").
-  virtual void on_reject(Reject reason, std::string_view found, std::string_view expected) = 0;
-
- protected:
-  ~PayloadSink() = default;
-};
 
 struct PayloadLimits {
   size_t bytes_max = 256 * 1024;
@@ -76,9 +43,10 @@ class PayloadParser {
   ~PayloadParser();
   PayloadParser(const PayloadParser&) = delete;
   PayloadParser& operator=(const PayloadParser&) = delete;
-  void parse_json(std::string_view payload, std::string_view default_device, PayloadSink& sink);
+  void parse_json(std::string_view payload, std::string_view default_device, Instant arrived, ReadingSink& sink);
   // A plain number (also true/false/on/off as 1/0) for one metric.
-  void parse_plain(std::string_view payload, std::string_view device, std::string_view metric, PayloadSink& sink);
+  void parse_plain(std::string_view payload, std::string_view device, std::string_view metric, Instant arrived,
+                   ReadingSink& sink);
 
  private:
   struct Impl;

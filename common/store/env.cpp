@@ -250,7 +250,8 @@ Result<std::unique_ptr<Env>> Env::open(const EnvConfig& config) {
     if (Status header = check_header(config.path); !header) return header.error();
   }
 
-  if (const int no_room = allocate_lock_file(config); no_room != 0) {
+  CHECK(config.read_only || !config.no_lock);
+  if (const int no_room = config.no_lock ? 0 : allocate_lock_file(config); no_room != 0) {
     return describe("cannot make the lock file in", config.path, no_room);
   }
   int code = mdb_env_create(&env->env_);
@@ -262,6 +263,7 @@ Result<std::unique_ptr<Env>> Env::open(const EnvConfig& config) {
   mdb_env_set_mapsize(env->env_, config.map_bytes);
   unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
   if (config.read_only) flags |= MDB_RDONLY;
+  if (config.no_lock) flags |= MDB_NOLOCK;
   if (!config.sync) flags |= MDB_NOSYNC;
   code = mdb_env_open(env->env_, config.path.c_str(), flags, 0644);
   if (code != MDB_SUCCESS) return describe("cannot open", file, code);

@@ -27,6 +27,9 @@ struct EnvConfig {
   uint64_t map_bytes_max = 0;        // when full, doubled up to here; at most map_bytes: never grown (a fixed budget)
   unsigned tables_max = 32;
   bool read_only = false;
+  // Of a file that nobody writes meanwhile: takes no place among its readers, so that nothing in the folder is touched.
+  // REQUIRES: read_only.
+  bool no_lock = false;
   bool sync = true;  // false only in tests: a power cut may lose the last transactions
   unsigned readers_max = 510;
   bool exclusive = false;  // a second process that opens it so is refused with kBusy

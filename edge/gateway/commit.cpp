@@ -83,7 +83,7 @@ void GatewayCore::apply(const Unit& unit, Outbox::Batch& batch) {
     }
     count(series, window.uncommitted);
   }
-  if (series.has_previous) batch.put_previous(unit.series, {series.previous, series.previous_ns});
+  if (series.previous) batch.put_previous(unit.series, *series.previous);
 }
 
 void GatewayCore::applied(const Unit& unit) {

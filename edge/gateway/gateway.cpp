@@ -9,6 +9,9 @@
 #include "edge/gateway/gateway_core.h"
 
 namespace tributary::edge {
+
+using reading::Reject;
+
 namespace {
 
 constexpr int64_t kNanosPerMilli = 1'000'000;
@@ -17,7 +20,6 @@ constexpr int64_t kScanIntervalNs = 50 * kNanosPerMilli;
 constexpr int64_t kRetryIntervalNs = kNanosPerSecond;
 constexpr WidthS kBaseWidthMaxS = 3600;
 constexpr int64_t kGraceMsMax = 3'600'000;
-constexpr size_t kReasonsMax = 64;
 constexpr size_t kClosedUrgent = 2048;
 constexpr size_t kFreezeUrgent = 256;
 
@@ -74,17 +76,13 @@ Result<std::unique_ptr<GatewayCore>> GatewayCore::open(const GatewayConfig& conf
 
   for (const StoredSeries& stored : core->outbox_->take_series()) {
     core->series_.restore(stored.id, stored.identity, stored.kind);
-    if (!stored.previous) continue;
-    SeriesState& series = core->series_[stored.id];
-    series.has_previous = true;
-    series.previous = stored.previous->value;
-    series.previous_ns = stored.previous->time_ns;
+    core->series_[stored.id].previous = stored.previous;
   }
   const Meta& meta = core->outbox_->meta();
   core->rejected_total_.insert(meta.rejected_total.begin(), meta.rejected_total.end());
   core->last_scan_mono_ns_ = core->last_checkpoint_mono_ns_ = core->last_commit_mono_ns_ = core->durable_mono_ns_ =
       core->opened_mono_ns_ = now.mono_ns;
-  core->synchronised_ = config.clock_synchronised || core->outbox_->clock_was_set();
+  core->synchronised_ = config.clock_synchronised || core->outbox_->undated().clock_was_set();
   if (core->is_clock_set(now)) {
     if (Status begun = core->begin(now); !begun) return begun.error();
   } else {
@@ -115,51 +113,55 @@ void GatewayCore::report_recovery() {
   }
 }
 
-void GatewayCore::count_rejected(std::string_view reason, uint64_t count) {
+void GatewayCore::reject(reading::Reject reason, std::string_view, std::string_view, uint64_t count) {
   if (count == 0) return;
-  reason = reason.substr(0, kReasonsMax);
-  auto found = rejected_total_.find(reason);
-  if (found == rejected_total_.end()) {
-    if (rejected_total_.size() >= kReasonsMax) reason = "other";
-    found = rejected_total_.try_emplace(std::string(reason), 0).first;
-  }
-  found->second += count;
+  rejected_total_[reading::to_string(reason)] += count;
   counters_dirty_ = true;
 }
 
-bool GatewayCore::refuse(std::string_view reason) {
-  count_rejected(reason, 1);
+bool GatewayCore::refuse(reading::Reject reason) {
+  reject(reason, {}, {}, 1);
   return false;
 }
 
-bool GatewayCore::accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
-                         Instant now) {
+uint32_t GatewayCore::series_of(const reading::Reading& reading) {
+  if (const uint32_t known = series_.find(reading); known != SeriesTable::kNone) [[likely]]
+    return known;
+  const auto added = series_.add(reading);
+  if (added) return *added;
+  refuse(added.error().code == ErrorCode::kFull ? Reject::kTooMany : Reject::kBadName);
+  return SeriesTable::kNone;
+}
+
+bool GatewayCore::accept(const reading::Reading& reading, Instant now) {
+  double value = reading.value.number;
   if (!std::isfinite(value)) [[unlikely]]
-    return refuse(std::isnan(value) ? "not_a_number" : "out_of_range");
+    return refuse(std::isnan(value) ? Reject::kNotANumber : Reject::kOutOfRange);
+  // Every kind of metric that there is so far has nothing but a number.
+  if (!reading.value.key.empty() || !reading.value.who.empty()) [[unlikely]]
+    return refuse(Reject::kUnexpectedKey);
   if (now.mono_ns < set_mono_ns_) [[unlikely]]
     now.wall_ns = wall_at_boot_ns_ + now.mono_ns;
   if (sender_ == nullptr) [[unlikely]]
-    return accept_undated(device, metric, time_ns, value, now);
+    return accept_undated(reading, now);
   const int64_t limit_ns = latest_time_ns(now.wall_ns, config_.max_future_ms * kNanosPerMilli);
-  const int64_t at_ns = time_ns.value_or(now.wall_ns);
+  const int64_t at_ns = reading.time_ns.value_or(now.wall_ns);
   if (at_ns > limit_ns) [[unlikely]]
-    return refuse(time_ns ? "future" : "bad_timestamp");
+    return refuse(reading.time_ns ? Reject::kFuture : Reject::kBadTimestamp);
   if (at_ns < kTimeMinNs) [[unlikely]]
-    return refuse("bad_timestamp");
+    return refuse(Reject::kBadTimestamp);
 
-  uint32_t index = device.empty() ? SeriesTable::kNone : series_.find(device, metric);
-  if (index == SeriesTable::kNone) [[unlikely]] {
-    auto added = series_.add(device, metric);
-    if (!added) return refuse(added.error().code == ErrorCode::kFull ? "too_many" : "bad_name");
-    index = *added;
-  }
+  const uint32_t index = series_of(reading);
+  if (index == SeriesTable::kNone) [[unlikely]]
+    return false;
   SeriesState& series = series_[index];
   if (series.kind == MetricKind::kCounter) [[unlikely]] {
     // Increases of several devices under one name cannot be told apart.
-    if (series.overflow) return refuse("too_many");
-    const bool first = !series.has_previous;
-    if (!increase_of(index, series, at_ns, value)) return false;
-    if (first) return true;
+    if (series.overflow) return refuse(Reject::kTooMany);
+    const CounterStep step = step_counter(series.previous, at_ns, CounterTime::kOrders, value);
+    if (step == CounterStep::kOutOfOrder || step == CounterStep::kOutOfRange) return refuse(reject_of(step));
+    mark_dirty(index, series);
+    if (step == CounterStep::kFirst) return true;
   }
   // A newest time beyond all that is possible now was seen before the clock was set back.
   if (series.newest_ns > limit_ns) [[unlikely]]
@@ -175,19 +177,6 @@ bool GatewayCore::accept(std::string_view device, std::string_view metric, std::
     series.newest_ns = at_ns;
     if (at_ns >= series.next_due_ns) close_by_event_time(index, series);
   }
-  return true;
-}
-
-// Turns a cumulative value into its increase. The first one ever is only remembered.
-bool GatewayCore::increase_of(uint32_t index, SeriesState& series, int64_t time_ns, double& value) {
-  if (series.has_previous && time_ns < series.previous_ns) return refuse("out_of_order");
-  const double increase = series.has_previous && value >= series.previous ? value - series.previous : value;
-  if (!std::isfinite(increase)) return refuse("out_of_range");
-  series.has_previous = true;
-  series.previous = value;
-  series.previous_ns = time_ns;
-  value = increase;
-  mark_dirty(index, series);
   return true;
 }
 

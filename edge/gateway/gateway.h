@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/reading/reading.h"
 #include "common/runtime/result.h"
 #include "common/series/series.h"
 #include "common/wire/message.h"
@@ -109,14 +110,13 @@ struct GatewayStats {
 // two clocks; boots before it whose clock never was set are placed one after another behind the last durable time and
 // flagged "time estimated"; then the new epoch begins. Readings that carry their own time are kept like the others, and
 // judged (max_future) when the clock is known.
-class Gateway {
+class Gateway : public reading::ReadingSink {
  public:
   // Opens or makes the outbox and begins a new epoch (random: 64 random bits a call), or waits for the clock with it.
   // Errors: kMismatch (another tenant's or gateway's), kBusy, kIo, kFull (budget cannot be allocated). A corrupt outbox
   // is moved aside, never deleted, and a new one begins with a gap.
   static Result<std::unique_ptr<Gateway>> open(const GatewayConfig& config, std::function<uint64_t()> random,
                                                Instant now);
-  virtual ~Gateway() = default;
 
   // Before the clock is set: of what is known then.
   virtual const RecoveryReport& recovery() const = 0;
@@ -125,13 +125,11 @@ class Gateway {
   virtual void on_clock_synchronised() = 0;
   virtual bool clock_set() const = 0;
 
-  // One reading. Checks name, value and time; whatever is refused is counted by reason. A metric of kind counter gives
-  // cumulative values: the increase since the last one is what is added. time_ns: event time, or nothing (arrival
-  // time). False if refused.
-  virtual bool accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
-                      Instant now) = 0;
-  // Counts what a source refused before it became a reading (reason as in reading::to_string).
-  virtual void count_rejected(std::string_view reason, uint64_t count) = 0;
+  // As a sink: one reading is checked (name, labels, value, time) and added; whatever is refused is counted by reason.
+  // A metric of kind counter gives cumulative values: the increase since the last one is what is added. What a source
+  // refused before it became a reading is counted, too.
+  using reading::ReadingSink::accept;
+  using reading::ReadingSink::reject;
 
   // Closes what is due, checkpoints what changed, coarsens above the budget, freezes while the span and the flight
   // allow. Call at least every 100 ms, and after a batch of readings. Errors are kept in stats().disk_full and tried

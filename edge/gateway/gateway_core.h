@@ -19,9 +19,8 @@ class GatewayCore final : public Gateway {
                                                    Instant now, CommitHook commit_hook = nullptr);
 
   const RecoveryReport& recovery() const override { return recovery_; }
-  bool accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
-              Instant now) override;
-  void count_rejected(std::string_view reason, uint64_t count) override;
+  bool accept(const reading::Reading& reading, Instant now) override;
+  void reject(reading::Reject reason, std::string_view found, std::string_view expected, uint64_t count) override;
   Status tick(Instant now) override;
   std::optional<Bytes> next_message(Instant now) override;
   void on_clock_synchronised() override { synchronised_ = true; }
@@ -57,9 +56,10 @@ class GatewayCore final : public Gateway {
   };
 
   explicit GatewayCore(const GatewayConfig& config);
-  bool refuse(std::string_view reason);
+  bool refuse(reading::Reject reason);
+  // The series of a reading; made where it is new. kNone: refused, and counted.
+  uint32_t series_of(const reading::Reading& reading);
   OpenWindow& find_window(uint32_t index, SeriesState& series, int64_t time_ns, Instant now);
-  bool increase_of(uint32_t index, SeriesState& series, int64_t time_ns, double& value);
   void mark_dirty(uint32_t index, SeriesState& series);
   void close_window(uint32_t index, SeriesState& series, size_t position);
   void close_by_event_time(uint32_t index, SeriesState& series);
@@ -71,11 +71,10 @@ class GatewayCore final : public Gateway {
   // While the clock is not set (undated.cpp).
   bool is_clock_set(Instant now) const;
   Status begin(Instant now);
-  bool accept_undated(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
-                      Instant now);
+  bool accept_undated(const reading::Reading& reading, Instant now);
   Status tick_undated(Instant now);
   Status commit_undated(Instant now, bool clean_stop);
-  SeriesFacts series_facts(uint32_t series) const;
+  SeriesShape series_shape(uint32_t series) const;
 
   // Committing (commit.cpp).
   Status commit(Instant now, bool checkpoint, bool clean_stop = false);

@@ -64,7 +64,7 @@ GatewayStats GatewayCore::stats() const {
   }
   if (stats.frontier_ns == std::numeric_limits<int64_t>::max()) stats.frontier_ns = meta.last_durable_ns;
   stats.clock_set = clock_set();
-  stats.undated_readings = clock_set() ? 0 : outbox_->undated_readings() + undated_.size();
+  stats.undated_readings = clock_set() ? 0 : outbox_->undated().readings() + undated_.size();
   stats.disk_full = disk_full_;
   return stats;
 }

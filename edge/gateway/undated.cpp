@@ -6,6 +6,9 @@
 #include "edge/gateway/gateway_core.h"
 
 namespace tributary::edge {
+
+using reading::Reject;
+
 namespace {
 
 // A clock that was saved before a power cut is behind the last durable time by its interval of saving, an hour as a
@@ -27,7 +30,7 @@ bool GatewayCore::is_clock_set(Instant now) const {
   return now.wall_ns >= last_durable_ns || last_durable_ns - now.wall_ns > kSavedClockNs;
 }
 
-SeriesFacts GatewayCore::series_facts(uint32_t series) const {
+SeriesShape GatewayCore::series_shape(uint32_t series) const {
   if (series >= series_.size() || series_[series].id.empty()) return {config_.base_width_s, false};
   const SeriesState& state = series_[series];
   return {state.width_s == kAllTime ? config_.base_width_s : state.width_s, state.kind == MetricKind::kCounter};
@@ -39,18 +42,14 @@ Status GatewayCore::begin(Instant now) {
   beginning.now = now;
   beginning.opened_mono_ns = opened_mono_ns_;
   beginning.max_future_ns = config_.max_future_ms * 1'000'000;
-  beginning.facts = [this](uint32_t series) { return series_facts(series); };
+  beginning.shape = [this](uint32_t series) { return series_shape(series); };
   if (Status status = outbox_->begin(random_, beginning); !status) return status;
   const Meta& meta = outbox_->meta();
   rejected_total_ = {meta.rejected_total.begin(), meta.rejected_total.end()};
   for (uint32_t index = 0; index < series_.size(); ++index) {
     SeriesState& series = series_[index];
     if (series.kind != MetricKind::kCounter || series.id.empty()) continue;
-    const auto previous = outbox_->read_previous(index);
-    if (!previous) continue;
-    series.has_previous = true;
-    series.previous = previous->value;
-    series.previous_ns = previous->time_ns;
+    if (const auto previous = outbox_->read_previous(index)) series.previous = previous;
   }
   if (now.mono_ns > opened_mono_ns_) {
     set_mono_ns_ = now.mono_ns;
@@ -72,22 +71,18 @@ Status GatewayCore::begin(Instant now) {
 }
 
 // A time of its own can only be judged roughly now: finely when the clock is set (Outbox::begin).
-bool GatewayCore::accept_undated(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns,
-                                 double value, Instant now) {
+bool GatewayCore::accept_undated(const reading::Reading& reading, Instant now) {
+  const std::optional<int64_t> time_ns = reading.time_ns;
   if (time_ns && (*time_ns < kTimeMinNs || *time_ns >= kTimeMaxNs)) {
-    return refuse(*time_ns >= kTimeMaxNs ? "future" : "bad_timestamp");
+    return refuse(*time_ns >= kTimeMaxNs ? Reject::kFuture : Reject::kBadTimestamp);
   }
-  uint32_t index = device.empty() ? SeriesTable::kNone : series_.find(device, metric);
-  if (index == SeriesTable::kNone) {
-    auto added = series_.add(device, metric);
-    if (!added) return refuse(added.error().code == ErrorCode::kFull ? "too_many" : "bad_name");
-    index = *added;
-  }
+  const uint32_t index = series_of(reading);
+  if (index == SeriesTable::kNone) return false;
   const SeriesState& series = series_[index];
-  if (series.overflow && series.kind == MetricKind::kCounter) return refuse("too_many");
+  if (series.overflow && series.kind == MetricKind::kCounter) return refuse(Reject::kTooMany);
   // Only while the disk is full.
-  if (undated_.size() >= kPendingMax) return refuse("overload");
-  undated_.push_back({index, time_ns.has_value(), now.mono_ns, time_ns.value_or(0), value});
+  if (undated_.size() >= kPendingMax) return refuse(Reject::kOverload);
+  undated_.push_back({index, time_ns.has_value(), now.mono_ns, time_ns.value_or(0), reading.value.number});
   ++pending_accepted_;
   if (series.overflow) ++pending_overflow_;
   return true;
@@ -107,7 +102,7 @@ Status GatewayCore::tick_undated(Instant now) {
 }
 
 Status GatewayCore::commit_undated(Instant now, bool clean_stop) {
-  const auto facts = [this](uint32_t series) { return series_facts(series); };
+  const auto shape = [this](uint32_t series) { return series_shape(series); };
   size_t entry_readings = kEntryReadings;
   Status status;
   int attempts = 0;
@@ -131,7 +126,7 @@ Status GatewayCore::commit_undated(Instant now, bool clean_stop) {
       if (status.error().code != ErrorCode::kFull || ++attempts > kRoomAttemptsMax) break;
       complete = false;
       entry_readings = std::max(entry_readings / 2, kEntryReadingsMin);
-      auto shrunk = outbox_->shrink(batch_bytes_, facts);
+      auto shrunk = outbox_->shrink(batch_bytes_, shape);
       batch_bytes_ = std::max<size_t>(batch_bytes_ / 2, 1 << 10);
       if (!shrunk && shrunk.error().code != ErrorCode::kFull) return shrunk.error();
       if (shrunk && *shrunk) continue;
@@ -148,7 +143,7 @@ Status GatewayCore::commit_undated(Instant now, bool clean_stop) {
   }
   // Above three quarters of the budget what is kept becomes coarser, as in make_room.
   for (int step = 0; status && step < 256 && outbox_->used_bytes() > config_.budget_bytes / 4 * 3; ++step) {
-    auto shrunk = outbox_->shrink(batch_bytes_, facts);
+    auto shrunk = outbox_->shrink(batch_bytes_, shape);
     if (!shrunk) {
       if (shrunk.error().code != ErrorCode::kFull) status = shrunk.error();
       break;

@@ -5,13 +5,15 @@
 #include <algorithm>
 
 #include "edge/outbox/outbox.h"
+#include "edge/outbox/write.h"
 
 namespace tributary::edge {
 namespace {
 
 constexpr size_t kCoarsenPartialsMax = 4096;
 
-struct Source {
+// A partial on its way into a wider window.
+struct Widened {
   WaitingKey target;
   std::string key, value;
 };
@@ -32,16 +34,16 @@ Result<bool> Outbox::coarsen(size_t bytes_max) {
   const WidthS wider_s = next_width(width_s);
 
   bool found = false;
-  Status status = run([&](store::Txn& txn, Batch::Plan& plan) {
-    std::vector<Source> sources;
+  Status status = run([&](Write& write) {
+    std::vector<Widened> sources;
     size_t bytes = 0, bucket_begin = 0;
     {
-      store::Cursor cursor(txn, waiting_table_);
+      store::Cursor cursor(write.txn, tables_.waiting);
       cursor.seek(WaitingKey{width_s, std::numeric_limits<int64_t>::min(), 0, 0}.encode());
       for (; cursor.valid(); cursor.next()) {
         const auto key = WaitingKey::decode(cursor.key());
         if (!key || key->width_s != width_s) break;
-        const uint32_t birth = key->birth == plan.meta.epoch_index ? key->birth : 0;
+        const uint32_t birth = key->birth == write.plan.meta.epoch_index ? key->birth : 0;
         const WaitingKey target{wider_s, window_start_s(key->start_s, wider_s), birth, key->series};
         if (!sources.empty() && sources.back().target.start_s != target.start_s) bucket_begin = sources.size();
         if (bytes > bytes_max || sources.size() >= kCoarsenPartialsMax) break;
@@ -53,26 +55,26 @@ Result<bool> Outbox::coarsen(size_t bytes_max) {
     }
     found = !sources.empty();
     std::stable_sort(sources.begin(), sources.end(),
-                     [](const Source& a, const Source& b) { return a.target < b.target; });
+                     [](const Widened& a, const Widened& b) { return a.target < b.target; });
     auto summary = std::make_unique<stats::Summary>();
     std::vector<uint8_t> encoded(stats::kSummaryBytesMax);
     for (size_t begin = 0, end = 0; begin < sources.size(); begin = end) {
       uint8_t flags = 0;
       summary->clear();
       for (end = begin; end < sources.size() && sources[end].target == sources[begin].target; ++end) {
-        const Source& source = sources[end];
+        const Widened& source = sources[end];
         const WaitingValue stored = open_waiting(source.key, source.value);
         flags |= stored.flags;
         if (!stored.summary.empty() && !summary->merge_encoded(stored.summary)) flags |= WaitingValue::kLost;
-        txn.erase(waiting_table_, source.key);
-        WaitingCount& count = plan.waiting[width_s];
+        write.txn.erase(tables_.waiting, source.key);
+        WaitingCount& count = write.plan.waiting[width_s];
         count.partials -= 1;
         count.bytes -= source.value.size();
       }
       const size_t size = summary->empty() ? 0 : summary->encode(encoded);
-      put_waiting(txn, plan, sources[begin].target, flags, Bytes(encoded).first(size));
+      write.put_waiting(sources[begin].target, flags, Bytes(encoded).first(size));
     }
-    plan.coarsened += sources.size();
+    write.plan.coarsened += sources.size();
   });
   if (!status) return status.error();
   return found;

@@ -28,7 +28,8 @@
 #include "common/stats/summary.h"
 #include "common/store/env.h"
 #include "edge/outbox/records.h"
-#include "edge/outbox/undated.h"
+#include "edge/outbox/tables.h"
+#include "edge/outbox/undated/undated.h"
 
 namespace tributary::edge {
 
@@ -64,10 +65,6 @@ struct FlightEpoch {
   std::map<uint64_t, int64_t> start_ns;  // seq → item_start_ns, of all that is not acknowledged
 };
 
-struct WaitingCount {
-  uint64_t partials = 0, bytes = 0;
-};
-
 struct OutboxRecovery {
   bool fresh = false, moved_aside = false, clean_stop = false;
   std::string moved_to, moved_why;
@@ -81,8 +78,11 @@ struct Beginning {
   Instant now;
   int64_t opened_mono_ns = 0;  // when this run opened the outbox, on the clock of now.mono_ns
   int64_t max_future_ns = 0;   // readings with a time of their own are refused beyond it
-  std::function<SeriesFacts(uint32_t series)> facts;
+  ShapeOf shape;
 };
+
+struct Plan;
+struct WriteBuffers;
 
 class Outbox {
  public:
@@ -103,12 +103,12 @@ class Outbox {
 
    private:
     friend class Outbox;
-    struct Plan;
-    Batch(Outbox& outbox, store::Txn& txn, Plan& plan) : outbox_(outbox), txn_(txn), plan_(plan) {}
+    Batch(Outbox& outbox, Write& write) : outbox_(outbox), write_(write) {}
     Outbox& outbox_;
-    store::Txn& txn_;
-    Plan& plan_;
+    Write& write_;
   };
+
+  ~Outbox();
 
   // Opens or makes the outbox and recovers what a predecessor left. Errors: kMismatch, kBusy, kIo, kFull, kUnsupported
   // (written by a newer version). A corrupt one is moved aside. Then comes begin, or begin_undated and later begin.
@@ -119,9 +119,7 @@ class Outbox {
   // There is no clock yet: readings are kept undated, nothing is frozen, until begin.
   Status begin_undated(const std::function<uint64_t()>& random);
   bool begun() const { return begun_; }
-  bool clock_was_set() const;  // in this boot, by an earlier run
-  // Readings that have no date yet, or are being dated.
-  uint64_t undated_readings() const;
+  const Undated& undated() const { return undated_; }
   std::optional<PreviousValue> read_previous(uint32_t series) const;
 
   const OutboxRecovery& recovery() const { return recovery_; }
@@ -134,7 +132,7 @@ class Outbox {
   Status write(const std::function<void(Batch&)>& fill);
 
   // coarsen, or the same among what is undated, whichever takes more room.
-  Result<bool> shrink(size_t bytes_max, const std::function<SeriesFacts(uint32_t)>& facts);
+  Result<bool> shrink(size_t bytes_max, const ShapeOf& shape);
   // Merges some of the oldest partials of the width that takes most room into the next width; reads at most about
   // bytes_max. False: there is nothing left to merge.
   Result<bool> coarsen(size_t bytes_max);
@@ -164,48 +162,46 @@ class Outbox {
   uint64_t budget_bytes() const { return config_.budget_bytes; }
 
  private:
-  explicit Outbox(OutboxConfig config) : config_(std::move(config)) {}
+  explicit Outbox(OutboxConfig config);
 
   // Recovery (recovery.cpp).
   Status open_tables();
   // empty: nothing was ever committed to it; fresh: that, or it begins anew under another name.
   Status check_identity(bool& fresh, bool& empty);
+  Status begin_anew();
   Status mend_flight_keys();
   Status load();
+  Status load_epochs(const store::Txn& txn);
+  Status load_flight(const store::Txn& txn, std::set<uint32_t>& used);
+  Status load_windows(const store::Txn& txn, std::set<uint32_t>& used);
+  Status load_series(const store::Txn& txn, const std::set<uint32_t>& used);
   Status adopt_checkpoint();
+  bool adopt_some(Write& write, size_t entries_max) const;
   Status forget_unused_series();
+
+  // The beginning of an epoch (begin.cpp).
+  Status date_all(const Beginning& beginning);
   Status begin_epoch(const std::function<uint64_t()>& random, Instant now, int64_t start_ns);
+  void put_beginning(Write& write, uint64_t epoch, int64_t now_ns);
+  Result<bool> condense(size_t bytes_max, const ShapeOf& shape);
 
-  // Undated readings (undated.cpp).
-  struct Dating;
-  Status load_undated(const store::Txn& txn, std::set<uint32_t>& used);
-  Result<bool> condense(size_t bytes_max, const std::function<SeriesFacts(uint32_t)>& facts);
-  Result<bool> date_some(size_t bytes_max, const Beginning& beginning);
-  void leave_raw(store::Txn& txn, Batch::Plan& plan, Dating& dating, const std::string& key, std::string_view value);
-  void put_placed(store::Txn& txn, Batch::Plan& plan, Dating& dating);
-  void put_undated(store::Txn& txn, Batch::Plan& plan, const UndatedKey& key, Bytes summary);
-  void put_boot(store::Txn& txn, Batch::Plan& plan, uint32_t number);
-  void put_clock(store::Txn& txn, Batch::Plan& plan);
-  std::optional<PreviousValue> read_previous(const store::Txn& txn, uint32_t series) const;
-
+  // Freezing (freeze.cpp).
   bool older_flight() const;
-  bool has_room(const Batch::Plan& plan, size_t bytes) const;
-  bool freeze(store::Txn& txn, Batch::Plan& plan, const FlightItem& item);
-  void put_waiting(store::Txn& txn, Batch::Plan& plan, const WaitingKey& key, uint8_t flags, Bytes summary);
-  void freeze_backlog(store::Txn& txn, Batch::Plan& plan);
-  void freeze_waiting(store::Txn& txn, Batch::Plan& plan, std::string_view key, std::string_view value);
-  int64_t find_waiting_min(const store::Txn& txn, const Batch::Plan& plan) const;
-  Status run(const std::function<void(store::Txn&, Batch::Plan&)>& body);
-  void put_sealed(store::Txn& txn, Batch::Plan& plan, store::Table table, const std::string& key,
-                  std::string_view content);
+  bool has_room(const Plan& plan, size_t bytes) const;
+  bool freeze(Write& write, const FlightItem& item);
+  void freeze_backlog(Write& write);
+  void freeze_waiting(Write& write, std::string_view key, std::string_view value);
+
+  int64_t find_waiting_min(const store::Txn& txn, const Plan& plan) const;
+  Status run(const std::function<void(Write&)>& body);
+  void committed(Plan&& plan);
 
   OutboxConfig config_;
   std::unique_ptr<store::Env> env_;
-  store::Table meta_table_ = 0, epochs_table_ = 0, series_table_ = 0, previous_table_ = 0, checkpoint_table_ = 0,
-               waiting_table_ = 0, flight_table_ = 0, undated_table_ = 0;
+  OutboxTables tables_;
   bool begun_ = false;
   bool fresh_undated_ = false;  // begin_undated made this outbox: nothing of it can be missing
-  UndatedState undated_;
+  Undated undated_;
   Meta meta_;
   std::vector<std::unique_ptr<FlightEpoch>> flight_;
   std::vector<FlightKey> acknowledged_;
@@ -215,25 +211,7 @@ class Outbox {
   size_t freeze_bytes_ = 64 << 10;  // what a write freezes at most; halved when the map was full
   OutboxRecovery recovery_;
   std::vector<StoredSeries> series_;
-  std::unique_ptr<stats::Summary> scratch_ = std::make_unique<stats::Summary>();
-  std::string content_, sealed_;
-  std::vector<uint8_t> summary_bytes_ = std::vector<uint8_t>(stats::kSummaryBytesMax);
-};
-
-// What a transaction will have changed in memory once it is committed.
-struct Outbox::Batch::Plan {
-  struct Frozen {
-    uint64_t seq = 0, bytes = 0;
-    int64_t start_ns = 0;
-  };
-  Meta meta;
-  std::vector<Frozen> frozen;
-  uint64_t frozen_bytes = 0;
-  std::map<WidthS, WaitingCount> waiting;
-  int64_t waiting_min_ns = 0;
-  size_t bytes = 0;
-  uint64_t coarsened = 0;
-  UndatedState undated;
+  std::unique_ptr<WriteBuffers> buffers_;
 };
 
 }  // namespace tributary::edge

@@ -270,6 +270,16 @@ std::optional<Meta> decode_meta(std::string_view content) {
   return meta;
 }
 
+void encode_series(const SeriesRecord& series, std::string& out) {
+  out.assign(1, static_cast<char>(series.kind));
+  out.append(series.identity);
+}
+
+std::optional<SeriesRecord> decode_series(std::string_view content) {
+  if (content.empty()) return std::nullopt;
+  return SeriesRecord{static_cast<MetricKind>(content[0]), content.substr(1)};
+}
+
 void encode_previous(const PreviousValue& previous, std::string& out) {
   into(out).f64(previous.value).i64(previous.time_ns);
 }

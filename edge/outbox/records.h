@@ -13,8 +13,10 @@
 
 #include "common/base/bytes.h"
 #include "common/base/time.h"
+#include "common/series/series.h"
 #include "common/stats/summary.h"
 #include "common/wire/message.h"
+#include "edge/window/counter.h"
 
 namespace tributary::edge {
 
@@ -71,6 +73,11 @@ void encode_waiting(const WaitingValue& value, std::string& out);
 // The content of a stored entry; kLost and no summary if it cannot be read back.
 WaitingValue open_waiting(std::string_view key, std::string_view value);
 
+// How much waits in windows of one width.
+struct WaitingCount {
+  uint64_t partials = 0, bytes = 0;
+};
+
 // The content of a checkpointed window: its readings as they came, or their summary where they are many.
 enum class CheckpointForm : uint8_t { kReadings = 1, kSummary = 2 };
 // Adds what a checkpoint holds to summary. False (summary is then cleared) if it is not well formed.
@@ -116,11 +123,14 @@ struct Meta {
 void encode_meta(const Meta& meta, std::string& out);
 std::optional<Meta> decode_meta(std::string_view content);
 
-// The last cumulative value of a series of kind counter.
-struct PreviousValue {
-  double value = 0;
-  int64_t time_ns = 0;
+// A series by its number: what kind of metric it is, and Series::id().
+struct SeriesRecord {
+  MetricKind kind = MetricKind::kGauge;
+  std::string_view identity;
 };
+void encode_series(const SeriesRecord& series, std::string& out);
+std::optional<SeriesRecord> decode_series(std::string_view content);
+
 void encode_previous(const PreviousValue& previous, std::string& out);
 std::optional<PreviousValue> decode_previous(std::string_view content);
 

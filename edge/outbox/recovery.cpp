@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opening the outbox: what a predecessor left is checked and taken over, then a new epoch begins. Every step is a
-// transaction of its own after which the file is a valid outbox of the old epoch, so that a kill between two of them
-// only means that the next start does the rest; the last one makes the new epoch, its opening and its gap at once.
+// Opening the outbox: what a predecessor left is checked and taken over. Every step is a transaction of its own after
+// which the file is a valid outbox of the old epoch, so that a kill between two of them only means that the next start
+// does the rest. The new epoch begins in begin.cpp.
 #include <algorithm>
 #include <filesystem>
 #include <set>
@@ -9,12 +9,11 @@
 #include "common/base/bugs.h"
 #include "common/store/file_check.h"
 #include "edge/outbox/outbox.h"
+#include "edge/outbox/write.h"
 
 namespace tributary::edge {
 namespace {
 
-constexpr std::string_view kStateKey = "state";
-constexpr std::string_view kIdentityKey = "identity";
 constexpr size_t kRecoveryBatchBytes = 128 << 10;
 constexpr size_t kRecoveryBatchEntriesMax = 1024;
 constexpr int kRoomAttemptsMax = 1000;
@@ -84,8 +83,8 @@ Result<std::unique_ptr<Outbox>> Outbox::open(const OutboxConfig& config) {
     outbox->recovery_.moved_to = moved_to;
     outbox->recovery_.moved_why = moved_why;
     outbox->recovery_.clean_stop =
-        outbox->meta_.epoch != 0 && outbox->meta_.clean_stop && !outbox->undated_.clock.crashed;
-    for (const auto& [number, boot] : outbox->undated_.boots) outbox->recovery_.boots.push_back(boot);
+        outbox->meta_.epoch != 0 && outbox->meta_.clean_stop && !outbox->undated_.state().clock.crashed;
+    for (const auto& [number, boot] : outbox->undated_.state().boots) outbox->recovery_.boots.push_back(boot);
     if (Status adopted = outbox->adopt_checkpoint(); !adopted) return adopted.error();
     if (Status forgotten = outbox->forget_unused_series(); !forgotten) return forgotten.error();
     return outbox;
@@ -103,21 +102,17 @@ Status Outbox::open_tables() {
                                .preallocate = true});
   if (!env) return env.error();
   env_ = std::move(*env);
-  const std::pair<const char*, store::Table*> tables[] = {
-      {"meta", &meta_table_},         {"epochs", &epochs_table_},         {"series", &series_table_},
-      {"previous", &previous_table_}, {"checkpoint", &checkpoint_table_}, {"waiting", &waiting_table_},
-      {"flight", &flight_table_},     {"undated", &undated_table_}};
-  for (const auto& [name, table] : tables) {
-    auto opened = env_->table(name);
+  for (const OutboxTable& one : kOutboxTables) {
+    auto opened = env_->table(one.name);
     if (!opened) return opened.error();
-    *table = *opened;
+    tables_.*one.table = *opened;
   }
   // A table whose name is damaged would be taken for missing, and what was in it be lost without a word.
   const auto count = env_->table_count();
   if (!count) return count.error();
-  if (*count != std::size(tables)) {
+  if (*count != kOutboxTables.size()) {
     return corrupt(config_.folder + ": " + std::to_string(*count) + " tables, expected " +
-                   std::to_string(std::size(tables)));
+                   std::to_string(kOutboxTables.size()));
   }
   return {};
 }
@@ -126,13 +121,10 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
   auto txn = env_->read();
   if (!txn) return txn.error();
   uint64_t entries = 0;
-  for (store::Table table : {meta_table_, epochs_table_, series_table_, previous_table_, checkpoint_table_,
-                             waiting_table_, flight_table_, undated_table_}) {
-    entries += txn->count(table);
-  }
+  for (const OutboxTable& one : kOutboxTables) entries += txn->count(tables_.*one.table);
   fresh = empty = entries == 0;
   if (fresh) return {};
-  const auto identity_value = txn->get(meta_table_, kIdentityKey);
+  const auto identity_value = txn->get(tables_.meta, kIdentityKey);
   const auto content = identity_value ? unseal(kIdentityKey, *identity_value) : std::nullopt;
   if (!content || content->size() < 4) return corrupt(config_.folder + ": no identity in it");
   const uint32_t version = ByteReader(as_bytes(*content)).u32();
@@ -147,8 +139,8 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
     return {};
   }
 
-  bool data = txn->count(waiting_table_) > 0 || txn->count(checkpoint_table_) > 0 || txn->count(undated_table_) > 0;
-  store::Cursor cursor(*txn, flight_table_);
+  bool data = txn->count(tables_.waiting) > 0 || txn->count(tables_.checkpoint) > 0 || txn->count(tables_.undated) > 0;
+  store::Cursor cursor(*txn, tables_.flight);
   for (bool more = cursor.first(); more && !data; more = cursor.next()) {
     const auto item_content = unseal(cursor.key(), cursor.value());
     const auto item = item_content ? decode_item(*item_content) : std::nullopt;
@@ -159,10 +151,15 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
                                            identity->gateway + " that was not sent yet; configured are tenant " +
                                            config_.tenant + ", gateway " + config_.gateway};
   }
-  // Nothing of the old identity is left to send: the file begins anew under the other name.
   { auto done = std::move(*txn); }
-  Status status = env_->write([&](store::Txn& write) {
-    for (store::Table table : {meta_table_, epochs_table_, series_table_, previous_table_, flight_table_}) {
+  fresh = true;
+  return begin_anew();
+}
+
+// Nothing of the old identity is left to send: the file begins anew under the other name.
+Status Outbox::begin_anew() {
+  return env_->write([&](store::Txn& write) {
+    for (store::Table table : {tables_.meta, tables_.epochs, tables_.series, tables_.previous, tables_.flight}) {
       write.clear(table);
     }
     // A file with nothing in it would be taken for one that was moved aside.
@@ -170,11 +167,9 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
     encode_identity({config_.tenant, config_.gateway}, value);
     std::string sealed;
     seal(kIdentityKey, value, sealed);
-    write.put(meta_table_, kIdentityKey, sealed);
+    write.put(tables_.meta, kIdentityKey, sealed);
     return true;
   });
-  fresh = true;
-  return status;
 }
 
 // A flipped bit in a key would settle the wrong seq as lost, and the right one never. The checksum of an item covers
@@ -183,14 +178,14 @@ Status Outbox::check_identity(bool& fresh, bool& empty) {
 Status Outbox::mend_flight_keys() {
   std::vector<std::pair<std::string, std::string>> mended;  // key found → key meant
   if (auto txn = env_->read()) {
-    store::Cursor items(*txn, flight_table_);
+    store::Cursor items(*txn, tables_.flight);
     for (bool more = items.first(); more; more = items.next()) {
       if (items.key().size() != FlightKey::kBytes || unseal(items.key(), items.value())) continue;
       std::string key(items.key());
       for (size_t bit = 0; bit < 8 * key.size(); ++bit) {
         const auto flip = [&] { key[bit / 8] = static_cast<char>(key[bit / 8] ^ 1 << bit % 8); };
         flip();
-        if (unseal(key, items.value()) && !txn->get(flight_table_, key)) mended.emplace_back(items.key(), key);
+        if (unseal(key, items.value()) && !txn->get(tables_.flight, key)) mended.emplace_back(items.key(), key);
         flip();
       }
     }
@@ -198,9 +193,9 @@ Status Outbox::mend_flight_keys() {
   if (mended.empty()) return {};
   return env_->write([&](store::Txn& txn) {
     for (const auto& [found, meant] : mended) {
-      const std::string value(txn.get(flight_table_, found).value_or(std::string_view{}));
-      txn.erase(flight_table_, found);
-      txn.put(flight_table_, meant, value);
+      const std::string value(txn.get(tables_.flight, found).value_or(std::string_view{}));
+      txn.erase(tables_.flight, found);
+      txn.put(tables_.flight, meant, value);
     }
     return true;
   });
@@ -210,21 +205,30 @@ Status Outbox::mend_flight_keys() {
 Status Outbox::load() {
   auto txn = env_->read();
   if (!txn) return txn.error();
-  const auto state = txn->get(meta_table_, kStateKey);
+  const auto state = txn->get(tables_.meta, kStateKey);
   if (!state) {
-    const bool begun = txn->count(meta_table_) <= 1 && txn->count(epochs_table_) == 0;  // its identity, at most
+    const bool begun = txn->count(tables_.meta) <= 1 && txn->count(tables_.epochs) == 0;  // its identity, at most
     return begun ? Status{} : Status(corrupt(config_.folder + ": no state in it"));
   }
   const auto content = unseal(kStateKey, *state);
   const auto meta = content ? decode_meta(*content) : std::nullopt;
   if (!meta) return corrupt(config_.folder + ": its state record cannot be read");
   meta_ = *meta;
+  std::set<uint32_t> used;  // series of which there is data
+  Status status = load_epochs(*txn);
+  if (status) status = load_flight(*txn, used);
+  if (status) status = load_windows(*txn, used);
+  if (status) status = undated_.load(*txn, tables_, config_.folder, used);
+  if (status) status = load_series(*txn, used);
+  return status;
+}
 
-  store::Cursor epochs(*txn, epochs_table_);
+Status Outbox::load_epochs(const store::Txn& txn) {
+  store::Cursor epochs(txn, tables_.epochs);
   for (bool more = epochs.first(); more; more = epochs.next()) {
     const auto index = decode_index_key(epochs.key());
-    const auto epoch_content = unseal(epochs.key(), epochs.value());
-    const auto epoch = epoch_content ? decode_epoch(*epoch_content) : std::nullopt;
+    const auto content = unseal(epochs.key(), epochs.value());
+    const auto epoch = content ? decode_epoch(*content) : std::nullopt;
     if (!index || !epoch) return corrupt(config_.folder + ": the identity of an epoch cannot be read");
     auto flight = std::make_unique<FlightEpoch>();
     flight->index = *index;
@@ -234,10 +238,12 @@ Status Outbox::load() {
   if (flight_.empty() || flight_.back()->index != meta_.epoch_index) {
     return corrupt(config_.folder + ": the newest epoch is missing");
   }
-  std::set<uint32_t> used;
-  store::Cursor items(*txn, flight_table_);
+  return {};
+}
+
+Status Outbox::load_flight(const store::Txn& txn, std::set<uint32_t>& used) {
   auto flight = flight_.begin();
-  std::vector<std::pair<uint64_t, uint64_t>> sizes;
+  std::vector<std::pair<uint64_t, uint64_t>> sizes;  // of the epoch at flight
   const auto finish = [&] {
     const uint64_t next = (*flight)->index == meta_.epoch_index ? meta_.next_seq
                           : sizes.empty()                       ? 1
@@ -246,6 +252,7 @@ Status Outbox::load() {
     for (const auto& [seq, bytes] : sizes) (*flight)->window.restore(seq, bytes);
     sizes.clear();
   };
+  store::Cursor items(txn, tables_.flight);
   for (bool more = items.first(); more; more = items.next()) {
     const auto key = FlightKey::decode(items.key());
     if (!key) return corrupt(config_.folder + ": a key in flight is not one");
@@ -265,8 +272,11 @@ Status Outbox::load() {
     ++recovery_.flight_items;
   }
   for (; flight != flight_.end(); ++flight) finish();
+  return {};
+}
 
-  store::Cursor waiting(*txn, waiting_table_);
+Status Outbox::load_windows(const store::Txn& txn, std::set<uint32_t>& used) {
+  store::Cursor waiting(txn, tables_.waiting);
   for (bool more = waiting.first(); more; more = waiting.next()) {
     const auto key = WaitingKey::decode(waiting.key());
     if (!key || !is_width(key->width_s)) return corrupt(config_.folder + ": a key in waiting is not one");
@@ -275,28 +285,27 @@ Status Outbox::load() {
     count.bytes += waiting.value().size();
     used.insert(key->series);
   }
-  store::Cursor checkpoint(*txn, checkpoint_table_);
+  store::Cursor checkpoint(txn, tables_.checkpoint);
   for (bool more = checkpoint.first(); more; more = checkpoint.next()) {
     const auto key = CheckpointKey::decode(checkpoint.key());
     if (!key || !is_width(key->width_s)) return corrupt(config_.folder + ": a key in the checkpoint is not one");
     used.insert(key->series);
   }
+  return {};
+}
 
-  if (Status status = load_undated(*txn, used); !status) return status;
-
-  store::Cursor series(*txn, series_table_);
+Status Outbox::load_series(const store::Txn& txn, const std::set<uint32_t>& used) {
+  store::Cursor series(txn, tables_.series);
   for (bool more = series.first(); more; more = series.next()) {
     const auto index = decode_index_key(series.key());
     if (!index) return corrupt(config_.folder + ": a key of a series is not one");
     StoredSeries stored;
     stored.id = *index;
-    const auto previous_value = txn->get(previous_table_, series.key());
-    const auto previous = previous_value ? unseal(series.key(), *previous_value) : std::nullopt;
-    if (previous) stored.previous = decode_previous(*previous);
-    const auto series_content = unseal(series.key(), series.value());
-    if (series_content && !series_content->empty()) {
-      stored.kind = static_cast<MetricKind>((*series_content)[0]);
-      stored.identity = series_content->substr(1);
+    stored.previous = edge::read_previous(txn, tables_, *index);
+    const auto content = unseal(series.key(), series.value());
+    if (const auto record = content ? decode_series(*content) : std::nullopt) {
+      stored.kind = record->kind;
+      stored.identity = record->identity;
     }
     // A series without data is forgotten, except for a counter's last value.
     if (used.count(stored.id) > 0 || (stored.previous && !stored.identity.empty()))
@@ -309,7 +318,7 @@ Status Outbox::forget_unused_series() {
   std::set<uint32_t> kept;
   for (const StoredSeries& series : series_) kept.insert(series.id);
   return env_->write([&](store::Txn& txn) {
-    for (store::Table table : {series_table_, previous_table_}) {
+    for (store::Table table : {tables_.series, tables_.previous}) {
       store::Cursor cursor(txn, table);
       bool more = cursor.first();
       while (more) {
@@ -329,7 +338,7 @@ Status Outbox::forget_unused_series() {
 // Windows that were open become waiting partials of the epoch that opened them, a bounded number a transaction.
 Status Outbox::adopt_checkpoint() {
   bool more = false;
-  if (auto txn = env_->read()) recovery_.checkpoint_windows = txn->count(checkpoint_table_);
+  if (auto txn = env_->read()) recovery_.checkpoint_windows = txn->count(tables_.checkpoint);
   more = recovery_.checkpoint_windows > 0;
   // Keys of windows far apart touch a page each: the number of entries is what the free reserve must hold.
   size_t entries_max = std::min(kRecoveryBatchEntriesMax, static_cast<size_t>(config_.budget_bytes >> 16));
@@ -341,32 +350,7 @@ Status Outbox::adopt_checkpoint() {
       if (coarsened && *coarsened) continue;
     }
     bool left = false;
-    Status status = run([&](store::Txn& txn, Batch::Plan& plan) {
-      std::vector<std::pair<std::string, std::string>> entries;
-      size_t bytes = 0;
-      {
-        store::Cursor cursor(txn, checkpoint_table_);
-        for (left = cursor.first(); left; left = cursor.next()) {
-          if (entries.size() >= entries_max || bytes > kRecoveryBatchBytes) break;
-          entries.emplace_back(cursor.key(), cursor.value());
-          bytes += cursor.value().size();
-        }
-      }
-      auto summary = std::make_unique<stats::Summary>();
-      std::vector<uint8_t> encoded(stats::kSummaryBytesMax);
-      for (const auto& [key_bytes, value] : entries) {
-        const auto key = CheckpointKey::decode(key_bytes);
-        const auto content = unseal(key_bytes, value);
-        summary->clear();
-        const bool sound = content && read_checkpoint(*content, *summary);
-        const size_t size = summary->empty() ? 0 : summary->encode(encoded);
-        const WaitingKey target{key->width_s, key->start_s, plan.meta.epoch_index, key->series};
-        if (size > 0 || !sound) {
-          put_waiting(txn, plan, target, sound ? uint8_t{0} : WaitingValue::kLost, Bytes(encoded).first(size));
-        }
-        txn.erase(checkpoint_table_, key_bytes);
-      }
-    });
+    Status status = run([&](Write& write) { left = adopt_some(write, entries_max); });
     if (!status) {
       if (status.error().code != ErrorCode::kFull || ++attempts > kRoomAttemptsMax) return status;
       entries_max = std::max<size_t>(entries_max / 2, 1);
@@ -380,69 +364,34 @@ Status Outbox::adopt_checkpoint() {
   return {};
 }
 
-// start_ns: the wall clock when this run began; what was accepted since is not in doubt.
-Status Outbox::begin_epoch(const std::function<uint64_t()>& random, Instant now, int64_t start_ns) {
-  const Meta before = meta_;
-  uint64_t epoch = 0;
-  const auto taken = [&](uint64_t candidate) {
-    return std::any_of(flight_.begin(), flight_.end(), [&](const auto& other) { return other->epoch == candidate; });
-  };
-  do {
-    epoch = random();
-  } while (epoch == 0 || epoch == before.epoch || taken(epoch));
-  if (bug("epoch_reused") && before.epoch != 0) epoch = before.epoch;
-  // A copy of this outbox may hold readings up to here.
-  int64_t newest_ns = before.last_durable_ns;
-  for (const auto& [number, boot] : undated_.boots) {
-    newest_ns = std::max(newest_ns, boot.base_ns + boot.last_mono_ns);
-  }
-  if (recovery_.moved_aside || undated_.clock.replaced) {
-    recovery_.gap = wire::Gap{0, start_ns, wire::GapCause::kOutboxReplaced};
-  } else if (before.epoch != 0 && !fresh_undated_) {
-    recovery_.gap = wire::Gap{std::min(before.last_durable_ns, start_ns), std::max(before.last_durable_ns, start_ns),
-                              recovery_.clean_stop ? wire::GapCause::kStopped : wire::GapCause::kCrash};
-  }
-  recovery_.inherited_partials = waiting_partials();
-
-  const auto begin = [&](store::Txn& txn, Batch::Plan& plan) {
-    std::string content;
-    encode_identity({config_.tenant, config_.gateway}, content);
-    put_sealed(txn, plan, meta_table_, std::string(kIdentityKey), content);
-    plan.meta.epoch = epoch;
-    plan.meta.epoch_index = before.epoch_index + 1;
-    plan.meta.predecessor = before.epoch;
-    plan.meta.next_seq = 1;
-    plan.meta.clean_stop = false;
-    plan.meta.last_durable_ns = now.wall_ns;
-    encode_epoch(epoch, content);
-    put_sealed(txn, plan, epochs_table_, index_key(plan.meta.epoch_index), content);
-    FlightItem opening;
-    opening.kind = ItemKind::kOpening;
-    opening.opening = {before.epoch, before.epoch == 0 ? 0 : before.next_seq - 1, config_.machine_id, newest_ns};
-    freeze(txn, plan, opening);
-    if (recovery_.gap && !bug("gap_forgotten")) {
-      FlightItem gap;
-      gap.kind = ItemKind::kGap;
-      gap.gap = *recovery_.gap;
-      freeze(txn, plan, gap);
+// True if there are more.
+bool Outbox::adopt_some(Write& write, size_t entries_max) const {
+  std::vector<std::pair<std::string, std::string>> entries;
+  bool left = false;
+  {
+    size_t bytes = 0;
+    store::Cursor cursor(write.txn, tables_.checkpoint);
+    for (left = cursor.first(); left; left = cursor.next()) {
+      if (entries.size() >= entries_max || bytes > kRecoveryBatchBytes) break;
+      entries.emplace_back(cursor.key(), cursor.value());
+      bytes += cursor.value().size();
     }
-    for (const auto& [number, boot] : plan.undated.boots) {
-      txn.erase(undated_table_, UndatedKey{kBootLevel, number, 0, 0}.encode());
-    }
-    plan.undated.boots.clear();
-    plan.undated.boot = 0;
-    plan.undated.clock = {config_.boot_id, false, false};
-    put_clock(txn, plan);
-  };
-  // The reserve above the budget's upper mark makes room; if it should not, partials are merged until there is.
-  for (int attempt = 0;; ++attempt) {
-    Status status = run(begin);
-    if (status) begun_ = true;
-    if (status || status.error().code != ErrorCode::kFull || attempt >= kRoomAttemptsMax) return status;
-    auto coarsened = coarsen(kRecoveryBatchBytes >> std::min(attempt, 5));
-    if (!coarsened && coarsened.error().code != ErrorCode::kFull) return coarsened.error();
-    if (coarsened && !*coarsened) return status;
   }
+  auto summary = std::make_unique<stats::Summary>();
+  std::vector<uint8_t> encoded(stats::kSummaryBytesMax);
+  for (const auto& [key_bytes, value] : entries) {
+    const auto key = CheckpointKey::decode(key_bytes);
+    const auto content = unseal(key_bytes, value);
+    summary->clear();
+    const bool sound = content && read_checkpoint(*content, *summary);
+    const size_t size = summary->empty() ? 0 : summary->encode(encoded);
+    const WaitingKey target{key->width_s, key->start_s, write.plan.meta.epoch_index, key->series};
+    if (size > 0 || !sound) {
+      write.put_waiting(target, sound ? uint8_t{0} : WaitingValue::kLost, Bytes(encoded).first(size));
+    }
+    write.txn.erase(tables_.checkpoint, key_bytes);
+  }
+  return left;
 }
 
 }  // namespace tributary::edge

@@ -27,7 +27,7 @@ bool view_series(std::string_view id, MetricKind kind, wire::SeriesView& out) {
   if (!part(out.device) || !part(out.metric)) return false;
   while (!id.empty() && id != "\x01") {
     if (out.label_count == out.labels.size()) return false;
-    wire::LabelView& label = out.labels[out.label_count++];
+    LabelView& label = out.labels[out.label_count++];
     if (!part(label.key) || !part(label.value)) return false;
   }
   out.overflow = !id.empty();

@@ -6,10 +6,12 @@
 #include <glob.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "common/reading/payload.h"
 #include "common/runtime/program.h"
@@ -19,6 +21,8 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr size_t kFileBytesMax = 64 << 10;
+
+std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
 // The front field of text, which is cut off; empty at the end.
 std::string_view take_field(std::string_view& text) {
@@ -84,13 +88,41 @@ std::optional<std::string_view> find_field(std::string_view text, std::string_vi
   return std::nullopt;
 }
 
-size_t FileSource::drain(Gateway& gateway, Instant now) {
+FileSourceConfig read_file_source(runtime::ConfigTable table) {
+  FileSourceConfig source;
+  source.path = table.required_text("path");
+  source.device = table.required_text("device");
+  source.metric = table.required_text("metric");
+  if (std::count(source.path.begin(), source.path.end(), '*') > 1)
+    table.complain("path", quoted(source.path), "at most one *");
+  const std::string device = source.device.empty() ? "device" : source.device;
+  const std::string metric = source.metric.empty() ? "metric" : source.metric;
+  if (!check_series({.device = device, .metric = "metric"}).ok())
+    table.complain("device", quoted(device), "1 to 128 bytes of text");
+  if (!check_series({.device = "device", .metric = metric}).ok())
+    table.complain("metric", quoted(metric), "the name of a metric");
+  source.key = table.text("key");
+  source.scale = table.number("scale", 1);
+  if (!std::isfinite(source.scale) || source.scale == 0)
+    table.complain("scale", std::to_string(source.scale), "a finite number other than 0");
+  source.interval_ms = table.integer("interval_ms", source.interval_ms, 100, 86'400'000);
+  return source;
+}
+
+MakeSource FileSource::read(runtime::ConfigTable table, const SourceSurroundings&) {
+  return
+      [config = read_file_source(std::move(table))](const std::function<void()>&) -> Result<std::unique_ptr<Source>> {
+        return std::unique_ptr<Source>(std::make_unique<FileSource>(config));
+      };
+}
+
+size_t FileSource::drain(reading::ReadingSink& sink, Instant now) {
   if (now.mono_ns < due_ns_) return 0;
   due_ns_ = now.mono_ns + config_.interval_ms * 1'000'000;
   const size_t star = config_.path.find('*');
   size_t count = 0;
   if (star == std::string::npos) {
-    count = read_one(config_.path, config_.metric, gateway, now) ? 1 : 0;
+    count = read_one(config_.path, config_.metric, sink, now) ? 1 : 0;
   } else {
     const size_t after = config_.path.size() - star - 1;
     glob_t matches{};
@@ -98,7 +130,7 @@ size_t FileSource::drain(Gateway& gateway, Instant now) {
       for (size_t i = 0; i < matches.gl_pathc; ++i) {
         const std::string path = matches.gl_pathv[i];
         const std::string matched = path.substr(star, path.size() - star - after);
-        count += read_one(path, config_.metric + "_" + metric_name(matched), gateway, now) ? 1 : 0;
+        count += read_one(path, config_.metric + "_" + metric_name(matched), sink, now) ? 1 : 0;
       }
     }
     ::globfree(&matches);
@@ -112,14 +144,13 @@ size_t FileSource::drain(Gateway& gateway, Instant now) {
   return count;
 }
 
-bool FileSource::read_one(const std::string& path, const std::string& metric, Gateway& gateway, Instant now) {
+bool FileSource::read_one(const std::string& path, const std::string& metric, reading::ReadingSink& sink, Instant now) {
   const std::optional<std::string> text = read_file(path);
   if (!text) return false;
   const std::optional<std::string_view> field = find_field(*text, config_.key);
   if (!field) {
-    gateway.count_rejected(reading::to_string(reading::Reject::kNoValue), 1);
-    log_.note(reading::Reject::kNoValue, path, "no such field", config_.key.empty() ? "a number" : "key " + config_.key,
-              now.mono_ns);
+    refuse(reading::Reject::kNoValue, path, "no such field", config_.key.empty() ? "a number" : "key " + config_.key,
+           sink, now);
     return true;
   }
   reading::Reject why{};
@@ -129,12 +160,17 @@ bool FileSource::read_one(const std::string& path, const std::string& metric, Ga
     why = reading::Reject::kOutOfRange;
   }
   if (!value) {
-    gateway.count_rejected(reading::to_string(why), 1);
-    log_.note(why, path, field->substr(0, 80), "a number", now.mono_ns);
+    refuse(why, path, field->substr(0, 80), "a number", sink, now);
     return true;
   }
-  gateway.accept(config_.device, metric, std::nullopt, *value * config_.scale, now);
+  sink.accept({.device = config_.device, .metric = metric, .value = {.number = *value * config_.scale}}, now);
   return true;
+}
+
+void FileSource::refuse(reading::Reject why, const std::string& path, std::string_view found,
+                        const std::string& expected, reading::ReadingSink& sink, Instant now) {
+  sink.reject(why, found, expected);
+  log_.note(why, path, found, expected, now.mono_ns);
 }
 
 }  // namespace tributary::edge

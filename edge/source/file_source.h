@@ -9,6 +9,7 @@
 
 #include "edge/source/reject_log.h"
 #include "edge/source/source.h"
+#include "edge/source/sources.h"
 
 namespace tributary::edge {
 
@@ -26,17 +27,23 @@ struct FileSourceConfig {
 // The field that key names, or nothing.
 std::optional<std::string_view> find_field(std::string_view text, std::string_view key);
 
+// The table [[source.file]].
+FileSourceConfig read_file_source(runtime::ConfigTable table);
+
 class FileSource final : public Source {
  public:
+  static MakeSource read(runtime::ConfigTable table, const SourceSurroundings& surroundings);
   explicit FileSource(FileSourceConfig config) : config_(std::move(config)) {}
   void start() override {}
   // Reads when the interval has passed. A file that is missing is said once and tried again.
-  size_t drain(Gateway& gateway, Instant now) override;
+  size_t drain(reading::ReadingSink& sink, Instant now) override;
   int64_t due_ns() const override { return due_ns_; }
   void stop() override { due_ns_ = INT64_MAX; }
 
  private:
-  bool read_one(const std::string& path, const std::string& metric, Gateway& gateway, Instant now);
+  bool read_one(const std::string& path, const std::string& metric, reading::ReadingSink& sink, Instant now);
+  void refuse(reading::Reject why, const std::string& path, std::string_view found, const std::string& expected,
+              reading::ReadingSink& sink, Instant now);
 
   const FileSourceConfig config_;
   RejectLog log_;

@@ -10,6 +10,7 @@
 #include "common/mqtt/client.h"
 #include "edge/source/inbox.h"
 #include "edge/source/source.h"
+#include "edge/source/sources.h"
 #include "edge/source/topic_reader.h"
 
 namespace tributary::edge {
@@ -22,21 +23,29 @@ struct MqttSourceConfig {
   InboxConfig inbox;
 };
 
+// The table [[source.mqtt]]. On the uplink's broker and without credentials of its own it takes those of the uplink.
+MqttSourceConfig read_mqtt_source(runtime::ConfigTable table, const SourceSurroundings& surroundings);
+
 class MqttSource final : public Source {
  public:
-  // waker must outlive the source. kInvalid: Paho refuses the settings.
-  static Result<std::unique_ptr<MqttSource>> make(const MqttSourceConfig& config, Waker& waker);
+  static MakeSource read(runtime::ConfigTable table, const SourceSurroundings& surroundings);
+  // wake: gets the main loop out of its sleep, called by Paho's threads until stop(). kInvalid: Paho refuses the
+  // settings.
+  static Result<std::unique_ptr<MqttSource>> make(const MqttSourceConfig& config, std::function<void()> wake);
   ~MqttSource() override;
 
   void start() override;
-  size_t drain(Gateway& gateway, Instant now) override;
+  size_t drain(reading::ReadingSink& sink, Instant now) override;
   int64_t due_ns() const override { return due_ns_; }
   void stop() override;
+  bool explain(std::string_view topic, std::string_view payload, Instant now, reading::ReadingSink& sink) override;
   bool listening() const override { return client_->connected(); }
 
  private:
-  MqttSource(const MqttSourceConfig& config, Waker& waker) : inbox_(config.inbox, waker), reader_(config.reader) {}
+  MqttSource(const MqttSourceConfig& config, std::function<void()> wake)
+      : topics_(config.topics), inbox_(config.inbox, std::move(wake)), reader_(config.reader) {}
 
+  const std::vector<std::string> topics_;
   Inbox inbox_;
   TopicReader reader_;
   int64_t due_ns_ = INT64_MAX;

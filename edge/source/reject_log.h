@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // RejectLog: says what was refused and why, the first time and then at most once a minute for each reason; every one is
-// counted by the gateway, so that the log never has to be complete.
+// counted by the sink, so that the log never has to be complete.
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/reading/payload.h"
+#include "common/reading/reading.h"
 
 namespace tributary::edge {
 

@@ -26,13 +26,13 @@ TopicReader::TopicReader(TopicReaderConfig config)
     : config_(std::move(config)), parser_(limits_without(config_.ignore)) {}
 
 void TopicReader::read(std::string_view topic, std::string_view payload, bool retained, Instant arrived,
-                       Gateway& gateway) {
-  gateway_ = &gateway;
+                       reading::ReadingSink& sink) {
+  sink_ = &sink;
   arrived_ = arrived;
   topic_ = topic;
   prefix_ = {};
   if (retained && !config_.accept_retained) {
-    on_reject(reading::Reject::kRetained, "a retained message", "a live one (retained = \"accept\" takes both)");
+    reject(reading::Reject::kRetained, "a retained message", "a live one (retained = \"accept\" takes both)", 1);
     return;
   }
   std::array<std::string_view, kLevelsMax> levels{};
@@ -48,41 +48,42 @@ void TopicReader::read(std::string_view topic, std::string_view payload, bool re
     begin = end + 1;
   }
   if (!fits || count == 0) {
-    on_reject(reading::Reject::kUnknownTopic, topic.substr(0, 80),
-              "a topic of one to three levels, none of them empty");
+    reject(reading::Reject::kUnknownTopic, topic.substr(0, 80), "a topic of one to three levels, none of them empty",
+           1);
     return;
   }
   if (count < kLevelsMax) {
-    parser_.parse_json(payload, levels[1], *this);
+    parser_.parse_json(payload, levels[1], arrived, *this);
     return;
   }
   const std::string metric = metric_name(levels[2]);
   if (is_json(payload)) {
     prefix_ = metric;
-    parser_.parse_json(payload, levels[1], *this);
+    parser_.parse_json(payload, levels[1], arrived, *this);
     prefix_ = {};
   } else {
-    parser_.parse_plain(payload, levels[1], metric, *this);
+    parser_.parse_plain(payload, levels[1], metric, arrived, *this);
   }
 }
 
-void TopicReader::on_reading(std::string_view device, std::optional<int64_t> time_ns,
-                             const reading::FieldReading& reading) {
+bool TopicReader::accept(const reading::Reading& reading, Instant arrived) {
   std::string_view metric = reading.metric;
   if (!prefix_.empty()) {
     name_ = prefix_;
     if (metric != "value") name_.append("_").append(metric);
     metric = name_;
   }
-  if (!config_.ignore.empty() && config_.ignore.contains(metric)) return;
+  if (!config_.ignore.empty() && config_.ignore.contains(metric)) return true;
   if (!config_.rename.empty()) {
     if (auto renamed = config_.rename.find(metric); renamed != config_.rename.end()) metric = renamed->second;
   }
-  gateway_->accept(device, metric, time_ns, reading.value, arrived_);
+  reading::Reading named = reading;
+  named.metric = metric;
+  return sink_->accept(named, arrived);
 }
 
-void TopicReader::on_reject(reading::Reject reason, std::string_view found, std::string_view expected) {
-  gateway_->count_rejected(reading::to_string(reason), 1);
+void TopicReader::reject(reading::Reject reason, std::string_view found, std::string_view expected, uint64_t count) {
+  sink_->reject(reason, found, expected, count);
   log_.note(reason, std::string(topic_.substr(0, 80)), found, expected, arrived_.mono_ns);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// TopicReader: one MQTT message → readings. Pure: topic, payload and time in, calls of the gateway out.
+// TopicReader: one MQTT message → readings. Pure: topic, payload and time in, calls of the sink out.
 //
 //   {any}                    JSON; the device is in it (device_id or device)
 //   {any}/{device}           JSON
@@ -15,7 +15,6 @@
 #include <string_view>
 
 #include "common/reading/payload.h"
-#include "edge/gateway/gateway.h"
 #include "edge/source/reject_log.h"
 
 namespace tributary::edge {
@@ -30,22 +29,23 @@ struct TopicReaderConfig {
   std::set<std::string, std::less<>> ignore;
 };
 
-class TopicReader final : private reading::PayloadSink {
+class TopicReader final : private reading::ReadingSink {
  public:
   explicit TopicReader(TopicReaderConfig config);
   // arrived: wall clock at which the message came; a reading without a time of its own gets it.
-  void read(std::string_view topic, std::string_view payload, bool retained, Instant arrived, Gateway& gateway);
+  void read(std::string_view topic, std::string_view payload, bool retained, Instant arrived,
+            reading::ReadingSink& sink);
 
  private:
-  void on_reading(std::string_view device, std::optional<int64_t> time_ns,
-                  const reading::FieldReading& reading) override;
-  void on_reject(reading::Reject reason, std::string_view found, std::string_view expected) override;
+  // From the parser, on the way to the sink: names are made what they shall be, refusals are said.
+  bool accept(const reading::Reading& reading, Instant arrived) override;
+  void reject(reading::Reject reason, std::string_view found, std::string_view expected, uint64_t count) override;
 
   const TopicReaderConfig config_;
   reading::PayloadParser parser_;
   RejectLog log_;
   // The message being read.
-  Gateway* gateway_ = nullptr;
+  reading::ReadingSink* sink_ = nullptr;
   Instant arrived_{};
   std::string_view topic_, prefix_;
   std::string name_;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The series table: a hash table over (device, metric) that compares against the series' own identity.
+// The series table: a hash table over (device, metric) that compares against the series' own identity, and a set over
+// whole identities for series whose labels are their readings' own.
 #include "edge/window/series_table.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace tributary::edge {
@@ -12,14 +14,17 @@ constexpr size_t kSlotsMin = 64;
 
 }  // namespace
 
-SeriesTable::SeriesTable(SeriesTableConfig config) : config_(std::move(config)), slots_(kSlotsMin) {}
+SeriesTable::SeriesTable(SeriesTableConfig config)
+    : config_(std::move(config)), slots_(kSlotsMin), labelled_(0, IdHash{&series_}, IdEqual{&series_}) {
+  std::sort(config_.labels.begin(), config_.labels.end());
+}
 
 uint64_t SeriesTable::hash(std::string_view device, std::string_view metric) {
   const std::hash<std::string_view> hasher;
   return hasher(device) * 0x9E3779B97F4A7C15ULL ^ hasher(metric);
 }
 
-uint32_t SeriesTable::find(std::string_view device, std::string_view metric) const {
+uint32_t SeriesTable::find_plain(std::string_view device, std::string_view metric) const {
   const uint64_t key = hash(device, metric);
   const auto tag = static_cast<uint32_t>(key >> 32);
   const size_t mask = slots_.size() - 1;
@@ -36,50 +41,113 @@ uint32_t SeriesTable::find(std::string_view device, std::string_view metric) con
   }
 }
 
+// Builds the identity as describe and Series::id would, without their allocations. Labels that check_series refuses
+// make an identity that no series has.
+uint32_t SeriesTable::find_labelled(const reading::Reading& reading) {
+  if (reading.device.empty() || reading.labels.size() > kLabelsMax) return kNone;
+  std::array<LabelView, 2 * kLabelsMax + 2> labels;
+  size_t count = 0;
+  for (const LabelView& label : reading.labels) labels[count++] = label;
+  if (!reading.unit.empty()) labels[count++] = {"unit", reading.unit};
+  const auto add_missing = [&](std::string_view key, std::string_view value) {
+    const auto end = labels.begin() + static_cast<std::ptrdiff_t>(count);
+    if (count == labels.size() || std::any_of(labels.begin(), end, [&](const auto& one) { return one.key == key; }))
+      return;
+    labels[count++] = {key, value};
+  };
+  if (const auto unit = config_.unit_by_metric.find(reading.metric); unit != config_.unit_by_metric.end()) {
+    add_missing("unit", unit->second);
+  }
+  for (const Label& label : config_.labels) add_missing(label.key, label.value);
+  const auto end = labels.begin() + static_cast<std::ptrdiff_t>(count);
+  std::sort(labels.begin(), end, [](const auto& a, const auto& b) { return a.key < b.key; });
+  id_.clear();
+  id_.append(reading.device).push_back('\0');
+  id_.append(reading.metric).push_back('\0');
+  for (auto label = labels.begin(); label != end; ++label) {
+    id_.append(label->key).push_back('\0');
+    id_.append(label->value).push_back('\0');
+  }
+  return find_described(reading.device, reading.metric, kind_of(reading.metric), id_);
+}
+
+uint32_t SeriesTable::find_described(std::string_view device, std::string_view metric, MetricKind kind,
+                                     std::string_view id) const {
+  if (const uint32_t plain = find_plain(device, metric); plain != kNone && series_[plain].id == id) return plain;
+  const auto found = labelled_.find(id);
+  return found == labelled_.end() || series_[*found].kind != kind ? kNone : *found;
+}
+
 WidthS SeriesTable::width_of(std::string_view metric) const {
   const auto found = config_.base_width_by_metric.find(metric);
   return found == config_.base_width_by_metric.end() ? config_.base_width_s : found->second;
 }
 
-Series SeriesTable::describe(std::string_view device, std::string_view metric, bool overflow) const {
-  Series series;
-  series.device = overflow ? "" : device;
-  series.metric = metric;
-  series.overflow = overflow;
-  series.labels = config_.labels;
+MetricKind SeriesTable::kind_of(std::string_view metric) const {
+  const auto found = config_.kind_by_metric.find(metric);
+  return found == config_.kind_by_metric.end() ? MetricKind::kGauge : found->second;
+}
+
+std::vector<Label> SeriesTable::configured_labels(std::string_view metric) const {
+  std::vector<Label> labels = config_.labels;
   if (const auto unit = config_.unit_by_metric.find(metric); unit != config_.unit_by_metric.end()) {
-    std::erase_if(series.labels, [](const Label& label) { return label.key == "unit"; });
-    series.labels.push_back({"unit", unit->second});
+    std::erase_if(labels, [](const Label& label) { return label.key == "unit"; });
+    labels.push_back({"unit", unit->second});
   }
-  std::sort(series.labels.begin(), series.labels.end());
-  if (const auto kind = config_.kind_by_metric.find(metric); kind != config_.kind_by_metric.end()) {
-    series.kind = kind->second;
-  }
+  std::sort(labels.begin(), labels.end());
+  return labels;
+}
+
+Series SeriesTable::describe(const reading::Reading& reading) const {
+  Series series;
+  series.device = reading.device;
+  series.metric = reading.metric;
+  series.labels = configured_labels(reading.metric);
+  reading::add_labels(reading, series.labels);
+  series.kind = kind_of(reading.metric);
   return series;
 }
 
-Result<uint32_t> SeriesTable::add(std::string_view device, std::string_view metric) {
-  if (Status status = check_series(describe(device, metric, false)); !status) return status.error();
-  const bool overflow = count_ - overflow_count_ >= config_.series_max;
-  if (overflow) {
-    if (const uint32_t found = find("", metric); found != kNone) return found;
-    if (overflow_count_ >= 256 + config_.series_max / 16) {
+// Labels of its own would make an overflow series of every value that a sender makes up; but what has another unit must
+// not be added up.
+Series SeriesTable::describe_overflow(const reading::Reading& reading) const {
+  reading::Reading of_metric;
+  of_metric.metric = reading.metric;
+  of_metric.unit = reading.unit;
+  for (const LabelView& label : reading.labels) {
+    if (label.key == "unit") of_metric.unit = label.value;
+  }
+  Series series = describe(of_metric);
+  series.overflow = true;
+  return series;
+}
+
+Result<uint32_t> SeriesTable::add(const reading::Reading& reading) {
+  Series described = describe(reading);
+  if (Status status = check_series(described); !status) return status.error();
+  std::string id = described.id();
+  uint32_t index = find_described(described.device, described.metric, described.kind, id);
+  if (index == kNone && count_ - overflow_count_ >= config_.series_max) {
+    described = describe_overflow(reading);
+    id = described.id();
+    index = find_described("", described.metric, described.kind, id);
+    if (index == kNone && overflow_count_ >= 256 + config_.series_max / 16) {
       return Error{ErrorCode::kFull,
                    "more than " + std::to_string(overflow_count_) + " metrics beyond the limit of series"};
     }
   }
-  const Series described = describe(device, metric, overflow);
-  const uint32_t index = place();
+  if (index != kNone) return index;
+  index = place();
   SeriesState& series = series_[index];
-  series.id = described.id();
+  series.id = std::move(id);
   series.device_bytes = static_cast<uint16_t>(described.device.size());
   series.metric_bytes = static_cast<uint16_t>(described.metric.size());
-  series.width_s = width_of(metric);
+  series.width_s = width_of(described.metric);
   series.kind = described.kind;
-  series.overflow = overflow;
-  if (overflow) ++overflow_count_;
+  series.overflow = described.overflow;
+  if (described.overflow) ++overflow_count_;
   ++count_;
-  insert(index);
+  insert(index, described);
   return index;
 }
 
@@ -101,8 +169,16 @@ void SeriesTable::restore(uint32_t index, const std::string& id, MetricKind kind
   series.width_s = width_of(parsed->metric);
   series.overflow = parsed->overflow;
   if (series.overflow) ++overflow_count_;
-  const Series today = describe(parsed->device, parsed->metric, parsed->overflow);
-  if (today.id() == id && today.kind == kind) insert(index);
+  if (kind != kind_of(parsed->metric)) return;
+  insert(index, *parsed);
+}
+
+void SeriesTable::insert(uint32_t index, const Series& series) {
+  if (series.labels == configured_labels(series.metric)) {
+    insert_plain(index);
+  } else {
+    labelled_.insert(index);
+  }
 }
 
 uint32_t SeriesTable::place() {
@@ -116,7 +192,7 @@ uint32_t SeriesTable::place() {
   return size() - 1;
 }
 
-void SeriesTable::insert(uint32_t index) {
+void SeriesTable::insert_plain(uint32_t index) {
   if ((used_slots_ + 1) * 2 > slots_.size()) grow();
   const SeriesState& series = series_[index];
   const std::string_view id = series.id;
@@ -133,7 +209,7 @@ void SeriesTable::grow() {
   old.swap(slots_);
   used_slots_ = 0;
   for (const Slot& slot : old) {
-    if (slot.index != 0) insert(slot.index - 1);
+    if (slot.index != 0) insert_plain(slot.index - 1);
   }
 }
 

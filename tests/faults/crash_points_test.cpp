@@ -13,6 +13,7 @@
 #include "cloud/merge/state.h"
 #include "tests/edge/gateway/fake_cloud.h"
 #include "tests/faults/disk_faults.h"
+#include "tests/support/reading.h"
 
 namespace tributary::faults {
 namespace {
@@ -111,8 +112,8 @@ int cuts_that_harm_an_outbox(bool sync) {
   edge::FakeCloud acking;
   uint64_t sum = 0;
   for (int i = 0; i < 45; ++i) {
-    EXPECT_TRUE(
-        gateway->accept("d", "m", clock.now.wall_ns - (i % 3) * 15 * kNanosPerSecond, std::ldexp(1.0, i), clock.now));
+    EXPECT_TRUE(gateway->accept(
+        test::number("d", "m", clock.now.wall_ns - (i % 3) * 15 * kNanosPerSecond, std::ldexp(1.0, i)), clock.now));
     sum |= uint64_t{1} << i;
     clock.advance_ms(700);
     EXPECT_TRUE(gateway->tick(clock.now).ok());
@@ -228,9 +229,10 @@ TEST(CrashPoints, RowsAndPositionAgreeAfterAPowerCutAtAnyInstant) {
   edge::FakeCloud acking;
   std::vector<log::StoredRecord> records;
   for (int i = 0; i < 400; ++i) {
-    ASSERT_TRUE(gateway->accept("d" + std::to_string(random() % 6), "m",
-                                clock.now.wall_ns - static_cast<int64_t>(random() % 5000) * kNanosPerSecond, i,
-                                clock.now));
+    ASSERT_TRUE(
+        gateway->accept(test::number("d" + std::to_string(random() % 6), "m",
+                                     clock.now.wall_ns - static_cast<int64_t>(random() % 5000) * kNanosPerSecond, i),
+                        clock.now));
     clock.advance_ms(i % 20 == 0 ? 400'000 : 900);
     ASSERT_TRUE(gateway->tick(clock.now).ok());
     while (auto message = gateway->next_message(clock.now)) {

@@ -2,6 +2,7 @@
 // FAULTS 23 at the edge, for long: while nothing can be written, what closes is kept in memory and merged there.
 #include "tests/edge/gateway/fake_cloud.h"
 #include "tests/faults/disk_faults.h"
+#include "tests/support/reading.h"
 
 namespace tributary::faults {
 namespace {
@@ -14,8 +15,9 @@ TEST(FullDisk, WindowsMergedInMemoryHoldTheReadingsOfTheirTimeAndNothingIsLost) 
   DiskFaults::fill(folder.path());
   constexpr int kReadings = 20'000;
   for (int i = 0; i < kReadings; ++i) {
-    ASSERT_TRUE(gateway->accept("d" + std::to_string(i % 2), "m", clock.now.wall_ns - int64_t{i} * 15 * kNanosPerSecond,
-                                1, clock.now));
+    ASSERT_TRUE(gateway->accept(
+        test::number("d" + std::to_string(i % 2), "m", clock.now.wall_ns - int64_t{i} * 15 * kNanosPerSecond, 1),
+        clock.now));
     if (i % 500 != 499) continue;
     clock.advance_ms(1100);
     EXPECT_FALSE(gateway->tick(clock.now).ok());
@@ -51,7 +53,7 @@ TEST(FullDisk, WindowsFarApartDoNotFillTheMemory) {
   constexpr int kReadings = 20'000;
   for (int i = 0; i < kReadings; ++i) {
     const int64_t time_ns = clock.now.wall_ns - int64_t{i} * 3600 * kNanosPerSecond;
-    ASSERT_TRUE(gateway->accept("d" + std::to_string(i % 2), "m", time_ns, 1, clock.now));
+    ASSERT_TRUE(gateway->accept(test::number("d" + std::to_string(i % 2), "m", time_ns, 1), clock.now));
     if (i % 500 != 499) continue;
     clock.advance_ms(1100);
     EXPECT_FALSE(gateway->tick(clock.now).ok());

@@ -10,6 +10,7 @@
 #include "cloud/bridge/ingest.h"
 #include "tests/faults/disk_faults.h"
 #include "tests/faults/world.h"
+#include "tests/support/reading.h"
 
 namespace tributary::faults {
 namespace {
@@ -283,7 +284,7 @@ void World::accept(Edge& edge, std::optional<int64_t> time_ns) {
   Reading& reading = oracle_.readings()[index];
   reading.true_ns = wall_ns();
   reading.edge = number_of(edge);
-  if (!edge.core->accept(of.name.device, of.name.metric, time_ns, reading.value, now)) {
+  if (!edge.core->accept(test::number(of.name.device, of.name.metric, time_ns, reading.value), now)) {
     // Refused: it must not count. No gateway will ever have it, and its value stands for nothing else.
     reading.refused = true;
     reading.excuses = kExcuseNoAnswer;

@@ -15,12 +15,15 @@ namespace {
 
 using namespace tributary;
 
-struct Checking final : reading::PayloadSink {
-  void on_reading(std::string_view, std::optional<int64_t>, const reading::FieldReading& reading) override {
-    CHECK(std::isfinite(reading.value));
+struct Checking final : reading::ReadingSink {
+  bool accept(const reading::Reading& reading, Instant) override {
+    CHECK(std::isfinite(reading.value.number));
     CHECK(check_series({.device = "d", .metric = std::string(reading.metric)}).ok());
+    return true;
   }
-  void on_reject(reading::Reject, std::string_view found, std::string_view) override { CHECK(found.size() <= 80); }
+  void reject(reading::Reject, std::string_view found, std::string_view, uint64_t) override {
+    CHECK(found.size() <= 80);
+  }
 };
 
 }  // namespace
@@ -29,9 +32,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static reading::PayloadParser parser;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   Checking sink;
-  parser.parse_json(text, "", sink);
-  parser.parse_json(text, "device", sink);
-  parser.parse_plain(text, "device", "metric", sink);
+  parser.parse_json(text, "", {}, sink);
+  parser.parse_json(text, "device", {}, sink);
+  parser.parse_plain(text, "device", "metric", {}, sink);
   if (const auto time_ns = reading::parse_timestamp(text)) {
     CHECK(reading::parse_timestamp(reading::format_timestamp(*time_ns)) == *time_ns);
   }

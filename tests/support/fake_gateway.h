@@ -31,12 +31,13 @@ class FakeGateway final : public edge::Gateway {
   edge::GatewayStats told;
 
   const edge::RecoveryReport& recovery() const override { return recovery_; }
-  bool accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
-              Instant now) override {
-    readings.push_back({std::string(device), std::string(metric), time_ns, value, now.wall_ns});
+  bool accept(const reading::Reading& one, Instant now) override {
+    readings.push_back({std::string(one.device), std::string(one.metric), one.time_ns, one.value.number, now.wall_ns});
     return true;
   }
-  void count_rejected(std::string_view reason, uint64_t count) override { rejected[std::string(reason)] += count; }
+  void reject(reading::Reject reason, std::string_view, std::string_view, uint64_t count) override {
+    rejected[reading::to_string(reason)] += count;
+  }
   Status tick(Instant) override {
     ++ticks;
     return {};

@@ -14,7 +14,9 @@
 namespace tributary::reading {
 namespace {
 
-struct Collected final : PayloadSink {
+constexpr Instant kArrived{77, 7};
+
+struct Collected final : ReadingSink {
   struct One {
     std::string device, metric;
     std::optional<int64_t> time_ns;
@@ -24,10 +26,16 @@ struct Collected final : PayloadSink {
   std::vector<Reject> rejects;
   std::vector<std::string> found;
 
-  void on_reading(std::string_view device, std::optional<int64_t> time_ns, const FieldReading& reading) override {
-    readings.push_back({std::string(device), std::string(reading.metric), time_ns, reading.value});
+  bool accept(const Reading& reading, Instant arrived) override {
+    EXPECT_EQ(arrived.wall_ns, kArrived.wall_ns);
+    EXPECT_TRUE(reading.labels.empty() && reading.unit.empty());
+    EXPECT_TRUE(reading.value.key.empty() && reading.value.who.empty());
+    readings.push_back(
+        {std::string(reading.device), std::string(reading.metric), reading.time_ns, reading.value.number});
+    return true;
   }
-  void on_reject(Reject reason, std::string_view what, std::string_view expected) override {
+  void reject(Reject reason, std::string_view what, std::string_view expected, uint64_t count) override {
+    EXPECT_EQ(count, 1u);
     EXPECT_LE(what.size(), 160u);
     EXPECT_FALSE(expected.empty());
     for (char c : what) EXPECT_TRUE(c >= 0x20 && c < 0x7f);
@@ -44,14 +52,14 @@ struct Collected final : PayloadSink {
 Collected parse(std::string_view payload, std::string_view device = "dev", PayloadLimits limits = {}) {
   PayloadParser parser(limits);
   Collected out;
-  parser.parse_json(payload, device, out);
+  parser.parse_json(payload, device, kArrived, out);
   return out;
 }
 
 Collected parse_plain(std::string_view payload) {
   PayloadParser parser;
   Collected out;
-  parser.parse_plain(payload, "dev", "temperature", out);
+  parser.parse_plain(payload, "dev", "temperature", kArrived, out);
   return out;
 }
 
@@ -289,10 +297,10 @@ TEST(Payload, OneParserServesManyPayloads) {
   for (int i = 0; i < 1000; ++i) {
     Collected out;
     parser.parse_json("{\"a\":" + std::to_string(i) + ",\"pad\":\"" + std::string(static_cast<size_t>(i), 'p') + "\"}",
-                      "d", out);
+                      "d", kArrived, out);
     ASSERT_EQ(out.values(), (Values{{"a", i}}));
     Collected broken;
-    parser.parse_json("{\"a\":", "d", broken);
+    parser.parse_json("{\"a\":", "d", kArrived, broken);
     ASSERT_EQ(broken.rejects, Rejects{Reject::kBadJson});
   }
 }
@@ -335,7 +343,7 @@ TEST(Payload, MutatedJsonIsSurvivedAndJudgedAsByAnotherParser) {
       if (text.empty()) text = " ";
     }
     Collected out;
-    parser.parse_json(text, "d", out);
+    parser.parse_json(text, "d", kArrived, out);
     for (const auto& one : out.readings) ASSERT_TRUE(std::isfinite(one.value));
     if (has_bare_word_of_ours(text)) continue;
     size_t first = text.find_first_not_of(" \t\n\r");
@@ -363,8 +371,8 @@ TEST(Payload, RandomBytesAreSurvived) {
     for (char& c : bytes) c = static_cast<char>(random());
     if (!bytes.empty() && (i & 1) != 0) bytes[0] = '{';
     Collected out;
-    parser.parse_json(bytes, "d", out);
-    parser.parse_plain(bytes, "d", "m", out);
+    parser.parse_json(bytes, "d", kArrived, out);
+    parser.parse_plain(bytes, "d", "m", kArrived, out);
     ASSERT_LE(out.readings.size() + out.rejects.size(), 10u) << "seed " << seed;
   }
 }

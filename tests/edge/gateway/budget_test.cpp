@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "tests/edge/gateway/fake_cloud.h"
+#include "tests/support/reading.h"
 
 namespace tributary::edge {
 namespace {
@@ -44,7 +45,8 @@ TEST(Budget, ThirtyDaysWithoutABridgeKeepTotalsExactInSixteenMebibytes) {
     const double phase = static_cast<double>(time_ns / kNanosPerSecond % 86400) / 86400 * 6.283185307179586;
     double value = 15 + series * 0.05 + 8 * std::sin(phase) + static_cast<double>(random() % 1000003) / 1e6;
     if (random() % 5000 == 0) value *= -1000;
-    ASSERT_TRUE(gateway->accept(devices[static_cast<size_t>(series)], "temperature", time_ns, value, clock.now));
+    ASSERT_TRUE(
+        gateway->accept(test::number(devices[static_cast<size_t>(series)], "temperature", time_ns, value), clock.now));
     expected[static_cast<size_t>(series)].add(time_ns, value);
     ++readings;
   };
@@ -67,8 +69,7 @@ TEST(Budget, ThirtyDaysWithoutABridgeKeepTotalsExactInSixteenMebibytes) {
     }
     ASSERT_TRUE(gateway->tick(clock.now).ok());
     // The broker takes messages, no bridge answers.
-    while (gateway->next_message(clock.now)) {
-    }
+    while (gateway->next_message(clock.now)) continue;
     check(gateway->stats());
     ASSERT_FALSE(HasFatalFailure());
     if (s == kDays / 2 * 86400) {

@@ -8,6 +8,7 @@
 #include <bit>
 
 #include "tests/edge/gateway/fake_cloud.h"
+#include "tests/support/reading.h"
 
 namespace tributary::edge {
 namespace {
@@ -141,8 +142,8 @@ class Schedule {
     if (chance(plan_.late_per_mille))
       time_ns -= static_cast<int64_t>(random_() % static_cast<uint64_t>(plan_.late_s)) * kNanosPerSecond;
     readings_.push_back({series, bit, time_ns, clock_.now.wall_ns, false});
-    EXPECT_TRUE(gateway_->accept("d" + std::to_string(series), "m", time_ns, std::ldexp(1.0, static_cast<int>(bit)),
-                                 clock_.now));
+    EXPECT_TRUE(gateway_->accept(
+        test::number("d" + std::to_string(series), "m", time_ns, std::ldexp(1.0, static_cast<int>(bit))), clock_.now));
     return true;
   }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/edge/gateway/fake_cloud.h"
+#include "tests/support/reading.h"
 
 namespace tributary::edge {
 namespace {
@@ -25,7 +26,7 @@ class GatewayTest : public ::testing::Test {
  protected:
   void open() { gateway_ = open_or_die(config_, random_, clock_.now); }
   bool accept(double value, std::optional<int64_t> time_ns = std::nullopt) {
-    return gateway_->accept("d1", "temperature", time_ns, value, clock_.now);
+    return gateway_->accept(test::number("d1", "temperature", time_ns, value), clock_.now);
   }
   TempFolder folder_;
   GatewayConfig config_ = test_config(folder_);
@@ -84,13 +85,19 @@ TEST_F(GatewayTest, EveryRefusalIsCountedWithItsReason) {
   EXPECT_TRUE(accept(1, clock_.now.wall_ns + 299 * kNanosPerSecond));
   EXPECT_FALSE(accept(1, std::numeric_limits<int64_t>::min()));
   EXPECT_FALSE(accept(1, std::numeric_limits<int64_t>::max()));
-  EXPECT_FALSE(gateway_->accept("", "temperature", std::nullopt, 1, clock_.now));
-  EXPECT_FALSE(gateway_->accept("d\x01", "temperature", std::nullopt, 1, clock_.now));
-  EXPECT_FALSE(gateway_->accept("d1", "bad metric", std::nullopt, 1, clock_.now));
-  EXPECT_FALSE(gateway_->accept("d1", "", std::nullopt, 1, clock_.now));
-  gateway_->count_rejected("bad_json", 5);
+  EXPECT_FALSE(gateway_->accept(test::number("", "temperature", std::nullopt, 1), clock_.now));
+  EXPECT_FALSE(gateway_->accept(test::number("d\x01", "temperature", std::nullopt, 1), clock_.now));
+  EXPECT_FALSE(gateway_->accept(test::number("d1", "bad metric", std::nullopt, 1), clock_.now));
+  EXPECT_FALSE(gateway_->accept(test::number("d1", "", std::nullopt, 1), clock_.now));
+  gateway_->reject(reading::Reject::kBadJson, "{", "JSON", 5);
+  reading::Reading event = test::number("d1", "temperature", std::nullopt, 1);
+  event.value.key = "k";
+  EXPECT_FALSE(gateway_->accept(event, clock_.now));
+  event.value = {.number = 1, .who = "w"};
+  EXPECT_FALSE(gateway_->accept(event, clock_.now));
   const std::map<std::string, uint64_t> expected = {{"not_a_number", 1},  {"out_of_range", 2}, {"future", 2},
-                                                    {"bad_timestamp", 1}, {"bad_name", 4},     {"bad_json", 5}};
+                                                    {"bad_timestamp", 1}, {"bad_name", 4},     {"bad_json", 5},
+                                                    {"unexpected_key", 2}};
   EXPECT_EQ(gateway_->stats().rejected_total, expected);
   clock_.advance_ms(1100);
   ASSERT_TRUE(gateway_->tick(clock_.now).ok());
@@ -142,7 +149,8 @@ TEST_F(GatewayTest, AStragglerJoinsTheWaitingPartialOfItsWindow) {
   const int64_t start = window_start_s(kStartNs / kNanosPerSecond, 10) * kNanosPerSecond;
   // The flight is filled, so that what closes must wait.
   for (int d = 0; d < 1100; ++d) {
-    ASSERT_TRUE(gateway_->accept("x" + std::to_string(d), "m", start - 60 * kNanosPerSecond, 1, clock_.now));
+    ASSERT_TRUE(
+        gateway_->accept(test::number("x" + std::to_string(d), "m", start - 60 * kNanosPerSecond, 1), clock_.now));
   }
   clock_.advance_ms(20'000);
   ASSERT_TRUE(gateway_->tick(clock_.now).ok());
@@ -164,13 +172,13 @@ TEST_F(GatewayTest, ACounterGivesItsIncreasesAcrossResetsAndRestarts) {
   open();
   const auto add = [&](double value) {
     clock_.advance_ms(500);
-    return gateway_->accept("meter", "energy", std::nullopt, value, clock_.now);
+    return gateway_->accept(test::number("meter", "energy", std::nullopt, value), clock_.now);
   };
   EXPECT_TRUE(add(100));  // only remembered
   EXPECT_TRUE(add(103));
   EXPECT_TRUE(add(110));
   EXPECT_TRUE(add(4));  // reset: 4 since then
-  EXPECT_FALSE(gateway_->accept("meter", "energy", clock_.now.wall_ns - 1000 * kMilli, 3, clock_.now));
+  EXPECT_FALSE(gateway_->accept(test::number("meter", "energy", clock_.now.wall_ns - 1000 * kMilli, 3), clock_.now));
   clock_.advance_ms(1500);
   ASSERT_TRUE(gateway_->tick(clock_.now).ok());
   gateway_.reset();  // killed after the checkpoint
@@ -183,11 +191,62 @@ TEST_F(GatewayTest, ACounterGivesItsIncreasesAcrossResetsAndRestarts) {
   EXPECT_EQ(gateway_->stats().rejected_total.at("out_of_order"), 1U);
 }
 
+TEST_F(GatewayTest, WhatAReadingSaysOfItsLabelsMakesItsSeries) {
+  config_.labels = {{"site", "roof"}};
+  config_.unit_by_metric["temperature"] = "°C";
+  open();
+  const LabelView port[] = {{"port", "2"}, {"bus", "1"}};
+  reading::Reading said = test::number("d1", "temperature", std::nullopt, 1);
+  ASSERT_TRUE(gateway_->accept(said, clock_.now));
+  said.labels = port;
+  ASSERT_TRUE(gateway_->accept(said, clock_.now));
+  said.unit = "K";
+  ASSERT_TRUE(gateway_->accept(said, clock_.now));
+  ASSERT_TRUE(gateway_->accept(said, clock_.now));
+  drain(*gateway_, cloud_, clock_);
+  const auto count = [&](std::vector<Label> labels) {
+    return cloud_.totals()[Series{.device = "d1", .metric = "temperature", .labels = std::move(labels)}.id()]
+        .numeric()
+        .count();
+  };
+  EXPECT_EQ(count({{"site", "roof"}, {"unit", "°C"}}), 1U);
+  EXPECT_EQ(count({{"bus", "1"}, {"port", "2"}, {"site", "roof"}, {"unit", "°C"}}), 1U);
+  EXPECT_EQ(count({{"bus", "1"}, {"port", "2"}, {"site", "roof"}, {"unit", "K"}}), 2U);
+}
+
+// Two ports of one meter under one name: neither takes the other's value for its own last one, nor after a restart.
+TEST_F(GatewayTest, CountersAreToldApartByTheirLabels) {
+  config_.kind_by_metric["energy"] = MetricKind::kCounter;
+  open();
+  const auto add = [&](std::string_view port, double value) {
+    clock_.advance_ms(500);
+    const LabelView labels[] = {{"port", port}};
+    reading::Reading said = test::number("meter", "energy", std::nullopt, value);
+    said.labels = labels;
+    return gateway_->accept(said, clock_.now);
+  };
+  EXPECT_TRUE(add("1", 100) && add("2", 5000) && add("1", 103) && add("2", 5001));
+  clock_.advance_ms(1500);
+  ASSERT_TRUE(gateway_->tick(clock_.now).ok());
+  gateway_.reset();  // killed after the checkpoint
+  open();
+  EXPECT_TRUE(add("1", 110) && add("2", 5003));
+  drain(*gateway_, cloud_, clock_);
+  const auto sum = [&](const char* port) {
+    return cloud_.totals()[Series{.device = "meter", .metric = "energy", .labels = {{"port", port}}}.id()]
+        .numeric()
+        .sum()
+        .value;
+  };
+  EXPECT_EQ(sum("1"), 3 + 7);
+  EXPECT_EQ(sum("2"), 1 + 2);
+}
+
 TEST_F(GatewayTest, BeyondTheLimitOfSeriesReadingsCountInTheOverflowSeriesOfTheirMetric) {
   config_.series_max = 3;
   open();
   for (int d = 0; d < 10; ++d) {
-    ASSERT_TRUE(gateway_->accept("d" + std::to_string(d), "temperature", std::nullopt, d, clock_.now));
+    ASSERT_TRUE(gateway_->accept(test::number("d" + std::to_string(d), "temperature", std::nullopt, d), clock_.now));
   }
   EXPECT_EQ(gateway_->stats().overflow_series_readings_total, 7U);
   drain(*gateway_, cloud_, clock_);
@@ -351,10 +410,11 @@ TEST_F(GatewayTest, WhileNothingCanBeWrittenReadingsStayInMemoryAndCountOnceItCa
 TEST_F(GatewayTest, TheStatusIsJsonWithTheOutboxAndTheCounters) {
   open();
   ASSERT_TRUE(accept(1));
-  gateway_->count_rejected("odd\"reason\\", 1);
+  gateway_->reject(reading::Reject::kBadJson, "{", "JSON", 2);
   const auto status = nlohmann::json::parse(gateway_->status_json(true, clock_.now));
   EXPECT_EQ(status["state"], "online");
   EXPECT_EQ(status["counters"]["accepted"], 1);
+  EXPECT_EQ(status["counters"]["rejected"]["bad_json"], 2);
   EXPECT_EQ(status["outbox"]["budget_bytes"], config_.budget_bytes);
   EXPECT_EQ(status["open_windows"], 1);
   EXPECT_EQ(nlohmann::json::parse(gateway_->status_json(false, clock_.now))["state"], "offline");

@@ -5,6 +5,7 @@
 
 #include "edge/outbox/records.h"
 #include "tests/edge/gateway/fake_cloud.h"
+#include "tests/support/reading.h"
 
 namespace tributary::edge {
 namespace {
@@ -32,7 +33,7 @@ class RecoveryTest : public ::testing::Test {
   std::unique_ptr<GatewayCore> open() { return open_or_die(config_, random_, clock_.now); }
   void accept(GatewayCore& gateway, int count, const std::string& device = "d") {
     for (int i = 0; i < count; ++i) {
-      ASSERT_TRUE(gateway.accept(device + std::to_string(i % 20), "m", std::nullopt, i, clock_.now));
+      ASSERT_TRUE(gateway.accept(test::number(device + std::to_string(i % 20), "m", std::nullopt, i), clock_.now));
       clock_.advance_ms(10);
     }
   }
@@ -281,13 +282,14 @@ TEST_F(RecoveryTest, ARunThatDiesRightAfterMovingTheFileAsideLeavesTheGapToTheNe
 uint64_t prepare(GatewayCore& gateway, TestClock& clock) {
   uint64_t count = 0;
   for (int i = 0; i < 1500; ++i, ++count) {
-    EXPECT_TRUE(gateway.accept("d" + std::to_string(i % 300), "m", clock.now.wall_ns - (i / 300) * 60 * kNanosPerSecond,
-                               i, clock.now));
+    EXPECT_TRUE(gateway.accept(
+        test::number("d" + std::to_string(i % 300), "m", clock.now.wall_ns - (i / 300) * 60 * kNanosPerSecond, i),
+        clock.now));
   }
   clock.advance_ms(20'000);
   EXPECT_TRUE(gateway.tick(clock.now).ok());
   for (int i = 0; i < 50; ++i, ++count) {
-    EXPECT_TRUE(gateway.accept("d" + std::to_string(i), "m", std::nullopt, i, clock.now));
+    EXPECT_TRUE(gateway.accept(test::number("d" + std::to_string(i), "m", std::nullopt, i), clock.now));
   }
   clock.advance_ms(1100);
   EXPECT_TRUE(gateway.tick(clock.now).ok());

@@ -2,11 +2,11 @@
 // FAULTS 20: no clock at boot, and power cuts before it is set. Readings are kept by boot and monotonic time, dated
 // when the clock comes, else placed after the last durable time and flagged; killed at any commit, none is lost or
 // doubled.
-#include "edge/outbox/undated.h"
-
 #include <bit>
 
+#include "edge/outbox/undated/undated_state.h"
 #include "tests/edge/gateway/fake_cloud.h"
+#include "tests/support/reading.h"
 
 namespace tributary::edge {
 namespace {
@@ -53,7 +53,7 @@ class UndatedTest : public ::testing::Test {
     return open_or_die(config_, random_, machine_.now(), std::move(hook));
   }
   void accept(GatewayCore& gateway, double value, std::optional<int64_t> time_ns = std::nullopt) {
-    ASSERT_TRUE(gateway.accept("d", "m", time_ns, value, machine_.now()));
+    ASSERT_TRUE(gateway.accept(test::number("d", "m", time_ns, value), machine_.now()));
   }
   void commit(GatewayCore& gateway) {
     machine_.advance_ms(1100);
@@ -268,7 +268,7 @@ TEST_F(UndatedTest, ATimeOfItsOwnIsJudgedWhenTheClockIsKnown) {
   accept(*gateway, 1, past_ns);
   accept(*gateway, 2, machine_.true_ns + 250 * kSecond);
   accept(*gateway, 4, machine_.true_ns + 400 * kSecond);  // beyond max_future as it came, though not any more
-  EXPECT_FALSE(gateway->accept("d", "m", std::numeric_limits<int64_t>::max(), 8, machine_.now()));
+  EXPECT_FALSE(gateway->accept(test::number("d", "m", std::numeric_limits<int64_t>::max(), 8), machine_.now()));
   machine_.advance_ms(300'000);
   set_clock(*gateway);
   drain_all(*gateway);
@@ -317,7 +317,7 @@ TEST_F(UndatedTest, WhatArrivedBeforeTheClockWasSetIsDatedThoughItIsReadAfter) {
   const int64_t true_ns = machine_.true_ns;
   machine_.advance_ms(500);
   set_clock(*gateway);
-  ASSERT_TRUE(gateway->accept("d", "m", std::nullopt, 1, arrived));
+  ASSERT_TRUE(gateway->accept(test::number("d", "m", std::nullopt, 1), arrived));
   drain_all(*gateway);
   EXPECT_EQ(row(true_ns).numeric().first().time_ns, true_ns);
 }
@@ -332,7 +332,7 @@ TEST_F(UndatedTest, MuchIsKeptCoarserAndNeverDropped) {
   for (int i = 0; i < 4000; ++i) {
     machine_.advance_ms(60'000);
     for (int series = 0; series < 40; ++series) {
-      ASSERT_TRUE(gateway->accept("d" + std::to_string(series), "m", std::nullopt, i, machine_.now()));
+      ASSERT_TRUE(gateway->accept(test::number("d" + std::to_string(series), "m", std::nullopt, i), machine_.now()));
       ++count;
       sum += i;
     }
@@ -398,14 +398,14 @@ TEST_F(UndatedTest, KilledAtEveryCommitEachReadingCountsOnceAtItsTime) {
     std::map<uint64_t, int64_t> dated;  // value → true time
     const auto read_some = [&](bool known) {
       for (int i = 0; i < 3; ++i) {
-        const uint64_t value = uint64_t{1} << bit++;
+        const auto value = static_cast<double>(uint64_t{1} << bit++);
         // Given in one step with its commit, so that a kill leaves no doubt: it is there, or is given again.
         for (;;) {
           uint64_t before = 0;
           survive([&] { before = gateway->stats().accepted_total; });
           const int64_t true_ns = machine_.true_ns;
           try {
-            ASSERT_TRUE(gateway->accept("d", "m", std::nullopt, static_cast<double>(value), machine_.now()));
+            ASSERT_TRUE(gateway->accept(test::number("d", "m", std::nullopt, value), machine_.now()));
             machine_.advance_ms(1100);
             ASSERT_TRUE(gateway->tick(machine_.now()).ok());
           } catch (const Killed&) {
@@ -415,7 +415,7 @@ TEST_F(UndatedTest, KilledAtEveryCommitEachReadingCountsOnceAtItsTime) {
           uint64_t after = 0;
           survive([&] { after = gateway->stats().accepted_total; });
           if (after == before) continue;
-          if (known) dated[value] = true_ns;
+          if (known) dated[static_cast<uint64_t>(value)] = true_ns;
           break;
         }
         machine_.advance_ms(4'000);

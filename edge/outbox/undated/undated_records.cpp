@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encoding of undated readings and their boots, and where boots without a clock are placed in time.
+// Encoding of undated readings, their boots and the clock.
+#include "edge/outbox/undated/undated_records.h"
+
 #include <algorithm>
 #include <bit>
 
-#include "common/base/bugs.h"
 #include "common/stats/summary.h"
-#include "edge/outbox/undated.h"
 
 namespace tributary::edge {
 namespace {
@@ -119,26 +119,6 @@ std::optional<ClockRecord> decode_clock(std::string_view content) {
   clock.replaced = (flags & 2) != 0;
   if (!reader.done()) return std::nullopt;
   return clock;
-}
-
-void place_boots(UndatedState& state, int64_t last_durable_ns, uint32_t current, int64_t wall_at_boot_ns) {
-  int64_t behind_ns = last_durable_ns, length_ns = 0;
-  for (const auto& [number, boot] : state.boots) {
-    if (boot.state != BootState::kUndated) {
-      behind_ns = std::max(behind_ns, boot.base_ns + boot.last_mono_ns);
-    } else if (number != current) {
-      length_ns += boot.last_mono_ns;
-    }
-  }
-  // They were before the current boot. Where no time is known, or one that cannot be, they end where it begins.
-  if (behind_ns <= 0 || behind_ns > wall_at_boot_ns - length_ns) behind_ns = wall_at_boot_ns - length_ns;
-  for (auto& [number, boot] : state.boots) {
-    if (boot.state != BootState::kUndated) continue;
-    const bool known = number == current || bug("boots_as_one");
-    boot.state = known ? BootState::kDated : BootState::kEstimated;
-    boot.base_ns = known ? wall_at_boot_ns : behind_ns;
-    if (!known) behind_ns += boot.last_mono_ns;
-  }
 }
 
 }  // namespace tributary::edge

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records of readings that have no date yet, because the machine's clock was not set when they came: they keep the boot
-// in which they came and its monotonic time (edge/outbox/FORMAT.md). Once a clock is there their boot gets a base, what
-// is to be added to its monotonic times, and they move to waiting.
+// in which they came and its monotonic time (edge/outbox/FORMAT.md).
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,7 +14,6 @@
 
 #include "common/base/bytes.h"
 #include "common/base/time.h"
-#include "common/series/series.h"
 
 namespace tributary::edge {
 
@@ -73,29 +70,5 @@ struct ClockRecord {
 };
 void encode_clock(const ClockRecord& clock, std::string& out);
 std::optional<ClockRecord> decode_clock(std::string_view content);
-
-struct UndatedState {
-  std::map<uint32_t, BootRecord> boots;
-  uint32_t boot = 0;  // the current one's number; 0: it has no readings yet
-  uint64_t next_entry = 0;
-  std::array<uint64_t, kUndatedLevels> bytes{};
-  ClockRecord clock;
-  bool empty() const {
-    for (const uint64_t level : bytes) {
-      if (level > 0) return false;
-    }
-    return true;
-  }
-};
-
-// Gives every boot that has no base one: the current boot (0: none is) that of its clock, the others, whose clock never
-// was set, one after another behind what is known to have been before them. wall_at_boot_ns: of the current boot.
-void place_boots(UndatedState& state, int64_t last_durable_ns, uint32_t current, int64_t wall_at_boot_ns);
-
-// What dating must know of a series.
-struct SeriesFacts {
-  WidthS width_s = 10;
-  bool counter = false;
-};
 
 }  // namespace tributary::edge

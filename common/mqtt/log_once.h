@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SaidOnce: of a connection that is tried again and again, each reason for its absence is said once, until it was there
+// LogOnce: of a connection that is tried again and again, each reason for its absence is said once, until it was there
 // again. Thread-safe: a client's handlers run on two threads.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace tributary::mqtt {
 
-class SaidOnce {
+class LogOnce {
  public:
   // True if this reason has not just been said.
   bool lost(const std::string& why) {

