@@ -7,6 +7,14 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
 pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
 
+# Standalone Asio, for the files that run a loop: headers only, included by .cpp files and private headers (they cost
+# seconds a file), so that no library shows them to those that link it.
+find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
+add_library(tributary_asio INTERFACE)
+target_include_directories(tributary_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
+target_compile_definitions(tributary_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+target_link_libraries(tributary_asio INTERFACE Threads::Threads)
+
 add_library(tributary_options INTERFACE)
 target_include_directories(tributary_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(tributary_options INTERFACE -Wall -Wextra -Werror -Wno-missing-field-initializers

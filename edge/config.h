@@ -8,7 +8,7 @@
 
 #include "common/runtime/result.h"
 #include "edge/gateway/gateway.h"
-#include "edge/run/http_port.h"
+#include "edge/run/status_server.h"
 #include "edge/source/file_source.h"
 #include "edge/source/mqtt_source.h"
 #include "edge/uplink/uplink.h"
@@ -21,7 +21,7 @@ struct EdgeConfig {
   std::string clock_synchronised_file;  // exists once a time service has set the clock; empty: only the kernel is asked
   std::vector<MqttSourceConfig> mqtt_sources;
   std::vector<FileSourceConfig> file_sources;
-  HttpPortConfig http;  // off without a table [http]
+  StatusServerConfig http;  // off without a table [http]
 };
 
 // Reads and checks the whole file. kInvalid and kNotFound: every complaint on a line of its own, as

@@ -6,12 +6,10 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "common/runtime/faults.h"
@@ -121,41 +119,38 @@ int main(int argc, char** argv) {
     for (const std::string& line : describe_boots((*gateway)->recovery())) runtime::log_info(line);
   }
 
-  Waker waker;
+  runtime::EventLoop events;
+  runtime::Wakeup wakeup(events);
+  const auto wake = [&wakeup] { wakeup.wake(); };
   Result<std::unique_ptr<Uplink>> uplink =
-      Uplink::make(config->uplink, (*gateway)->status_json(false, runtime::now()), waker);
+      Uplink::make(config->uplink, (*gateway)->status_json(false, runtime::now()), wake);
   if (!uplink.ok()) return fail(uplink.error());
   std::vector<std::unique_ptr<Source>> sources;
   for (const MqttSourceConfig& one : config->mqtt_sources) {
-    Result<std::unique_ptr<MqttSource>> source = MqttSource::make(one, waker);
+    Result<std::unique_ptr<MqttSource>> source = MqttSource::make(one, wake);
     if (!source.ok()) return fail(source.error());
     sources.push_back(std::move(source.value()));
   }
   for (const FileSourceConfig& one : config->file_sources) sources.push_back(std::make_unique<FileSource>(one));
 
-  std::unique_ptr<HttpPort> http;
+  std::unique_ptr<StatusServer> http;
   if (config->http.on) {
-    auto opened = HttpPort::open(config->http, [&](std::string_view path) {
+    const auto answer = [&](std::string_view path) {
       const auto listening =
           std::count_if(sources.begin(), sources.end(), [](const auto& source) { return source->listening(); });
       const EdgeLinks links{(*uplink)->ready(), static_cast<size_t>(listening), sources.size()};
       return edge_answer(path, **gateway, links, recoveries);
-    });
+    };
+    auto opened = StatusServer::open(config->http, answer, events);
     if (!opened.ok()) return fail(opened.error());
     http = std::move(opened.value());
     runtime::log_info("http://" + config->http.host + ":" + std::to_string(http->port()));
   }
 
-  std::atomic<bool> stop{false};
-  std::thread signals([&] {
-    runtime::wait_for_stop();
-    stop = true;
-    waker.wake();
-  });
-  Loop loop(**gateway, **uplink, sources, waker, recoveries, http.get(),
+  events.on_stop_signal([&events] { events.stop(); });
+  Loop loop(**gateway, **uplink, sources, events, wakeup, recoveries,
             [file = config->clock_synchronised_file] { return is_clock_synchronised(file); });
-  loop.run(stop);
-  signals.join();
+  loop.run();
   runtime::log_info("stopping");
   if (Status closed = loop.finish(2000); !closed.ok()) return fail(closed.error());
   return 0;

@@ -6,7 +6,7 @@
 
 #include "common/runtime/recoveries.h"
 #include "edge/gateway/gateway.h"
-#include "edge/run/http_port.h"
+#include "edge/run/status_server.h"
 
 namespace tributary::edge {
 

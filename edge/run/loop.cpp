@@ -16,21 +16,23 @@ constexpr int64_t kBusyTickNs = 100 * kMilli;
 constexpr int64_t kIdleTickNs = 1000 * kMilli;
 constexpr int64_t kClockNs = 1000 * kMilli;
 constexpr int64_t kRecentNs = 1000 * kMilli;
+constexpr int64_t kFarewellNs = 20 * kMilli;
 
 }  // namespace
 
-Loop::Loop(Gateway& gateway, Uplink& uplink, std::vector<std::unique_ptr<Source>>& sources, Waker& waker,
-           runtime::Recoveries& recoveries, HttpPort* http, std::function<bool()> synchronised)
+Loop::Loop(Gateway& gateway, Uplink& uplink, std::vector<std::unique_ptr<Source>>& sources, runtime::EventLoop& events,
+           runtime::Wakeup& wakeup, runtime::Recoveries& recoveries, std::function<bool()> synchronised)
     : gateway_(gateway),
       uplink_(uplink),
       sources_(sources),
-      waker_(waker),
+      events_(events),
+      wakeup_(wakeup),
+      timer_(events),
       recoveries_(recoveries),
-      http_(http),
       uplink_watch_(runtime::now()),
       synchronised_(std::move(synchronised)),
       clock_set_(gateway.clock_set()) {
-  if (http_ != nullptr) waker_.watch(http_->descriptor());
+  wakeup_.on_wake([this] { turn(); });
 }
 
 std::vector<std::string> describe_boots(const RecoveryReport& report) {
@@ -43,26 +45,33 @@ std::vector<std::string> describe_boots(const RecoveryReport& report) {
   return lines;
 }
 
-void Loop::run(const std::atomic<bool>& stop) {
+void Loop::run() {
   uplink_.start();
   for (const auto& source : sources_) source->start();
-  while (!stop) {
-    const Instant now = runtime::now();
-    if (drain(now) > 0) {
-      last_message_ns_ = now.mono_ns;
-      tick_due_ns_ = std::min(tick_due_ns_, now.mono_ns + kBusyTickNs);
-    }
-    if (!clock_set_ && synchronised_ && now.mono_ns >= clock_due_ns_) {
-      clock_due_ns_ = now.mono_ns + kClockNs;
-      if (synchronised_()) gateway_.on_clock_synchronised();
-    }
-    if (now.mono_ns >= tick_due_ns_) tick(now);
-    uplink_.pump(gateway_, now);
-    watch(now);
-    if (http_ != nullptr) http_->serve(now);
-    const int64_t rest_ns = next_due_ns() - runtime::now().mono_ns;
-    if (rest_ns > 0) waker_.sleep(rest_ns);
+  wakeup_.wake();
+  events_.run();
+}
+
+void Loop::turn() {
+  const Instant now = runtime::now();
+  if (drain(now) > 0) {
+    last_message_ns_ = now.mono_ns;
+    tick_due_ns_ = std::min(tick_due_ns_, now.mono_ns + kBusyTickNs);
   }
+  if (!clock_set_ && synchronised_ && now.mono_ns >= clock_due_ns_) {
+    clock_due_ns_ = now.mono_ns + kClockNs;
+    if (synchronised_()) gateway_.on_clock_synchronised();
+  }
+  if (now.mono_ns >= tick_due_ns_) tick(now);
+  uplink_.pump(gateway_, now);
+  watch(now);
+  const int64_t due_ns = next_due_ns();
+  if (due_ns == timer_due_ns_) return;  // most turns change nothing of when the next one is due
+  timer_due_ns_ = due_ns;
+  timer_.start(due_ns - runtime::now().mono_ns, [this] {
+    timer_due_ns_ = 0;
+    turn();
+  });
 }
 
 size_t Loop::drain(Instant now) {
@@ -105,8 +114,14 @@ void Loop::watch(Instant now) {
 int64_t Loop::next_due_ns() const {
   int64_t due_ns = std::min(tick_due_ns_, uplink_.due_ns());
   for (const auto& source : sources_) due_ns = std::min(due_ns, source->due_ns());
-  if (http_ != nullptr) due_ns = std::min(due_ns, http_->due_ns());
   return due_ns;
+}
+
+void Loop::farewell(int64_t end_ns) {
+  const Instant now = runtime::now();
+  if (now.mono_ns >= end_ns || !uplink_.ready() || gateway_.stats().flight_items == 0) return events_.stop();
+  uplink_.pump(gateway_, now);
+  timer_.start(kFarewellNs, [this, end_ns] { farewell(end_ns); });
 }
 
 Status Loop::finish(int send_ms) {
@@ -115,12 +130,10 @@ Status Loop::finish(int send_ms) {
   Instant now = runtime::now();
   drain(now);
   (void)gateway_.tick(now).ok();  // close() writes the same again, and says whether that worked
-  const int64_t end_ns = now.mono_ns + send_ms * kMilli;
-  while (now.mono_ns < end_ns && uplink_.ready() && gateway_.stats().flight_items > 0) {
-    uplink_.pump(gateway_, now);
-    waker_.sleep(20 * kMilli);
-    now = runtime::now();
-  }
+  wakeup_.on_wake(nullptr);
+  farewell(now.mono_ns + send_ms * kMilli);
+  events_.run();
+  now = runtime::now();
   const std::string offline = gateway_.status_json(false, now);
   // What is sent to a gateway that does not listen any more belongs to the gap that the next start reports.
   Status closed = gateway_.close({deaf_since_ns, now.mono_ns});

@@ -30,7 +30,7 @@ bool Inbox::push(const InboxMessage& message) {
     std::unique_lock lock(mutex_);
     auto has_room = [&] { return closed_ || filling_.empty() || filling_.size() + size <= config_.bytes_max; };
     if (!has_room() && !overloaded_) {
-      waker_.wake();
+      wake_();
       overloaded_ = !room_.wait_for(lock, std::chrono::milliseconds(config_.full_wait_ms), has_room);
     }
     if (closed_ || !has_room()) {
@@ -45,7 +45,7 @@ bool Inbox::push(const InboxMessage& message) {
     ++filling_count_;
     wake = before < wake_at_bytes_ && filling_.size() >= wake_at_bytes_;
   }
-  if (wake) waker_.wake();
+  if (wake) wake_();
   return true;
 }
 

@@ -9,12 +9,12 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
 
 #include "common/base/time.h"
-#include "edge/source/waker.h"
 
 namespace tributary::edge {
 
@@ -31,7 +31,8 @@ struct InboxMessage {
 
 class Inbox {
  public:
-  Inbox(InboxConfig config, Waker& waker) : config_(config), waker_(waker) {}
+  // wake: gets the main loop out of its sleep; called by the receiving thread, must not wait.
+  Inbox(InboxConfig config, std::function<void()> wake) : config_(config), wake_(std::move(wake)) {}
 
   // The receiving thread. False: dropped, and counted.
   bool push(const InboxMessage& message);
@@ -60,7 +61,7 @@ class Inbox {
   void release();
 
   const InboxConfig config_;
-  Waker& waker_;
+  const std::function<void()> wake_;
   std::mutex mutex_;
   std::condition_variable room_;
   std::string filling_;

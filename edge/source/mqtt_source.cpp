@@ -17,8 +17,8 @@ constexpr int64_t kGatherNs = 10'000'000;
 
 }  // namespace
 
-Result<std::unique_ptr<MqttSource>> MqttSource::make(const MqttSourceConfig& config, Waker& waker) {
-  std::unique_ptr<MqttSource> source(new MqttSource(config, waker));
+Result<std::unique_ptr<MqttSource>> MqttSource::make(const MqttSourceConfig& config, std::function<void()> wake) {
+  std::unique_ptr<MqttSource> source(new MqttSource(config, std::move(wake)));
   MqttSource* raw = source.get();
   const std::string url = config.client.url;
   // What the parser would refuse for its size is not kept in the inbox either: one byte beyond the limit says enough.

@@ -24,8 +24,9 @@ struct MqttSourceConfig {
 
 class MqttSource final : public Source {
  public:
-  // waker must outlive the source. kInvalid: Paho refuses the settings.
-  static Result<std::unique_ptr<MqttSource>> make(const MqttSourceConfig& config, Waker& waker);
+  // wake: gets the main loop out of its sleep, called by Paho's threads until stop(). kInvalid: Paho refuses the
+  // settings.
+  static Result<std::unique_ptr<MqttSource>> make(const MqttSourceConfig& config, std::function<void()> wake);
   ~MqttSource() override;
 
   void start() override;
@@ -35,7 +36,8 @@ class MqttSource final : public Source {
   bool listening() const override { return client_->connected(); }
 
  private:
-  MqttSource(const MqttSourceConfig& config, Waker& waker) : inbox_(config.inbox, waker), reader_(config.reader) {}
+  MqttSource(const MqttSourceConfig& config, std::function<void()> wake)
+      : inbox_(config.inbox, std::move(wake)), reader_(config.reader) {}
 
   Inbox inbox_;
   TopicReader reader_;

@@ -18,8 +18,8 @@ constexpr size_t kAcksMax = 4096;
 
 }  // namespace
 
-Uplink::Uplink(const UplinkConfig& config, Waker& waker)
-    : config_(config), topic_("tributary/v1/" + config.tenant + "/" + config.gateway + "/"), waker_(waker) {}
+Uplink::Uplink(const UplinkConfig& config, std::function<void()> wake)
+    : config_(config), topic_("tributary/v1/" + config.tenant + "/" + config.gateway + "/"), wake_(std::move(wake)) {}
 
 Uplink::~Uplink() { stop("", 0); }
 
@@ -31,17 +31,18 @@ mqtt::Client::Handlers Uplink::handlers(const char* what) {
     said->connected();
     runtime::log_info(name + "connected");
     ++connects_;
-    waker_.wake();
+    wake_();
   };
   out.on_disconnected = [this, name, said](const std::string& why) {
     if (said->lost(why)) runtime::log_warn(name + "not connected (" + why + "), trying again");
-    waker_.wake();
+    wake_();
   };
   return out;
 }
 
-Result<std::unique_ptr<Uplink>> Uplink::make(const UplinkConfig& config, std::string offline, Waker& waker) {
-  std::unique_ptr<Uplink> uplink(new Uplink(config, waker));
+Result<std::unique_ptr<Uplink>> Uplink::make(const UplinkConfig& config, std::string offline,
+                                             std::function<void()> wake) {
+  std::unique_ptr<Uplink> uplink(new Uplink(config, std::move(wake)));
   Uplink* raw = uplink.get();
 
   mqtt::ClientConfig publisher = config.client;
@@ -51,7 +52,7 @@ Result<std::unique_ptr<Uplink>> Uplink::make(const UplinkConfig& config, std::st
   publisher.will_retain = true;
   mqtt::Client::Handlers publishing = raw->handlers("publishing");
   publishing.on_published = [raw] {
-    if (raw->window_full_.exchange(false)) raw->waker_.wake();
+    if (raw->window_full_.exchange(false)) raw->wake_();
   };
   Result<std::unique_ptr<mqtt::Client>> made = mqtt::Client::make(std::move(publisher), std::move(publishing));
   if (!made.ok()) return made.error();
@@ -68,7 +69,7 @@ Result<std::unique_ptr<Uplink>> Uplink::make(const UplinkConfig& config, std::st
       if (raw->acks_.size() >= kAcksMax) return;
       raw->acks_.emplace_back(message.payload);
     }
-    raw->waker_.wake();
+    raw->wake_();
   };
   made = mqtt::Client::make(std::move(subscriber), std::move(receiving));
   if (!made.ok()) return made.error();

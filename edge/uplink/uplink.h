@@ -12,7 +12,6 @@
 
 #include "common/mqtt/client.h"
 #include "edge/gateway/gateway.h"
-#include "edge/source/waker.h"
 
 namespace tributary::edge {
 
@@ -24,8 +23,10 @@ struct UplinkConfig {
 
 class Uplink {
  public:
-  // offline: the status that the broker publishes when this process dies. waker must outlive the uplink.
-  static Result<std::unique_ptr<Uplink>> make(const UplinkConfig& config, std::string offline, Waker& waker);
+  // offline: the status that the broker publishes when this process dies. wake: gets the main loop out of its sleep,
+  // called by Paho's threads until stop().
+  static Result<std::unique_ptr<Uplink>> make(const UplinkConfig& config, std::string offline,
+                                              std::function<void()> wake);
   ~Uplink();
 
   void start();
@@ -39,12 +40,12 @@ class Uplink {
   void stop(const std::string& offline, int timeout_ms);
 
  private:
-  Uplink(const UplinkConfig& config, Waker& waker);
+  Uplink(const UplinkConfig& config, std::function<void()> wake);
   mqtt::Client::Handlers handlers(const char* what);
 
   const UplinkConfig config_;
   const std::string topic_;
-  Waker& waker_;
+  const std::function<void()> wake_;
 
   // Written by Paho's threads.
   std::mutex mutex_;

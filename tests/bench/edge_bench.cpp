@@ -78,13 +78,13 @@ int run_bare(const std::string& url, int64_t messages, int qos) {
 // The gateway with a count of what it accepts.
 class CountingGateway final : public edge::Gateway {
  public:
-  CountingGateway(edge::Gateway& inner, int64_t readings, std::atomic<bool>& stop)
-      : inner_(inner), meter_(readings), stop_(stop) {}
+  CountingGateway(edge::Gateway& inner, int64_t readings, runtime::EventLoop& events)
+      : inner_(inner), meter_(readings), events_(events) {}
   const edge::RecoveryReport& recovery() const override { return inner_.recovery(); }
   bool accept(std::string_view device, std::string_view metric, std::optional<int64_t> time_ns, double value,
               Instant now) override {
     const bool accepted = inner_.accept(device, metric, time_ns, value, now);
-    if (accepted && meter_.count()) stop_ = true;
+    if (accepted && meter_.count()) events_.stop();
     return accepted;
   }
   void count_rejected(std::string_view reason, uint64_t count) override { inner_.count_rejected(reason, count); }
@@ -107,7 +107,7 @@ class CountingGateway final : public edge::Gateway {
  private:
   edge::Gateway& inner_;
   Meter meter_;
-  std::atomic<bool>& stop_;
+  runtime::EventLoop& events_;
 };
 
 std::string edge_toml(const std::string& url, const std::string& dir, int qos) {
@@ -122,15 +122,16 @@ int run_edge(const std::string& url, int64_t messages, int qos) {
   Result<std::unique_ptr<edge::Gateway>> gateway =
       edge::Gateway::open(config->gateway, runtime::random_bits, runtime::now());
   CHECK(gateway.ok());
-  std::atomic<bool> stop{false};
-  CountingGateway counting(**gateway, 2 * messages, stop);
-  edge::Waker waker;
-  auto uplink = std::move(edge::Uplink::make(config->uplink, "{}", waker).value());
+  runtime::EventLoop events;
+  CountingGateway counting(**gateway, 2 * messages, events);
+  runtime::Wakeup wakeup(events);
+  const auto wake = [&wakeup] { wakeup.wake(); };
+  auto uplink = std::move(edge::Uplink::make(config->uplink, "{}", wake).value());
   std::vector<std::unique_ptr<edge::Source>> sources;
-  sources.push_back(std::move(edge::MqttSource::make(config->mqtt_sources.front(), waker).value()));
+  sources.push_back(std::move(edge::MqttSource::make(config->mqtt_sources.front(), wake).value()));
   runtime::Recoveries recoveries(edge::recovery_kinds());
-  edge::Loop loop(counting, *uplink, sources, waker, recoveries);
-  loop.run(stop);
+  edge::Loop loop(counting, *uplink, sources, events, wakeup, recoveries);
+  loop.run();
   CHECK(loop.finish(0).ok());
   return 0;
 }

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "edge/run/http_port.h"
+#include "edge/run/status_server.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace tributary::edge;

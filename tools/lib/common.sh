@@ -9,7 +9,7 @@ say() { printf '\033[1m==\033[0m %s\n' "$*"; }
 fail() { printf 'tributary: %s\n' "$*" >&2; exit 1; }
 
 PACKAGES_BUILD=(g++ cmake ninja-build pkg-config ccache git ca-certificates libpaho-mqttpp-dev libpaho-mqtt-dev liblmdb-dev
-  librdkafka-dev libnanopb-dev nanopb libcpp-httplib-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libsimdjson-dev nlohmann-json3-dev
+  librdkafka-dev libnanopb-dev nanopb libasio-dev libcpp-httplib-dev libtomlplusplus-dev libcli11-dev libspdlog-dev libsimdjson-dev nlohmann-json3-dev
   libhowardhinnant-date-dev libssl-dev zlib1g-dev libbrotli-dev libgtest-dev libbenchmark-dev)
 PACKAGES_RUN=(mosquitto tzdata python3 python3-paho-mqtt)
 PACKAGES_KAFKA=(maven openjdk-17-jre-headless)  # the broker itself: tools/lib/kafka.py

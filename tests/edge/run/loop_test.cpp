@@ -43,21 +43,21 @@ class CountingSource final : public Source {
 
 TEST(Loop, DrainsTicksAndEndsInputsFirstAndOutboxLast) {
   Broker broker;
-  Waker waker;
+  runtime::EventLoop events;
+  runtime::Wakeup wakeup(events);
   FakeGateway gateway;
-  auto uplink =
-      std::move(Uplink::make({.client = {.url = broker.url()}, .tenant = "t", .gateway = "g"}, "off", waker).value());
+  auto uplink = std::move(Uplink::make({.client = {.url = broker.url()}, .tenant = "t", .gateway = "g"}, "off", [&] {
+                            wakeup.wake();
+                          }).value());
   std::vector<std::unique_ptr<Source>> sources;
   sources.push_back(std::make_unique<CountingSource>());
   auto* source = static_cast<CountingSource*>(sources.front().get());
   runtime::Recoveries recoveries(recovery_kinds());
-  Loop loop(gateway, *uplink, sources, waker, recoveries);
-  std::atomic<bool> stop{false};
-  std::thread runner([&] { loop.run(stop); });
+  Loop loop(gateway, *uplink, sources, events, wakeup, recoveries);
+  std::thread runner([&] { loop.run(); });
   EXPECT_TRUE(eventually([&] { return source->drained > 300; }));
   EXPECT_TRUE(eventually([&] { return uplink->ready(); }));
-  stop = true;
-  waker.wake();
+  events.stop();
   runner.join();
   EXPECT_GE(gateway.ticks, 2);
   EXPECT_TRUE(loop.finish(2000).ok());
@@ -71,21 +71,21 @@ TEST(Loop, DrainsTicksAndEndsInputsFirstAndOutboxLast) {
 // where listening ended, not where sending did.
 TEST(Loop, TheGapOfAStopBeginsWhereTheSourcesEnded) {
   Broker broker;
-  Waker waker;
+  runtime::EventLoop events;
+  runtime::Wakeup wakeup(events);
   FakeGateway gateway;
   gateway.told.flight_items = 1;  // never acknowledged: it is waited for as long as may be
-  auto uplink =
-      std::move(Uplink::make({.client = {.url = broker.url()}, .tenant = "t", .gateway = "g"}, "off", waker).value());
+  auto uplink = std::move(Uplink::make({.client = {.url = broker.url()}, .tenant = "t", .gateway = "g"}, "off", [&] {
+                            wakeup.wake();
+                          }).value());
   std::vector<std::unique_ptr<Source>> sources;
   sources.push_back(std::make_unique<CountingSource>());
   auto* source = static_cast<CountingSource*>(sources.front().get());
   runtime::Recoveries recoveries(recovery_kinds());
-  Loop loop(gateway, *uplink, sources, waker, recoveries);
-  std::atomic<bool> stop{false};
-  std::thread runner([&] { loop.run(stop); });
+  Loop loop(gateway, *uplink, sources, events, wakeup, recoveries);
+  std::thread runner([&] { loop.run(); });
   EXPECT_TRUE(eventually([&] { return uplink->ready(); }));
-  stop = true;
-  waker.wake();
+  events.stop();
   runner.join();
   EXPECT_TRUE(loop.finish(500).ok());
   EXPECT_GE(runtime::now().wall_ns, source->stopped_ns + 400'000'000);
@@ -96,20 +96,20 @@ TEST(Loop, TheGapOfAStopBeginsWhereTheSourcesEnded) {
 TEST(Loop, WorksWithoutABroker) {
   Broker broker;
   broker.kill9();
-  Waker waker;
+  runtime::EventLoop events;
+  runtime::Wakeup wakeup(events);
   FakeGateway gateway;
-  auto uplink =
-      std::move(Uplink::make({.client = {.url = broker.url()}, .tenant = "t", .gateway = "g"}, "off", waker).value());
+  auto uplink = std::move(Uplink::make({.client = {.url = broker.url()}, .tenant = "t", .gateway = "g"}, "off", [&] {
+                            wakeup.wake();
+                          }).value());
   std::vector<std::unique_ptr<Source>> sources;
   sources.push_back(std::make_unique<CountingSource>());
   auto* source = static_cast<CountingSource*>(sources.front().get());
   runtime::Recoveries recoveries(recovery_kinds());
-  Loop loop(gateway, *uplink, sources, waker, recoveries);
-  std::atomic<bool> stop{false};
-  std::thread runner([&] { loop.run(stop); });
+  Loop loop(gateway, *uplink, sources, events, wakeup, recoveries);
+  std::thread runner([&] { loop.run(); });
   EXPECT_TRUE(eventually([&] { return source->drained > 50; }));
-  stop = true;
-  waker.wake();
+  events.stop();
   runner.join();
   EXPECT_TRUE(loop.finish(2000).ok());
   EXPECT_TRUE(gateway.closed);

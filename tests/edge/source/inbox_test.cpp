@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/wakes.h"
+
 namespace tributary::edge {
 namespace {
 
@@ -20,8 +22,8 @@ size_t drain_into(Inbox& inbox, std::vector<std::string>& out, bool gather = fal
 }
 
 TEST(Inbox, GivesEverythingInOrder) {
-  Waker waker;
-  Inbox inbox({}, waker);
+  test::Wakes wakes;
+  Inbox inbox({}, wakes.wake());
   EXPECT_TRUE(inbox.push({{1, 0}, false, "a", "x"}));
   EXPECT_TRUE(inbox.push({{2, 0}, true, "b", ""}));
   std::vector<std::string> seen;
@@ -31,8 +33,8 @@ TEST(Inbox, GivesEverythingInOrder) {
 }
 
 TEST(Inbox, WhenFullItDropsTheNewestAndCountsThem) {
-  Waker waker;
-  Inbox inbox({.bytes_max = 1000, .full_wait_ms = 1}, waker);
+  test::Wakes wakes;
+  Inbox inbox({.bytes_max = 1000, .full_wait_ms = 1}, wakes.wake());
   int accepted = 0;
   while (inbox.push({{0, 0}, false, "topic", std::string(100, 'x')})) ++accepted;
   EXPECT_GT(accepted, 5);
@@ -45,16 +47,16 @@ TEST(Inbox, WhenFullItDropsTheNewestAndCountsThem) {
 }
 
 TEST(Inbox, TakesOneMessageLargerThanItself) {
-  Waker waker;
-  Inbox inbox({.bytes_max = 1000, .full_wait_ms = 1}, waker);
+  test::Wakes wakes;
+  Inbox inbox({.bytes_max = 1000, .full_wait_ms = 1}, wakes.wake());
   EXPECT_TRUE(inbox.push({{0, 0}, false, "a", std::string(5000, 'x')}));
   EXPECT_FALSE(inbox.push({{0, 0}, false, "a", "y"}));
 }
 
 TEST(Inbox, AFullOneWaitsForRoomAndLosesNothing) {
   const uint64_t seed = 11;
-  Waker waker;
-  Inbox inbox({.bytes_max = 2000, .full_wait_ms = 20'000}, waker);
+  test::Wakes wakes;
+  Inbox inbox({.bytes_max = 2000, .full_wait_ms = 20'000}, wakes.wake());
   constexpr int kCount = 100'000;
   std::thread producer([&] {
     std::mt19937_64 random(seed);
@@ -65,15 +67,15 @@ TEST(Inbox, AFullOneWaitsForRoomAndLosesNothing) {
   while (expected < kCount) {
     inbox.drain(random() % 2 == 0,
                 [&](const InboxMessage& message) { EXPECT_EQ(message.arrived.wall_ns, expected++); });
-    waker.sleep(1'000'000);
+    wakes.wait(1);
   }
   producer.join();
   EXPECT_EQ(inbox.take_dropped(), 0u);
 }
 
 TEST(Inbox, ClosingReleasesWhoWaits) {
-  Waker waker;
-  Inbox inbox({.bytes_max = 100, .full_wait_ms = 60'000}, waker);
+  test::Wakes wakes;
+  Inbox inbox({.bytes_max = 100, .full_wait_ms = 60'000}, wakes.wake());
   EXPECT_TRUE(inbox.push({{0, 0}, false, "a", std::string(200, 'x')}));
   std::thread producer([&] { EXPECT_FALSE(inbox.push({{0, 0}, false, "a", "y"})); });
   inbox.close();
@@ -83,18 +85,18 @@ TEST(Inbox, ClosingReleasesWhoWaits) {
 }
 
 TEST(Inbox, TheFirstMessageWakesTheLoopAndWhileItGathersNoneDoes) {
-  Waker waker;
-  Inbox inbox({}, waker);
+  test::Wakes wakes;
+  Inbox inbox({}, wakes.wake());
   inbox.push({{0, 0}, false, "a", "x"});
-  waker.sleep(60'000'000'000);  // returns at once
+  EXPECT_TRUE(wakes.wait());
   std::vector<std::string> seen;
   drain_into(inbox, seen, true);
   inbox.push({{0, 0}, false, "a", "x"});
-  waker.sleep(1);  // nobody woke it: only the timeout lets it go
+  EXPECT_FALSE(wakes.wait(0));
   drain_into(inbox, seen, true);
   EXPECT_EQ(drain_into(inbox, seen, true), 0u);
   inbox.push({{0, 0}, false, "a", "x"});
-  waker.sleep(60'000'000'000);
+  EXPECT_TRUE(wakes.wait());
   EXPECT_EQ(seen.size(), 2u);
 }
 

@@ -6,6 +6,7 @@
 
 #include "tests/support/broker.h"
 #include "tests/support/fake_gateway.h"
+#include "tests/support/wakes.h"
 
 namespace tributary::edge {
 namespace {
@@ -13,10 +14,11 @@ namespace {
 using test::Broker;
 using test::eventually;
 using test::FakeGateway;
+using test::Wakes;
 
 struct Bench {
   Broker broker;
-  Waker waker;
+  Wakes wakes;
   FakeGateway gateway;
   std::unique_ptr<MqttSource> source;
   std::unique_ptr<mqtt::Client> sensor;
@@ -26,7 +28,7 @@ struct Bench {
     config.client.client_id = "attic-source";
     config.client.reconnect_min_ms = 20;
     config.client.reconnect_max_ms = 100;
-    source = std::move(MqttSource::make(config, waker).value());
+    source = std::move(MqttSource::make(config, wakes.wake()).value());
     sensor = std::move(mqtt::Client::make({.url = broker.url(), .client_id = "sensor"}, {}).value());
     sensor->start();
     source->start();

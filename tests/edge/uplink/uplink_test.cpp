@@ -6,6 +6,7 @@
 
 #include "tests/support/broker.h"
 #include "tests/support/fake_gateway.h"
+#include "tests/support/wakes.h"
 
 namespace tributary::edge {
 namespace {
@@ -13,13 +14,14 @@ namespace {
 using test::Broker;
 using test::eventually;
 using test::FakeGateway;
+using test::Wakes;
 
 constexpr const char* kOnline = R"({"state":"online"})";
 constexpr const char* kOffline = R"({"state":"offline"})";
 
 struct Bench {
   Broker broker;
-  Waker waker;
+  Wakes wakes;
   FakeGateway gateway;
   std::mutex mutex;
   std::vector<std::string> partials, states;
@@ -42,7 +44,8 @@ struct Bench {
     bridge->subscribe("tributary/v1/demo/attic/status", 1);
     bridge->start();
     config.client_id = "";
-    uplink = std::move(Uplink::make({.client = config, .tenant = "demo", .gateway = "attic"}, kOffline, waker).value());
+    uplink = std::move(
+        Uplink::make({.client = config, .tenant = "demo", .gateway = "attic"}, kOffline, wakes.wake()).value());
     CHECK(eventually([this] { return bridge->connected(); }));
     uplink->start();
   }
@@ -78,10 +81,10 @@ TEST(Uplink, AcksReachTheGatewayAndRetainedOnesDoNot) {
 TEST(Uplink, AnAckWakesTheLoop) {
   Bench bench;
   ASSERT_TRUE(bench.pump_until([&] { return bench.uplink->ready(); }));
-  bench.waker.sleep(1);
+  bench.wakes.wait(0);
   ASSERT_TRUE(bench.bridge->publish("tributary/v1/demo/attic/ack", "x", 1, false));
   while (bench.gateway.acks.empty()) {
-    bench.waker.sleep(60'000'000'000);
+    ASSERT_TRUE(bench.wakes.wait());
     bench.uplink->pump(bench.gateway, {0, 1});
   }
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Claims about the edge's HTTP port: what it answers, and that nobody can hold it up.
-#include "edge/run/http_port.h"
+// Claims about the edge's status server: what it answers, and that nobody can hold it up.
+#include "edge/run/status_server.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <chrono>
+#include <thread>
 
 #include "common/runtime/program.h"
 #include "edge/run/edge_http.h"
@@ -79,68 +82,96 @@ class Client {
   void send(std::string_view text) const {
     EXPECT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
   }
-  // Reads until the port closes; serves it meanwhile.
-  std::string receive(HttpPort& port) const {
+  // Reads until the server closes.
+  std::string receive() const {
     std::string all;
     char buffer[4096];
-    for (int round = 0; round < 10'000; ++round) {
-      port.serve(runtime::now());
-      const ssize_t got = ::recv(fd_, buffer, sizeof buffer, MSG_DONTWAIT);
-      if (got > 0) all.append(buffer, static_cast<size_t>(got));
+    for (;;) {
+      const ssize_t got = ::recv(fd_, buffer, sizeof buffer, 0);
       if (got == 0) return all;
-      if (got < 0 && errno == ECONNRESET) return all + "(reset)";
-      if (got < 0) ::usleep(100);
+      if (got < 0) return all + "(reset)";
+      all.append(buffer, static_cast<size_t>(got));
     }
-    return all + "(still open)";
   }
 
  private:
   int fd_;
 };
 
-std::unique_ptr<HttpPort> open_port(HttpPort::Answer answer) {
-  auto port = HttpPort::open({.on = true, .port = 0}, std::move(answer));
-  EXPECT_TRUE(port.ok()) << port.error().message;
-  return std::move(port.value());
-}
-
-TEST(HttpPort, AnswersInPiecesAndAnswersLargerThanASocketsBuffer) {
-  const std::string large(8 << 20, 'x');
-  auto port = open_port([&](std::string_view) { return HttpAnswer{200, "text/plain", large}; });
-  const Client client(port->port());
-  for (const char c : std::string_view("GET / HTTP/1.1\r\n\r\n")) {
-    client.send(std::string_view(&c, 1));
-    port->serve(runtime::now());
+// A server on a loop that a thread runs.
+class Served {
+ public:
+  explicit Served(StatusServer::Answer answer, StatusServerConfig config = {.on = true, .port = 0}) {
+    auto opened = StatusServer::open(config, std::move(answer), loop_);
+    EXPECT_TRUE(opened.ok()) << opened.error().message;
+    server_ = std::move(opened.value());
+    thread_ = std::thread([this] { loop_.run(); });
   }
-  const std::string got = client.receive(*port);
+  ~Served() {
+    loop_.stop();
+    thread_.join();
+  }
+  uint16_t port() const { return server_->port(); }
+
+ private:
+  runtime::EventLoop loop_;
+  std::unique_ptr<StatusServer> server_;
+  std::thread thread_;
+};
+
+TEST(StatusServer, AnswersInPiecesAndAnswersLargerThanASocketsBuffer) {
+  const std::string large(8 << 20, 'x');
+  const Served server([&](std::string_view) { return HttpAnswer{200, "text/plain", large}; });
+  const Client client(server.port());
+  for (const char c : std::string_view("GET / HTTP/1.1\r\n\r\n")) client.send(std::string_view(&c, 1));
+  const std::string got = client.receive();
   EXPECT_EQ(got.size() - got.find("\r\n\r\n") - 4, large.size());
   // What a client sends besides does not cost it the answer.
-  const Client chatty(port->port());
+  const Client chatty(server.port());
   chatty.send("POST / HTTP/1.1\r\nContent-Length: 50000\r\n\r\n" + std::string(50'000, 'b'));
-  EXPECT_EQ(chatty.receive(*port).substr(0, 12), "HTTP/1.1 405");
+  EXPECT_EQ(chatty.receive().substr(0, 12), "HTTP/1.1 405");
 }
 
-TEST(HttpPort, SilentClientsAreClosedAndOthersWaitNoLonger) {
-  auto port = open_port(echo);
-  std::vector<std::unique_ptr<Client>> silent;
-  for (int i = 0; i < 8; ++i) silent.push_back(std::make_unique<Client>(port->port()));
-  const Instant now = runtime::now();
-  for (int i = 0; i < 3; ++i) port->serve(now);
-  const Client ninth(port->port());
+TEST(StatusServer, ClientsThatSayOrReadNothingAreClosedAndOthersWaitNoLonger) {
+  const std::string large(32 << 20, 'x');
+  const auto answer = [&](std::string_view path) { return path == "/large" ? HttpAnswer{200, "", large} : echo(path); };
+  const Served server(answer, {.on = true, .port = 0, .patience_ms = 300});
+  std::vector<std::unique_ptr<Client>> silent, lazy;
+  const auto began = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < StatusServer::kConnectionsMax; ++i) {
+    auto& kind = i % 2 == 0 ? silent : lazy;
+    kind.push_back(std::make_unique<Client>(server.port()));
+    if (i % 2 != 0) kind.back()->send("GET /large HTTP/1.1\r\n\r\n");
+  }
+  const Client ninth(server.port());
   ninth.send("GET /ninth HTTP/1.1\r\n\r\n");
-  EXPECT_LE(port->due_ns(), now.mono_ns + 5 * kNanosPerSecond);
-  port->serve({now.wall_ns, port->due_ns()});
-  EXPECT_NE(ninth.receive(*port).find("/ninth"), std::string::npos);
-  EXPECT_EQ(silent.front()->receive(*port), "");
-  EXPECT_EQ(port->due_ns(), std::numeric_limits<int64_t>::max()) << "nothing is open";
+  EXPECT_NE(ninth.receive().find("/ninth"), std::string::npos);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(300)) << "all places were taken";
+  for (const auto& client : silent) EXPECT_EQ(client->receive(), "");
+  for (const auto& client : lazy) EXPECT_LT(client->receive().size(), large.size());
 }
 
-TEST(HttpPort, SaysWhatIsWrongWithItsAddress) {
-  const auto wrong = HttpPort::open({.on = true, .host = "localhost.invalid", .port = 0}, echo);
+TEST(StatusServer, ListensOnTheLoopbackOfIpv6) {
+  runtime::EventLoop loop;
+  auto opened = StatusServer::open({.on = true, .host = "::1", .port = 0}, echo, loop);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons((*opened)->port());
+  address.sin6_addr = in6addr_loopback;
+  EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ::close(fd);
+}
+
+TEST(StatusServer, SaysWhatIsWrongWithItsAddress) {
+  runtime::EventLoop loop;
+  const auto wrong = StatusServer::open({.on = true, .host = "localhost.invalid", .port = 0}, echo, loop);
   ASSERT_FALSE(wrong.ok());
   EXPECT_EQ(wrong.error().code, ErrorCode::kInvalid);
-  auto port = open_port(echo);
-  const auto taken = HttpPort::open({.on = true, .port = port->port()}, echo);
+  auto opened = StatusServer::open({.on = true, .port = 0}, echo, loop);
+  ASSERT_TRUE(opened.ok());
+  const auto taken = StatusServer::open({.on = true, .port = (*opened)->port()}, echo, loop);
   ASSERT_FALSE(taken.ok());
   EXPECT_EQ(taken.error().code, ErrorCode::kBusy) << taken.error().message;
 }
