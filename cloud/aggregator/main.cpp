@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "cloud/aggregator/aggregator.h"
+#include "common/runtime/event_loop.h"
 #include "common/runtime/faults.h"
 #include "common/runtime/program.h"
 
@@ -46,7 +47,9 @@ int run(const api::AggregatorConfig& config) {
   if (Status started = (*aggregator)->start(); !started) return fail(started.error(), kExitFailure);
   runtime::log_info("http://" + config.http.host + ":" + std::to_string((*aggregator)->port()));
 
-  runtime::wait_for_stop();
+  runtime::EventLoop loop;
+  loop.on_stop_signal([&loop] { loop.stop(); });
+  loop.run();
   runtime::log_info("stopping");
   (*aggregator)->stop();
   return 0;
