@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "cloud/aggregator/aggregator.h"
+#include "common/runtime/event_loop.h"
 #include "common/runtime/program.h"
 #include "common/runtime/run_program.h"
 
@@ -41,7 +42,9 @@ int run(const api::AggregatorConfig& config) {
     return runtime::fail(kProgram, started.error(), runtime::kExitFailure);
   runtime::log_info("http://" + config.http.host + ":" + std::to_string((*aggregator)->port()));
 
-  runtime::wait_for_stop();
+  runtime::EventLoop loop;
+  loop.on_stop_signal([&loop] { loop.stop(); });
+  loop.run();
   runtime::log_info("stopping");
   (*aggregator)->stop();
   return 0;

@@ -5,6 +5,7 @@
 
 #include "cloud/bridge/config.h"
 #include "cloud/bridge/http_port.h"
+#include "common/runtime/event_loop.h"
 #include "common/runtime/program.h"
 #include "common/runtime/run_program.h"
 
@@ -37,7 +38,9 @@ int run(const bridge::ProgramConfig& config) {
   runtime::log_info("http://" + config.http.host + ":" + std::to_string((*server)->port()));
   (*bridge)->start();
 
-  runtime::wait_for_stop();
+  runtime::EventLoop loop;
+  loop.on_stop_signal([&loop] { loop.stop(); });
+  loop.run();
   runtime::log_info("stopping");
   // Inputs first, the log last: what was taken is written, and what was written is acknowledged.
   (*server)->stop();

@@ -118,6 +118,7 @@ Exchange Peers::prepare(Peer& peer, const std::string& question, int fd) const {
 
 void Peers::watch(Peer& peer) {
   int fd = -1;
+  Scatter scatter;
   auto pause = [&](int ms) {
     std::unique_lock lock(mutex_);
     return !woken_.wait_for(lock, std::chrono::milliseconds(ms), [&] { return stopping_; });
@@ -142,7 +143,7 @@ void Peers::watch(Peer& peer) {
     const int64_t begun_ms = mono_ms();
     std::vector<Exchange> one;
     one.push_back(prepare(peer, encode(question), std::exchange(fd, -1)));
-    exchange(one, config_.timeout_ms + static_cast<int>(question.wait_ms), nullptr);
+    scatter.ask(one, config_.timeout_ms + static_cast<int>(question.wait_ms), nullptr);
     fd = std::exchange(one.front().fd, -1);
     settle(peer, one.front(), begun_ms, true);
     if (one.front().failure.empty()) look(peer, one.front().body);
@@ -234,9 +235,14 @@ void Peers::set_state(Peer& peer, bool up, const std::string& state) {
 void Peers::ask(std::vector<Ask>& asks, const std::function<void()>& meanwhile) {
   std::vector<Exchange> exchanges;
   std::vector<size_t> numbers;
+  std::unique_ptr<Scatter> scatter;
   const int64_t begun_ms = mono_ms();
   {
     std::lock_guard lock(mutex_);
+    if (!scatters_.empty()) {
+      scatter = std::move(scatters_.back());
+      scatters_.pop_back();
+    }
     for (size_t i = 0; i < asks.size(); ++i) {
       Peer& peer = *peers_[asks[i].ordinal];
       asks[i].answer.reset();
@@ -251,7 +257,12 @@ void Peers::ask(std::vector<Ask>& asks, const std::function<void()>& meanwhile) 
       numbers.push_back(i);
     }
   }
-  exchange(exchanges, config_.timeout_ms, meanwhile);
+  if (!scatter) scatter = std::make_unique<Scatter>();
+  scatter->ask(exchanges, config_.timeout_ms, meanwhile);
+  {
+    std::lock_guard lock(mutex_);
+    scatters_.push_back(std::move(scatter));
+  }
   for (size_t i = 0; i < exchanges.size(); ++i) {
     Ask& ask = asks[numbers[i]];
     settle(*peers_[ask.ordinal], exchanges[i], begun_ms, false);

@@ -16,8 +16,8 @@
 #include <thread>
 #include <vector>
 
-#include "cloud/cluster/exchange.h"
 #include "cloud/cluster/layout.h"
+#include "cloud/cluster/scatter.h"
 #include "cloud/cluster/wire.h"
 
 namespace tributary::cluster {
@@ -108,7 +108,8 @@ class Peers {
   mutable std::mutex mutex_;
   std::condition_variable woken_;
   bool stopping_ = false;
-  std::vector<std::unique_ptr<Peer>> peers_;  // by ordinal; the own one is nothing
+  std::vector<std::unique_ptr<Scatter>> scatters_;  // those that nobody asks with at the moment
+  std::vector<std::unique_ptr<Peer>> peers_;        // by ordinal; the own one is nothing
 };
 
 }  // namespace tributary::cluster

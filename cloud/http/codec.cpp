@@ -44,19 +44,6 @@ class MemoryStream final : public httplib::Stream {
   size_t at_ = 0;
 };
 
-// The listening half: a Server that binds, and gives its socket away.
-class Binder final : public httplib::Server {
- public:
-  Binder() {
-    // Not SO_REUSEPORT, the library's default: two programs must not share a port unnoticed.
-    set_socket_options([](socket_t socket) {
-      const int on = 1;
-      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    });
-  }
-  int release() { return svr_sock_.exchange(INVALID_SOCKET); }
-};
-
 // The present as HTTP writes it (RFC 9110, section 5.6.7); clients learn this machine's clock from it.
 std::string date() {
   thread_local std::time_t written = -1;
@@ -169,27 +156,6 @@ std::string serialize_head(const Response& response, const Fields& default_heade
   if (!response.stream) add("Content-Length", std::to_string(response.body.size()));
   add("Connection", "close");
   return out += "\r\n";
-}
-
-Result<int> listen_on(const std::string& host, uint16_t port) {
-  const std::string place = host + ":" + std::to_string(port);
-  Binder binder;
-  errno = 0;
-  const bool bound = port == 0 ? binder.bind_to_any_port(host) > 0 : binder.bind_to_port(host, port);
-  if (!bound) {
-    const int reason = errno;
-    if (reason == EADDRINUSE)
-      return Error{ErrorCode::kBusy, "cannot listen on " + place + ": another program already does"};
-    return Error{ErrorCode::kIo,
-                 "cannot listen on " + place + ": " + (reason != 0 ? std::strerror(reason) : "no such address")};
-  }
-  const int socket = binder.release();
-  if (::listen(socket, 1024) != 0 || fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK) != 0) {
-    const Error error{ErrorCode::kIo, "cannot listen on " + place + ": " + std::strerror(errno)};
-    ::close(socket);
-    return error;
-  }
-  return socket;
 }
 
 }  // namespace tributary::http

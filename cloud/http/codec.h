@@ -34,8 +34,4 @@ class HttpCodec {
 // A response without the library: for streams, and for requests refused before there is one.
 std::string serialize_head(const Response& response, const Fields& default_headers);
 
-// Binds host:port through the library (names, IPv4, IPv6) and returns the listening socket with a backlog of 1024;
-// non-blocking.
-Result<int> listen_on(const std::string& host, uint16_t port);
-
 }  // namespace tributary::http

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connection, see http_connection.h.
+// Connection, see connection.h.
 #include "cloud/http/connection.h"
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <array>
+#include <asio/buffer.hpp>
 #include <chrono>
 
 namespace tributary::http {
@@ -18,37 +17,31 @@ int64_t mono_ms() {
   return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
-Connection::~Connection() {
-  if (fd >= 0) ::close(fd);
-}
-
 bool Connection::receive() {
-  char buffer[64 * 1024];
-  const ssize_t got = ::recv(fd, buffer, sizeof(buffer), 0);
-  if (got < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-  if (got == 0) return false;
-  in.append(buffer, static_cast<size_t>(got));
-  return true;
+  std::array<char, 65536> buffer;
+  asio::error_code error;
+  in.append(buffer.data(), socket.read_some(asio::buffer(buffer), error));
+  return !error || error == asio::error::would_block || error == asio::error::interrupted;
 }
 
 bool Connection::send_some() {
   while (out_at < out.size()) {
-    const ssize_t sent = ::send(fd, out.data() + out_at, out.size() - out_at, MSG_NOSIGNAL);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      return errno == EAGAIN || errno == EWOULDBLOCK;
-    }
-    out_at += static_cast<size_t>(sent);
-    sent_bytes += static_cast<uint64_t>(sent);
+    asio::error_code error;
+    const size_t sent = socket.write_some(asio::buffer(out) + out_at, error);
+    if (error == asio::error::interrupted) continue;
+    if (error) return error == asio::error::would_block;
+    out_at += sent;
+    sent_bytes += sent;
   }
   out.clear();
   out_at = 0;
   return true;
 }
 
-uint64_t Connection::taken_bytes() const {
+uint64_t Connection::taken_bytes() {
   int queued = 0;
-  return ::ioctl(fd, SIOCOUTQ, &queued) == 0 ? sent_bytes - static_cast<uint64_t>(queued) : sent_bytes;
+  return ::ioctl(socket.native_handle(), SIOCOUTQ, &queued) == 0 ? sent_bytes - static_cast<uint64_t>(queued)
+                                                                 : sent_bytes;
 }
 
 Connection::Progress Connection::refuse(Refusal why) {

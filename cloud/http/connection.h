@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connection: one client's socket with what was read and not yet used, and what is to be written; non-blocking. It has
-// one owner at a time: the reactor, a worker, or a stream's thread.
+// one owner at a time: the reactor, a worker, or a stream's thread. Shows Asio: for this folder's .cpp files only.
 #pragma once
 
+#include <asio/ip/tcp.hpp>
 #include <cstdint>
+#include <list>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -17,8 +20,8 @@ int64_t mono_ms();
 struct Connection {
   enum class Phase { kIdle, kHead, kBody, kWrite, kDrain };
 
-  Connection(int socket, std::string remote_name) : fd(socket), remote(std::move(remote_name)) {}
-  ~Connection();
+  Connection(asio::ip::tcp::socket taken, std::string remote_name)
+      : socket(std::move(taken)), remote(std::move(remote_name)) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -27,13 +30,13 @@ struct Connection {
   // Writes what the socket takes of out. False: the connection broke. Done when out is empty.
   bool send_some();
   // Bytes that the client's machine has acknowledged, of all that was sent on this connection.
-  uint64_t taken_bytes() const;
+  uint64_t taken_bytes();
 
   // Takes one request out of in as far as it has come. kReady: head and body are whole.
   enum class Progress { kMore, kReady, kRefused };
   Progress advance(const HttpConfig& config, int64_t now_ms);
 
-  int fd;
+  asio::ip::tcp::socket socket;
   std::string remote;
   Phase phase = Phase::kIdle;
   int64_t deadline_ms = 0;
@@ -53,9 +56,16 @@ struct Connection {
   uint64_t drained_bytes = 0;
   uint64_t buffered_bytes = 0;  // counted against HttpConfig::buffered_bytes_max
 
+  // The reactor's: the list it stands in, and what of its socket is waited for.
+  std::list<std::shared_ptr<Connection>>* list = nullptr;  // nothing: at a worker or a stream, or closed
+  std::list<std::shared_ptr<Connection>>::iterator place;
+  bool waits_read = false, waits_write = false;
+
  private:
   Progress refuse(Refusal why);
   Progress advance_body(const HttpConfig& config);
 };
+
+using ConnectionPtr = std::shared_ptr<Connection>;
 
 }  // namespace tributary::http

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the embedded log while other processes append: short read transactions, woken by inotify (LMDB writes data.mdb
 // with pwrite, the page that makes a commit visible last), so that idling costs nothing and a record is seen at once.
-#include <poll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <asio/buffer.hpp>
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
 #include <chrono>
 #include <thread>
 
@@ -17,37 +21,53 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Wakes when the file changes. Where inotify is not to be had, wait() is a short sleep.
+// Wakes when the file changes: an event loop of the reading thread's own. Where inotify is not to be had, wait() is a
+// short timer.
 class FileWatch {
  public:
-  explicit FileWatch(const std::string& file) : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
-    if (fd_ >= 0 && ::inotify_add_watch(fd_, file.c_str(), IN_MODIFY) < 0) {
-      ::close(fd_);
-      fd_ = -1;
+  explicit FileWatch(const std::string& file) {
+    const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (fd < 0) return;
+    asio::error_code error;
+    if (::inotify_add_watch(fd, file.c_str(), IN_MODIFY) >= 0) events_.assign(fd, error);
+    if (!events_.is_open()) {
+      ::close(fd);
+      return;
     }
-  }
-  ~FileWatch() {
-    if (fd_ >= 0) ::close(fd_);
+    events_.non_blocking(true, error);
   }
   FileWatch(const FileWatch&) = delete;
   FileWatch& operator=(const FileWatch&) = delete;
 
   // Forgets changes seen so far. Call before looking at the file, wait() after.
   void drain() {
-    char events[4096];
-    while (fd_ >= 0 && ::read(fd_, events, sizeof events) > 0) {
+    std::array<char, 4096> ignored;
+    asio::error_code error;
+    while (events_.is_open() && events_.read_some(asio::buffer(ignored), error) > 0) {
     }
   }
 
   void wait(int timeout_ms) {
     // Events can be missed (queue overflow, some network file systems), so no wait is long.
-    constexpr int kWatchedMsMax = 250, kPolledMsMax = 5;
-    pollfd poll{fd_, POLLIN, 0};
-    ::poll(&poll, fd_ >= 0 ? 1 : 0, std::min(timeout_ms, fd_ >= 0 ? kWatchedMsMax : kPolledMsMax));
+    constexpr int kWatchedMsMax = 250, kUnwatchedMsMax = 5;
+    timer_.expires_after(
+        std::chrono::milliseconds(std::min(timeout_ms, events_.is_open() ? kWatchedMsMax : kUnwatchedMsMax)));
+    timer_.async_wait([this](const asio::error_code& error) {
+      asio::error_code ignored;
+      if (!error && events_.is_open()) events_.cancel(ignored);
+    });
+    if (events_.is_open()) {
+      events_.async_wait(asio::posix::stream_descriptor::wait_read,
+                         [this](const asio::error_code&) { timer_.cancel(); });
+    }
+    io_.run();
+    io_.restart();
   }
 
  private:
-  int fd_;
+  asio::io_context io_{1};  // one thread at a time runs it
+  asio::posix::stream_descriptor events_{io_};
+  asio::steady_timer timer_{io_};
 };
 
 class EmbeddedReader final : public Reader {

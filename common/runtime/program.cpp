@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logging by spdlog, signals by sigtimedwait: see program.h.
+// Logging by spdlog, the system's clocks and randomness: see program.h.
 #include "common/runtime/program.h"
 
 #include <spdlog/sinks/stdout_sinks.h>
@@ -24,14 +24,6 @@ int64_t read_clock(clockid_t id) {
   return static_cast<int64_t>(time.tv_sec) * kNanosPerSecond + time.tv_nsec;
 }
 
-sigset_t stop_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  return set;
-}
-
 }  // namespace
 
 const char* const kVersion = TRIBUTARY_VERSION;
@@ -50,21 +42,12 @@ void log_warn(const std::string& text) { spdlog::warn("{}", text); }
 void log_error(const std::string& text) { spdlog::error("{}", text); }
 
 void block_stop_signals() {
-  const sigset_t set = stop_signals();
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-}
-
-bool wait_for_stop(int timeout_ms) {
-  const sigset_t set = stop_signals();
-  if (timeout_ms < 0) {
-    int signal = 0;
-    while (sigwait(&set, &signal) != 0) {
-    }
-    return true;
-  }
-  timespec timeout{timeout_ms / 1000, (timeout_ms % 1000) * 1'000'000L};
-  return sigtimedwait(&set, nullptr, &timeout) > 0;
 }
 
 Instant now() { return {read_clock(CLOCK_REALTIME), read_clock(CLOCK_BOOTTIME)}; }

@@ -22,10 +22,9 @@ void log_info(const std::string& text);
 void log_warn(const std::string& text);
 void log_error(const std::string& text);
 
-// Blocks SIGTERM and SIGINT in this thread and those started later; ignores SIGPIPE. Call first in main.
+// Blocks SIGTERM and SIGINT in this thread and those started later; ignores SIGPIPE. Call first in main: an EventLoop
+// then takes them (on_stop_signal).
 void block_stop_signals();
-// Waits until one of them comes, or timeout_ms pass (-1: for ever). True: one came.
-bool wait_for_stop(int timeout_ms = -1);
 
 Instant now();              // the wall clock, and the time since boot, with what the machine slept
 uint64_t resident_bytes();  // what this process holds of the machine's memory; 0 if the system does not say

@@ -29,7 +29,7 @@ CommandLine parse_command_line(const ProgramName& program, int argc, char** argv
 int fail(const ProgramName& program, const Error& error, int code);
 
 // main of a program. read_config: const std::string& path → Result<Config>; run: const Config& → exit code, called with
-// logging started and stop signals blocked (wait_for_stop).
+// logging started and stop signals blocked (an EventLoop takes them).
 template <class ReadConfig, class Run>
 int run_program(const ProgramName& program, int argc, char** argv, const ReadConfig& read_config, const Run& run) {
   block_stop_signals();

@@ -3,7 +3,7 @@
 // and as a question. What is accepted holds only canonical summaries and encodes to something that reads back the same.
 #include <memory>
 
-#include "cloud/cluster/exchange.h"
+#include "cloud/cluster/scatter.h"
 #include "cloud/cluster/wire.h"
 #include "common/base/check.h"
 

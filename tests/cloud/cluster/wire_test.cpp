@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cloud/cluster/exchange.h"
+#include "cloud/cluster/scatter.h"
 #include "cloud/cluster/peers.h"
 #include "tests/cloud/merge/support/support.h"
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// One question to each of several aggregators over HTTP, all at the same time, by one thread: sockets of our own and
-// one poll loop, because every bound must hold whatever the other side does: the time for all of it, the bytes of the
-// head and of the body. A connection is kept for the next question.
+// Scatter: one question to each of several aggregators over HTTP, all at the same time, by the thread that asks:
+// sockets of our own on an event loop of its own, because every bound must hold whatever the other side does: the time
+// for all of it, the bytes of the head and of the body. A connection is kept for the next question.
 #pragma once
 
 #include <sys/socket.h>
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,9 +29,20 @@ struct Exchange {
   std::string failure;  // why there is none, one word: "refused", "timeout", "closed", "bad_answer", "status_401" …
 };
 
-// Runs meanwhile once after the questions were sent, then waits until every answer is there, at most timeout_ms
-// longer. A kept connection that turns out to be closed is opened anew, once. Never throws, leaks no descriptor.
-void exchange(std::vector<Exchange>& all, int timeout_ms, const std::function<void()>& meanwhile);
+// A loop and nothing else: made once, used for question after question, by one thread at a time.
+class Scatter {
+ public:
+  Scatter();
+  ~Scatter();
+
+  // Runs meanwhile once after the questions were sent, then waits until every answer is there, at most timeout_ms
+  // longer. A kept connection that turns out to be closed is opened anew, once. Leaks no descriptor.
+  void ask(std::vector<Exchange>& all, int timeout_ms, const std::function<void()>& meanwhile);
+
+ private:
+  struct Impl;
+  const std::unique_ptr<Impl> impl_;
+};
 
 struct ResponseHead {
   int status = 0;
