@@ -36,7 +36,7 @@ class Verifier final : public wire::BodyVisitor {
       found = "seq " + std::to_string(seq) + ": a summary of " + std::to_string(partial.summary.size()) + " bytes";
       return DecodeError::kBadSummary;
     }
-    const stats::Numeric& numeric = summary_.numeric();
+    const stats::Numeric<double>& numeric = summary_.numeric();
     if (numeric.count() > 0) {
       for (const int64_t time_ns : {numeric.first().time_ns, numeric.last().time_ns}) {
         if (in_window(time_ns, partial.start_s, partial.width_s)) continue;

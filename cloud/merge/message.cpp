@@ -30,6 +30,9 @@ wire::DecodeError MessageDecoder::on_series(uint32_t index, const wire::SeriesVi
   if (index != series_count_) return wire::DecodeError::kBadSeries;
   if (series_.size() == series_count_) series_.emplace_back();
   MessageSeries& slot = series_[series_count_++];
+  const auto kind = kind_from(view.kind);
+  if (!kind) return wire::DecodeError::kBadSeries;
+  slot.kind = *kind;
   std::string& id = slot.id;
   id.assign(view.device).push_back('\0');
   id.append(view.metric).push_back('\0');
@@ -38,7 +41,6 @@ wire::DecodeError MessageDecoder::on_series(uint32_t index, const wire::SeriesVi
     id.append(view.labels[i].value).push_back('\0');
   }
   if (view.overflow) id.push_back('\x01');
-  slot.kind = view.kind == 1 ? MetricKind::kCounter : MetricKind::kGauge;
   return wire::DecodeError::kNone;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/runtime/result.h"
+#include "common/stats/kinds.h"
 
 namespace tributary {
 
@@ -20,8 +21,6 @@ inline constexpr size_t kLabelKeyBytesMax = 32;
 inline constexpr size_t kLabelValueBytesMax = 64;
 inline constexpr size_t kLabelsBytesMax = 256;  // keys and values together
 inline constexpr size_t kSeriesIdBytesMax = 480;
-
-enum class MetricKind : uint8_t { kGauge = 0, kCounter = 1 };
 
 struct Label {
   std::string key, value;

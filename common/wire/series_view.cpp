@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Limits and alphabet of series names on the wire. They are the contract's, as in common/reading/series.cpp, which
 // needs a heap; tests/common/wire proves that both decide alike.
+#include "common/stats/kinds.h"
 #include "common/wire/message.h"
 
 namespace tributary::wire {
@@ -11,7 +12,6 @@ constexpr size_t kMetricBytesMax = 64;
 constexpr size_t kLabelKeyBytesMax = 32;
 constexpr size_t kLabelValueBytesMax = 64;
 constexpr size_t kLabelsBytesMax = 256;
-constexpr uint8_t kKindMax = 1;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
@@ -68,7 +68,7 @@ bool is_label_key(std::string_view key) {
 
 DecodeError check_series_view(const SeriesView& series) {
   bool device_fits = series.overflow ? series.device.empty() : is_text(series.device, kDeviceBytesMax);
-  if (!device_fits || !is_metric(series.metric) || series.kind > kKindMax) return DecodeError::kBadSeries;
+  if (!device_fits || !is_metric(series.metric) || !kind_from(series.kind)) return DecodeError::kBadSeries;
   if (series.label_count > series.labels.size()) return DecodeError::kBadSeries;
   size_t bytes = 0;
   for (size_t i = 0; i < series.label_count; ++i) {
