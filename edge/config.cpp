@@ -85,9 +85,9 @@ void read_metrics(ConfigTable table, GatewayConfig& gateway) {
       gateway.unit_by_metric[name] = unit;
     }
     if (metric.has("kind")) {
-      const std::string kind = metric.text("kind");
-      if (kind != "gauge" && kind != "counter") metric.complain("kind", quoted(kind), "\"gauge\" or \"counter\"");
-      gateway.kind_by_metric[name] = kind == "counter" ? MetricKind::kCounter : MetricKind::kGauge;
+      const auto kind = kind_from(metric.text("kind"));
+      if (!kind) metric.complain("kind", quoted(metric.text("kind")), std::string(kKindNames));
+      gateway.kind_by_metric[name] = kind.value_or(MetricKind::kGauge);
     }
     if (metric.has("base_width_s"))
       gateway.base_width_by_metric[name] = read_width(metric, "base_width_s", gateway.base_width_s);

@@ -50,9 +50,10 @@ void read_metrics(ConfigTable table, IngestConfig& ingest) {
       if (Status fits = check_series(series); !fits) metric.complain("unit", unit, "a unit of at most 64 bytes");
       ingest.unit_by_metric[name] = unit;
     }
-    const std::string kind = metric.text("kind", "gauge");
-    if (kind == "counter") ingest.kind_by_metric[name] = MetricKind::kCounter;
-    if (kind != "counter" && kind != "gauge") metric.complain("kind", kind, "\"gauge\" or \"counter\"");
+    const std::string text = metric.text("kind", "gauge");
+    const auto kind = kind_from(text);
+    if (!kind) metric.complain("kind", text, std::string(kKindNames));
+    if (kind && *kind != MetricKind::kGauge) ingest.kind_by_metric[name] = *kind;
   }
 }
 

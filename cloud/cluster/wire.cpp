@@ -74,11 +74,11 @@ void put(Out& out, const Series& series) { out.text(series.id()).u8(static_cast<
 bool get(In& in, Series& series) {
   std::string id;
   if (!in.text(id, kNameBytesMax)) return false;
-  const uint8_t kind = in.u8();
+  const auto kind = kind_from(in.u8());
   Result<Series> read = series_from_id(id);
-  if (!in.ok() || !read || kind > static_cast<uint8_t>(MetricKind::kCounter)) return false;
+  if (!in.ok() || !read || !kind) return false;
   series = std::move(read).value();
-  series.kind = static_cast<MetricKind>(kind);
+  series.kind = *kind;
   return true;
 }
 
@@ -223,9 +223,9 @@ void put(Out& out, const query::MetricInfo& metric) {
 }
 bool get(In& in, query::MetricInfo& metric) {
   if (!in.text(metric.name, kNameBytesMax)) return false;
-  const uint8_t kind = in.u8();
-  if (kind > static_cast<uint8_t>(MetricKind::kCounter)) return false;
-  metric.kind = static_cast<MetricKind>(kind);
+  const auto kind = kind_from(in.u8());
+  if (!kind) return false;
+  metric.kind = *kind;
   metric.last_seen_ns = in.zigzag();
   metric.series = in.varint();
   if (!get(in, metric.units)) return false;

@@ -127,7 +127,7 @@ std::string partitions_text(const std::vector<uint32_t>& numbers) {
 
 void write_metric(JsonWriter& json, const query::MetricInfo& metric) {
   json.begin_object().field("name", metric.name).field("unit", metric.unit);
-  json.field("kind", metric.kind == MetricKind::kCounter ? "counter" : "gauge");
+  json.field("kind", std::string(to_string(metric.kind)));
   write_time(json, "last_seen", metric.last_seen_ns);
   json.field("series", metric.series).end_object();
 }

@@ -139,9 +139,11 @@ bool SeriesInfo::decode(std::string_view bytes) {
   ByteReader in(as_bytes(bytes));
   tenant_no = static_cast<uint32_t>(in.varint());
   fleet = in.u8() != 0;
-  kind = static_cast<MetricKind>(in.u8());
+  const auto known = kind_from(in.u8());
   id = read_text(in);
-  return in.done();
+  if (!in.done() || !known) return false;
+  kind = *known;
+  return true;
 }
 
 std::string ChangeRecord::encode() const {

@@ -88,6 +88,9 @@ class GatewayLedger {
   uint64_t parked_count() const;   // items for which admit said kPark
   uint64_t current_epoch() const;  // of the newest opening; 0 if none
   bool known() const;              // anything was ever heard
+  // For looking into a ledger: the epochs that are not settled whole by their numbers, and the others, ascending.
+  const std::map<uint64_t, EpochState>& open_epochs() const { return open_; }
+  const std::vector<ClosedEpoch>& closed_epochs() const { return closed_; }
 
   void encode(std::vector<uint8_t>& out) const;
   // Nothing unless bytes are exactly what encode writes.

@@ -51,9 +51,11 @@ wire::DecodeError MessageDecoder::on_series(uint32_t index, const wire::SeriesVi
   if (index != series_count_) return wire::DecodeError::kBadSeries;
   if (series_.size() == series_count_) series_.emplace_back();
   MessageSeries& slot = series_[series_count_++];
+  const auto kind = kind_from(view.kind);
+  if (!kind) return wire::DecodeError::kBadSeries;
+  slot.kind = *kind;
   slot.id.clear();
   append_series_id(slot.id, view.device, view.metric, std::span(view.labels).first(view.label_count), view.overflow);
-  slot.kind = view.kind == 1 ? MetricKind::kCounter : MetricKind::kGauge;
   return wire::DecodeError::kNone;
 }
 

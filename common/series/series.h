@@ -11,12 +11,11 @@
 
 #include "common/runtime/result.h"
 #include "common/series/names.h"
+#include "common/stats/kinds.h"
 
 namespace tributary {
 
 inline constexpr size_t kSeriesIdBytesMax = 480;
-
-enum class MetricKind : uint8_t { kGauge = 0, kCounter = 1 };
 
 struct Label {
   std::string key, value;

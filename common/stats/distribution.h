@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "common/base/bytes.h"
 #include "common/stats/thresholds.h"
@@ -41,6 +42,12 @@ struct Quantile {
 
 class Distribution {
  public:
+  // What a part of a summary says of itself: see summary.h.
+  static constexpr std::string_view kName = "distribution";
+  static constexpr uint8_t kBit = 0x02;
+  static constexpr size_t kBytesMax = kDistributionBytesMax;
+  [[gnu::always_inline]] void take(int64_t, double value) { add(value); }
+
   // REQUIRES: value is finite. Zero is counted apart and takes no bucket.
   void add(double value) {
     uint64_t bits = std::bit_cast<uint64_t>(value);
@@ -81,6 +88,7 @@ class Distribution {
     uint64_t zero_count;
     int32_t keys[kBucketsMax];
     uint64_t counts[kBucketsMax];
+    bool empty() const { return size == 0 && zero_count == 0; }
   };
   void encode(ByteWriter& writer) const;
   static bool parse(ByteReader& reader, View& view);  // false: not canonical

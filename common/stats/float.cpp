@@ -5,7 +5,7 @@
 namespace tributary::stats {
 
 template class Accumulator<float>;
-template class BasicNumeric<float>;
-template class BasicSummary<float>;
+template class Numeric<float>;
+template class SummaryOf<NumberParts<float>>;
 
 }  // namespace tributary::stats

@@ -7,6 +7,6 @@
 namespace tributary::stats {
 
 template class Accumulator<double>;
-template class BasicNumeric<double>;
+template class Numeric<double>;
 
 }  // namespace tributary::stats

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string_view>
 
 #include "common/base/bytes.h"
 #include "common/stats/accumulator.h"
@@ -24,8 +25,15 @@ inline constexpr size_t kNumericBytesMax = 1024;
 
 // Input: double, or float for devices whose readings are floats: the same results and bytes from a tenth of the memory.
 template <class Input>
-class BasicNumeric {
+class Numeric {
  public:
+  // What a part of a summary says of itself: see summary.h.
+  using Number = Input;
+  static constexpr std::string_view kName = "numeric";
+  static constexpr uint8_t kBit = 0x01;
+  static constexpr size_t kBytesMax = kNumericBytesMax;
+  [[gnu::always_inline]] void take(int64_t time_ns, Input value) { add(time_ns, value); }
+
   // REQUIRES: value is finite.
   void add(int64_t time_ns, Input input) {
     double value = static_cast<double>(input);
@@ -43,7 +51,7 @@ class BasicNumeric {
       order(time_ns, value);
     }
   }
-  void merge(const BasicNumeric& other);
+  void merge(const Numeric& other);
   void clear();
   // Every reading is delta_ns later. REQUIRES: its times stay within int64.
   void shift_time(int64_t delta_ns) {
@@ -52,6 +60,7 @@ class BasicNumeric {
     last_.time_ns += delta_ns;
   }
 
+  bool empty() const { return count_ == 0; }
   uint64_t count() const { return clamp_count(count_); }
   // Each is the mathematical value over the set, rounded once to the nearest double (ties to even). A saturated count
   // has the sum, mean, variance and stddev kOverflow.
@@ -65,7 +74,7 @@ class BasicNumeric {
   TimedValue first() const { return first_; }  // the least (time, value)
   TimedValue last() const { return last_; }    // the greatest (time, value)
 
-  // As for Summary. A BasicNumeric<float> decodes only what a BasicNumeric<float> can hold.
+  // As for Summary. A Numeric<float> decodes only what a Numeric<float> can hold.
   size_t encode(std::span<uint8_t> out) const;
   bool decode(Bytes bytes);
 
@@ -76,6 +85,7 @@ class BasicNumeric {
     double min = 0, max = 0;
     bool sum_negative = false;
     Magnitude sum, squares;
+    bool empty() const { return count == 0; }
   };
   void encode(ByteWriter& writer) const;
   static bool parse(ByteReader& reader, View& view);  // false: not canonical
@@ -99,8 +109,7 @@ class BasicNumeric {
   Accumulator<Input> sums_;
 };
 
-extern template class BasicNumeric<double>;
-extern template class BasicNumeric<float>;
-using Numeric = BasicNumeric<double>;
+extern template class Numeric<double>;
+extern template class Numeric<float>;
 
 }  // namespace tributary::stats

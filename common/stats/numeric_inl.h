@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The definitions of Accumulator and BasicNumeric, instantiated once for each input type (numeric.cpp, float.cpp).
+// The definitions of Accumulator and Numeric, instantiated once for each input type (numeric.cpp, float.cpp).
 #pragma once
 
 #include <bit>
@@ -335,7 +335,7 @@ void Accumulator<Input>::clear() {
 
 // The count after adding `count` to it; what saturates loses its sums.
 template <class Input>
-bool BasicNumeric<Input>::add_count(uint64_t count) {
+bool Numeric<Input>::add_count(uint64_t count) {
   count_ = saturating_add(count_, count);
   if (count_ < kCountSaturated) return true;
   count_ = kCountSaturated;
@@ -344,7 +344,7 @@ bool BasicNumeric<Input>::add_count(uint64_t count) {
 }
 
 template <class Input>
-void BasicNumeric<Input>::add_slow(int64_t time_ns, double value) {
+void Numeric<Input>::add_slow(int64_t time_ns, double value) {
   value += 0.0;  // -0 + 0 is +0
   ++count_;
   if (value < min_) min_ = value;
@@ -354,13 +354,13 @@ void BasicNumeric<Input>::add_slow(int64_t time_ns, double value) {
 }
 
 template <class Input>
-void BasicNumeric<Input>::order(int64_t time_ns, double value) {
+void Numeric<Input>::order(int64_t time_ns, double value) {
   if (time_ns < first_.time_ns || (time_ns == first_.time_ns && value < first_.value)) first_ = {time_ns, value};
   if (time_ns > last_.time_ns || (time_ns == last_.time_ns && value > last_.value)) last_ = {time_ns, value};
 }
 
 template <class Input>
-void BasicNumeric<Input>::merge(const BasicNumeric& other) {
+void Numeric<Input>::merge(const Numeric& other) {
   if (other.count_ == 0) return;
   if (other.min_ < min_) min_ = other.min_;
   if (other.max_ > max_) max_ = other.max_;
@@ -370,7 +370,7 @@ void BasicNumeric<Input>::merge(const BasicNumeric& other) {
 }
 
 template <class Input>
-void BasicNumeric<Input>::merge(const View& view) {
+void Numeric<Input>::merge(const View& view) {
   if (view.min < min_) min_ = view.min;
   if (view.max > max_) max_ = view.max;
   order(view.first.time_ns, view.first.value);
@@ -379,7 +379,7 @@ void BasicNumeric<Input>::merge(const View& view) {
 }
 
 template <class Input>
-void BasicNumeric<Input>::clear() {
+void Numeric<Input>::clear() {
   sums_.clear();
   count_ = 0;
   min_ = kInfinity;
@@ -389,12 +389,12 @@ void BasicNumeric<Input>::clear() {
 }
 
 template <class Input>
-Limbs BasicNumeric<Input>::sum_limbs(const Total& total) {
+Limbs Numeric<Input>::sum_limbs(const Total& total) {
   return {total.sum + total.begin, total.end - total.begin, 64 * (total.begin + Accumulator<Input>::kFirstLimb) - 1074};
 }
 
 template <class Input>
-Answer BasicNumeric<Input>::sum() const {
+Answer Numeric<Input>::sum() const {
   if (count_ >= kCountSaturated) return {Answer::Kind::kOverflow, 0};
   Total total;
   sums_.total(total);
@@ -402,7 +402,7 @@ Answer BasicNumeric<Input>::sum() const {
 }
 
 template <class Input>
-Answer BasicNumeric<Input>::mean() const {
+Answer Numeric<Input>::mean() const {
   if (count_ == 0) return {Answer::Kind::kNone, 0};
   if (count_ >= kCountSaturated) return {Answer::Kind::kOverflow, 0};
   Total total;
@@ -411,7 +411,7 @@ Answer BasicNumeric<Input>::mean() const {
 }
 
 template <class Input>
-Answer BasicNumeric<Input>::moment(Moment moment) const {
+Answer Numeric<Input>::moment(Moment moment) const {
   if (count_ < 2) return {Answer::Kind::kNone, 0};
   if (count_ >= kCountSaturated) return {Answer::Kind::kOverflow, 0};
   Total total;
@@ -421,17 +421,17 @@ Answer BasicNumeric<Input>::moment(Moment moment) const {
 }
 
 template <class Input>
-Answer BasicNumeric<Input>::variance() const {
+Answer Numeric<Input>::variance() const {
   return moment(Moment::kVariance);
 }
 
 template <class Input>
-Answer BasicNumeric<Input>::stddev() const {
+Answer Numeric<Input>::stddev() const {
   return moment(Moment::kStddev);
 }
 
 template <class Input>
-void BasicNumeric<Input>::encode(ByteWriter& writer) const {
+void Numeric<Input>::encode(ByteWriter& writer) const {
   writer.varint(count());
   if (count_ == 0) return;
   uint32_t last = last_.value != first_.value;
@@ -467,7 +467,7 @@ void BasicNumeric<Input>::encode(ByteWriter& writer) const {
 }
 
 template <class Input>
-bool BasicNumeric<Input>::parse(ByteReader& reader, View& view) {
+bool Numeric<Input>::parse(ByteReader& reader, View& view) {
   view.count = reader.varint();
   if (!reader.ok() || view.count > kCountSaturated) return false;
   if (view.count == 0) {
@@ -532,14 +532,14 @@ bool BasicNumeric<Input>::parse(ByteReader& reader, View& view) {
 }
 
 template <class Input>
-size_t BasicNumeric<Input>::encode(std::span<uint8_t> out) const {
+size_t Numeric<Input>::encode(std::span<uint8_t> out) const {
   ByteWriter writer(out);
   encode(writer);
   return writer.ok() ? writer.size() : 0;
 }
 
 template <class Input>
-bool BasicNumeric<Input>::decode(Bytes bytes) {
+bool Numeric<Input>::decode(Bytes bytes) {
   clear();
   ByteReader reader(bytes);
   View view;

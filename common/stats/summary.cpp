@@ -8,6 +8,6 @@ namespace tributary::stats {
 
 bool is_acceptable(double value) { return (std::bit_cast<uint64_t>(value) & kExponentMask) != kExponentMask; }
 
-template class BasicSummary<double>;
+template class SummaryOf<NumberParts<double>>;
 
 }  // namespace tributary::stats

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The definitions of BasicSummary, instantiated once for each input type (summary.cpp, float.cpp).
+// The definitions of SummaryOf, instantiated once for each input type (summary.cpp, float.cpp).
 #pragma once
 
 #include "common/stats/numeric_inl.h"
@@ -11,123 +11,148 @@ namespace {
 // The first byte of the encoded form.
 constexpr uint8_t kFormEmpty = 0x00;
 constexpr uint8_t kFormOneReading = 0x01;
-constexpr uint8_t kFormParts = 0x80;  // with one bit for each part that follows
-constexpr uint8_t kPartNumeric = 0x01;
-constexpr uint8_t kPartDistribution = 0x02;
+constexpr uint8_t kFormParts = 0x80;  // with the bit of each part that follows
 constexpr size_t kOneReadingBytes = 17;
 
-template <class Input>
+template <class Number>
 bool read_one(Bytes bytes, TimedValue& reading) {
   if (bytes.size() != kOneReadingBytes) return false;
   std::memcpy(&reading.time_ns, bytes.data() + 1, 8);
   std::memcpy(&reading.value, bytes.data() + 9, 8);
-  return is_storable<Input>(reading.value);
+  return is_storable<Number>(reading.value);
 }
+
+template <class Part>
+void encode_part(const Part& part, ByteWriter& writer) {
+  if (!part.empty()) part.encode(writer);
+}
+
+// A part's view, if the part is there. Not cleared before: a view may be kilobytes.
+template <class Part>
+struct ParsedPart {
+  bool there = false;
+  typename Part::View view;
+
+  bool parse(uint8_t form, ByteReader& reader) {
+    there = (form & Part::kBit) != 0;
+    return !there || (Part::parse(reader, view) && !view.empty());
+  }
+  void merge_into(Part& part) const {
+    if (there) part.merge(view);
+  }
+};
 
 }  // namespace
 
-template <class Input>
-void BasicSummary<Input>::merge(const BasicSummary& other) {
-  numeric_.merge(other.numeric_);
-  distribution_.merge(other.distribution_);
+template <class NumericPart, class... Others>
+void SummaryOf<Parts<NumericPart, Others...>>::merge(const SummaryOf& other) {
+  NumericPart::merge(other.numeric());
+  (Others::merge(other.template part<Others>()), ...);
 }
 
-template <class Input>
-void BasicSummary<Input>::clear() {
-  numeric_.clear();
-  distribution_.clear();
+template <class NumericPart, class... Others>
+void SummaryOf<Parts<NumericPart, Others...>>::clear() {
+  NumericPart::clear();
+  (Others::clear(), ...);
 }
 
-template <class Input>
-size_t BasicSummary<Input>::encode(std::span<uint8_t> out) const {
+template <class NumericPart, class... Others>
+void SummaryOf<Parts<NumericPart, Others...>>::shift_time(int64_t delta_ns) {
+  const auto shift = [delta_ns](auto& part) {
+    if constexpr (requires { part.shift_time(delta_ns); }) part.shift_time(delta_ns);
+  };
+  shift(static_cast<NumericPart&>(*this));
+  (shift(static_cast<Others&>(*this)), ...);
+}
+
+// One reading, in numeric and distribution both and in nothing else.
+template <class NumericPart, class... Others>
+bool SummaryOf<Parts<NumericPart, Others...>>::is_one_reading() const {
+  return numeric().count() == 1 && distribution().is_only(numeric().min()) &&
+         ((std::is_same_v<Others, Distribution> || Others::empty()) && ...);
+}
+
+template <class NumericPart, class... Others>
+size_t SummaryOf<Parts<NumericPart, Others...>>::encode(std::span<uint8_t> out) const {
   ByteWriter writer(out);
   if (empty()) {
     writer.u8(kFormEmpty);
-  } else if (numeric_.count() == 1 && distribution_.is_only(numeric_.min())) {
+  } else if (is_one_reading()) {
     writer.u8(kFormOneReading);
-    writer.i64(numeric_.first().time_ns);
-    writer.f64(numeric_.min());
+    writer.i64(numeric().first().time_ns);
+    writer.f64(numeric().min());
   } else {
-    uint8_t parts = kFormParts;
-    if (numeric_.count() != 0) parts |= kPartNumeric;
-    if (!distribution_.empty()) parts |= kPartDistribution;
-    writer.u8(parts);
-    if (numeric_.count() != 0) numeric_.encode(writer);
-    if (!distribution_.empty()) distribution_.encode(writer);
+    const auto bit = [](const auto& part) { return part.empty() ? uint8_t{0} : part.kBit; };
+    writer.u8(static_cast<uint8_t>(((kFormParts | bit(numeric())) | ... | bit(part<Others>()))));
+    if (!NumericPart::empty()) NumericPart::encode(writer);
+    (encode_part(part<Others>(), writer), ...);
   }
   return writer.ok() ? writer.size() : 0;
 }
 
-template <class Input>
-bool BasicSummary<Input>::decode(Bytes bytes) {
+template <class NumericPart, class... Others>
+bool SummaryOf<Parts<NumericPart, Others...>>::decode(Bytes bytes) {
   clear();
   return merge_encoded(bytes);
 }
 
 // A checked encoded form: nothing, one reading, or views of parts that still lie in their bytes.
-template <class Input>
-struct BasicSummary<Input>::Parsed {
-  bool one_reading = false, has_numeric = false, has_distribution = false;
+template <class NumericPart, class... Others>
+struct SummaryOf<Parts<NumericPart, Others...>>::Parsed : ParsedPart<NumericPart>, ParsedPart<Others>... {
+  bool one_reading = false;
   TimedValue reading;
-  typename BasicNumeric<Input>::View numeric;
-  Distribution::View distribution;
+
+  const ParsedPart<NumericPart>& numeric() const { return *this; }
+  const ParsedPart<Distribution>& distribution() const { return *this; }
 };
 
-template <class Input>
-bool BasicSummary<Input>::parse(Bytes bytes, Parsed& parsed) {
+template <class NumericPart, class... Others>
+bool SummaryOf<Parts<NumericPart, Others...>>::parse(Bytes bytes, Parsed& parsed) {
   ByteReader reader(bytes);
   uint8_t form = reader.u8();
   if (!reader.ok()) return false;
   if (form == kFormOneReading) {
     parsed.one_reading = true;
-    return read_one<Input>(bytes, parsed.reading);
+    return read_one<Number>(bytes, parsed.reading);
   }
   if (form == kFormEmpty) return reader.done();
-  if ((form & kFormParts) == 0 || (form & ~(kFormParts | kPartNumeric | kPartDistribution)) != 0) return false;
-  parsed.has_numeric = (form & kPartNumeric) != 0;
-  parsed.has_distribution = (form & kPartDistribution) != 0;
-  if (!parsed.has_numeric && !parsed.has_distribution) return false;
-  typename BasicNumeric<Input>::View& numeric = parsed.numeric;
-  Distribution::View& distribution = parsed.distribution;
-  if (parsed.has_numeric && (!BasicNumeric<Input>::parse(reader, numeric) || numeric.count == 0)) return false;
-  if (parsed.has_distribution &&
-      (!Distribution::parse(reader, distribution) || (distribution.size == 0 && distribution.zero_count == 0))) {
-    return false;
-  }
-  if (!reader.done()) return false;
+  if ((form & ~kAllBits) != kFormParts || form == kFormParts) return false;
+  if (!parsed.ParsedPart<NumericPart>::parse(form, reader)) return false;
+  if (!(parsed.ParsedPart<Others>::parse(form, reader) && ...) || !reader.done()) return false;
   // What has the form of one reading must be told as one.
-  return !(parsed.has_numeric && parsed.has_distribution && numeric.count == 1 &&
-           Distribution::is_only(distribution, numeric.min));
+  return !(form == (kFormParts | NumericPart::kBit | Distribution::kBit) && parsed.numeric().view.count == 1 &&
+           Distribution::is_only(parsed.distribution().view, parsed.numeric().view.min));
 }
 
-template <class Input>
-bool BasicSummary<Input>::merge_encoded(Bytes bytes) {
+template <class NumericPart, class... Others>
+bool SummaryOf<Parts<NumericPart, Others...>>::merge_encoded(Bytes bytes) {
   if (!bytes.empty() && bytes[0] == kFormOneReading) {
     TimedValue reading;
-    if (!read_one<Input>(bytes, reading)) return false;
-    add(reading.time_ns, static_cast<Input>(reading.value));
+    if (!read_one<Number>(bytes, reading)) return false;
+    NumericPart::take(reading.time_ns, static_cast<Number>(reading.value));
+    Distribution::take(reading.time_ns, reading.value);
     return true;
   }
   Parsed parsed;
   if (!parse(bytes, parsed)) return false;
-  if (parsed.has_numeric) numeric_.merge(parsed.numeric);
-  if (parsed.has_distribution) distribution_.merge(parsed.distribution);
+  parsed.ParsedPart<NumericPart>::merge_into(*this);
+  (parsed.ParsedPart<Others>::merge_into(*this), ...);
   return true;
 }
 
-template <class Input>
-bool BasicSummary<Input>::inspect(Bytes bytes, Facts& facts) {
+template <class NumericPart, class... Others>
+bool SummaryOf<Parts<NumericPart, Others...>>::inspect(Bytes bytes, Facts& facts) {
   Parsed parsed;
   if (!parse(bytes, parsed)) return false;
-  facts.empty = !parsed.one_reading && !parsed.has_numeric && !parsed.has_distribution;
   if (parsed.one_reading) {
-    facts.count = 1;
-    facts.first = facts.last = parsed.reading;
-  } else {
-    facts.count = parsed.has_numeric ? parsed.numeric.count : 0;
-    facts.first = parsed.numeric.first;
-    facts.last = parsed.numeric.last;
+    facts = {.empty = false, .count = 1, .first = parsed.reading, .last = parsed.reading};
+    return true;
   }
+  const auto& numeric = parsed.numeric();
+  facts.empty = !(numeric.there || (parsed.ParsedPart<Others>::there || ...));
+  facts.count = numeric.there ? numeric.view.count : 0;
+  facts.first = numeric.view.first;
+  facts.last = numeric.view.last;
   return true;
 }
 

@@ -36,6 +36,9 @@ struct EnvConfig {
   // A new file's values carry a checksum of key and value (CRC-32C), looked at whenever one is read; neither shows in
   // what is written and read. A file made without stays without.
   bool sealed = false;
+  // For looking into files that may be damaged, beside whoever uses them: a value that is not what was written reads as
+  // empty, a walk ends where a page is damaged, and nothing is left behind in the folder.
+  bool inspect = false;      // REQUIRES: read_only
   bool preallocate = false;  // the file takes its whole size on disk when made (a budget that cannot fail later)
 };
 

@@ -277,7 +277,9 @@ void encode_series(const SeriesRecord& series, std::string& out) {
 
 std::optional<SeriesRecord> decode_series(std::string_view content) {
   if (content.empty()) return std::nullopt;
-  return SeriesRecord{static_cast<MetricKind>(content[0]), content.substr(1)};
+  const auto kind = kind_from(static_cast<uint8_t>(content[0]));
+  if (!kind) return std::nullopt;
+  return SeriesRecord{*kind, content.substr(1)};
 }
 
 void encode_previous(const PreviousValue& previous, std::string& out) {

@@ -10,7 +10,7 @@ namespace {
 
 using Kind = stats::Answer::Kind;
 
-const stats::Numeric& numeric(const Subject& subject) { return subject.summary.numeric(); }
+const stats::Numeric<double>& numeric(const Subject& subject) { return subject.summary.numeric(); }
 bool empty(const Subject& subject) { return numeric(subject).count() == 0; }
 
 // A column of the statistic's own name.

@@ -13,8 +13,8 @@ namespace {
 constexpr double kGreatest = std::numeric_limits<double>::max();
 constexpr double kLeast = std::numeric_limits<double>::denorm_min();
 
-Numeric numeric_of(const std::vector<double>& values) {
-  Numeric numeric;
+Numeric<double> numeric_of(const std::vector<double>& values) {
+  Numeric<double> numeric;
   int64_t time_ns = 0;
   for (double value : values) numeric.add(++time_ns, value);
   return numeric;
@@ -85,14 +85,14 @@ TEST(Numeric, AnswersAreTheExactValuesRoundedOnce) {
     for (size_t i = 0; i < count; ++i) {
       values.push_back(make_reading(recipe, random.next(), i, values.empty() ? 0 : values.back()));
     }
-    Numeric whole = numeric_of(values);
+    Numeric<double> whole = numeric_of(values);
     // Also in two parts by way of the encoded form, which must not change a digit.
-    Numeric part = numeric_of({values.begin() + static_cast<long>(count / 3), values.end()}), other, merged;
+    Numeric<double> part = numeric_of({values.begin() + static_cast<long>(count / 3), values.end()}), other, merged;
     uint8_t buffer[kNumericBytesMax];
     ASSERT_TRUE(other.decode({buffer, part.encode(buffer)}));
     merged = numeric_of({values.begin(), values.begin() + static_cast<long>(count / 3)});
     merged.merge(other);
-    for (const Numeric* numeric : {&whole, &merged}) {
+    for (const Numeric<double>* numeric : {&whole, &merged}) {
       EXPECT_EQ(numeric->count(), count);
       EXPECT_EQ(answer_text(numeric->sum()), sum);
       EXPECT_EQ(answer_text(numeric->mean()), mean);
@@ -135,7 +135,7 @@ TEST(Numeric, NistStrdMeanAndStddevAreTheCorrectlyRoundedExactValues) {
     SCOPED_TRACE(name);
     std::vector<double> values = nist_readings(name);
     EXPECT_EQ(values.size(), count);
-    Numeric numeric = numeric_of(values);
+    Numeric<double> numeric = numeric_of(values);
     EXPECT_EQ(answer_text(numeric.mean()), mean);
     EXPECT_EQ(answer_text(numeric.stddev()), stddev);
     ++sets;
@@ -154,7 +154,7 @@ TEST(Numeric, NistStrdCertifiedDigitsHoldAsFarAsTheDataAreDoubles) {
     size_t count;
     fields >> name >> count >> mean >> stddev;
     SCOPED_TRACE(name);
-    Numeric numeric = numeric_of(nist_readings(name));
+    Numeric<double> numeric = numeric_of(nist_readings(name));
     double greatest = std::max(std::fabs(numeric.min()), std::fabs(numeric.max()));
     double reading_error = (std::nextafter(greatest, kGreatest) - greatest) / 2;
     auto tolerance = [&](const std::string& printed) {
@@ -173,7 +173,7 @@ TEST(Numeric, NistStrdCertifiedDigitsHoldAsFarAsTheDataAreDoubles) {
 }
 
 TEST(Numeric, WhatDoesNotExistIsNoneAndWhatIsBeyondDoubleIsOverflow) {
-  Numeric numeric;
+  Numeric<double> numeric;
   EXPECT_EQ(numeric.sum().kind, Answer::Kind::kValue);
   EXPECT_EQ(numeric.sum().value, 0);
   EXPECT_EQ(numeric.mean().kind, Answer::Kind::kNone);
@@ -208,7 +208,7 @@ TEST(Numeric, SubnormalsCountExactlyAndTiesGoToEven) {
 }
 
 TEST(Numeric, MinusZeroBecomesPlusZero) {
-  Numeric numeric = numeric_of({-0.0});
+  Numeric<double> numeric = numeric_of({-0.0});
   EXPECT_FALSE(std::signbit(numeric.min()));
   EXPECT_FALSE(std::signbit(numeric.max()));
   EXPECT_FALSE(std::signbit(numeric.first().value));
@@ -217,7 +217,7 @@ TEST(Numeric, MinusZeroBecomesPlusZero) {
 }
 
 TEST(Numeric, FirstAndLastAreTheLeastAndGreatestByTimeThenValue) {
-  Numeric numeric;
+  Numeric<double> numeric;
   numeric.add(5, 1);
   numeric.add(3, 7);
   numeric.add(3, -7);
@@ -233,7 +233,7 @@ TEST(Numeric, FirstAndLastAreTheLeastAndGreatestByTimeThenValue) {
 
 TEST(Numeric, SumsOfManyCarryThroughEveryLimb) {
   // 2^40 readings of the greatest double and of its negative, by doubling.
-  Numeric up = numeric_of({kGreatest}), down = numeric_of({-kGreatest, kLeast});
+  Numeric<double> up = numeric_of({kGreatest}), down = numeric_of({-kGreatest, kLeast});
   for (int i = 0; i < 40; ++i) {
     up.merge(up);
     down.merge(down);
@@ -248,7 +248,7 @@ TEST(Numeric, SumsOfManyCarryThroughEveryLimb) {
 TEST(Numeric, MergingWithItselfDoublesEverything) {
   std::mt19937_64 random(11);
   for (int kind = 0; kind < 8; ++kind) {
-    Numeric once, twice;
+    Numeric<double> once, twice;
     for (int i = 0; i < 50; ++i) {
       double value = typical_double(random, kind);
       once.add(i, value);
@@ -264,7 +264,7 @@ TEST(Numeric, MergingWithItselfDoublesEverything) {
 }
 
 TEST(Numeric, SaturatedCountsStayDefined) {
-  Numeric numeric = numeric_of({1, 2});
+  Numeric<double> numeric = numeric_of({1, 2});
   for (int i = 0; i < 70; ++i) numeric.merge(numeric);
   EXPECT_EQ(numeric.count(), kCountSaturated);
   numeric.add(9, 3);
@@ -274,7 +274,7 @@ TEST(Numeric, SaturatedCountsStayDefined) {
   EXPECT_EQ(numeric.stddev().kind, Answer::Kind::kOverflow);
   EXPECT_EQ(numeric.max(), 3);
   uint8_t buffer[kNumericBytesMax];
-  Numeric back;
+  Numeric<double> back;
   ASSERT_TRUE(back.decode({buffer, numeric.encode(buffer)}));
   EXPECT_EQ(back.count(), kCountSaturated);
   back.merge(numeric);
@@ -284,8 +284,8 @@ TEST(Numeric, SaturatedCountsStayDefined) {
 TEST(Numeric, TheFloatBuildGivesTheSameBytes) {
   std::mt19937_64 random(5);
   for (int round = 0; round < 300; ++round) {
-    BasicNumeric<float> narrow;
-    Numeric wide;
+    Numeric<float> narrow;
+    Numeric<double> wide;
     for (size_t i = 0, count = 1 + random() % 40; i < count; ++i) {
       float value = std::bit_cast<float>(static_cast<uint32_t>(random()));
       if (round % 2 == 0) value = static_cast<float>(static_cast<int>(random() % 2000)) / 10 - 50;
@@ -298,12 +298,12 @@ TEST(Numeric, TheFloatBuildGivesTheSameBytes) {
     size_t size = narrow.encode(a);
     ASSERT_EQ(size, wide.encode(b));
     ASSERT_EQ(std::memcmp(a, b, size), 0);
-    BasicNumeric<float> back;
+    Numeric<float> back;
     ASSERT_TRUE(back.decode({a, size}));
     EXPECT_EQ(answer_text(back.stddev()), answer_text(wide.stddev()));
   }
   uint8_t buffer[kNumericBytesMax];
-  BasicNumeric<float> narrow;
+  Numeric<float> narrow;
   EXPECT_FALSE(narrow.decode({buffer, numeric_of({0.1}).encode(buffer)}));  // no float
 }
 

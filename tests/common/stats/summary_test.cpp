@@ -19,7 +19,7 @@ uint64_t test_seed() {
 }
 
 void use_every_answer(const Summary& summary) {
-  const Numeric& n = summary.numeric();
+  const Numeric<double>& n = summary.numeric();
   for (Answer answer : {n.sum(), n.mean(), n.variance(), n.stddev()}) {
     EXPECT_TRUE(answer.kind != Answer::Kind::kValue || std::isfinite(answer.value));
   }
@@ -334,7 +334,7 @@ TEST(Summary, PartsMayHaveCountsOfTheirOwn) {
 
 TEST(Summary, TheFloatBuildGivesTheSameBytes) {
   std::mt19937_64 random(test_seed() + 6);
-  BasicSummary<float> narrow;
+  DeviceSummary narrow;
   Summary wide;
   for (int i = 0; i < 3000; ++i) {
     float value = static_cast<float>(static_cast<int>(random() % 100000)) / 7 - 5000;
@@ -344,7 +344,7 @@ TEST(Summary, TheFloatBuildGivesTheSameBytes) {
   std::vector<uint8_t> bytes(kSummaryBytesMax);
   bytes.resize(narrow.encode(bytes));
   EXPECT_EQ(bytes, encoded(wide));
-  BasicSummary<float> back;
+  DeviceSummary back;
   EXPECT_TRUE(back.decode(bytes));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // tributaryctl deadletter, see dead_letters.h.
-#include "cloud/ctl/dead_letters.h"
+#include "cloud/ctl/command/dead_letters.h"
 
 #include <algorithm>
 #include <cinttypes>
@@ -11,8 +11,8 @@
 #include <memory>
 #include <mutex>
 
+#include "cloud/ctl/state_view.h"
 #include "cloud/feed/dead_letters.h"
-#include "cloud/state/tables.h"
 #include "common/reading/payload.h"
 #include "common/runtime/program.h"
 
@@ -24,60 +24,46 @@ using feed::Judgement;
 
 constexpr size_t kRecordsMax = 500, kBytesMax = 4 << 20;
 constexpr int kReadWaitMs = 2'000;
-constexpr unsigned kTablesMax = 32;
 
-int fail(const std::string& message) {
-  std::fprintf(stderr, "tributaryctl: %s\n", message.c_str());
-  return 1;
-}
-
-// An aggregator's state, looked at from outside while it may be running.
-class StateView {
- public:
-  static Result<std::unique_ptr<StateView>> open(const std::string& dir, uint32_t partition) {
-    auto view = std::make_unique<StateView>();
-    auto env = store::Env::open({.path = dir + "/partition-" + std::to_string(partition),
-                                 .tables_max = kTablesMax,
-                                 .read_only = true,
-                                 .sealed = true});
-    if (!env) return env.error();
-    view->env_ = std::move(env).value();
-    auto tables = merge::open_tables(*view->env_);
-    if (!tables) return tables.error();
-    view->tables_ = *tables;
-    return view;
-  }
-  // Nothing if the state does not know the gateway.
-  std::optional<ledger::GatewayLedger> ledger(const std::string& tenant, const std::string& gateway) const {
-    auto txn = env_->read();
-    if (!txn || tenant.size() > merge::kNameBytesMax || gateway.size() > merge::kNameBytesMax) return std::nullopt;
-    const auto tenant_no = txn->get(tables_.tenants, tenant);
-    if (!tenant_no) return std::nullopt;
-    const auto no = txn->get(tables_.gateway_names, merge::Key().u32(merge::KeyReader(*tenant_no).u32()).text(gateway));
-    if (!no) return std::nullopt;
-    const auto bytes = txn->get(tables_.ledgers, *no);
-    return bytes ? ledger::GatewayLedger::decode(as_bytes(*bytes)) : std::nullopt;
-  }
-  void each_parked(uint32_t partition, const std::function<void(DeadLetter)>& visit) const {
-    auto txn = env_->read();
-    if (!txn) return;
-    store::Cursor cursor(*txn, tables_.deadletter);
-    for (bool more = cursor.first(); more; more = cursor.next()) {
-      merge::DeadLetter stored;
-      if (stored.decode(cursor.value())) visit(feed::parked_letter(partition, cursor.key(), stored));
-    }
-  }
-
- private:
-  std::unique_ptr<store::Env> env_;
-  merge::Tables tables_;
+struct DeadLetterChoice {
+  log::LogConfig log;
+  std::string state_dir;                // the aggregator's; empty: parked ones are not seen, nor what was merged since
+  std::string tenant, gateway, reason;  // empty: any
+  std::vector<std::string> ids;         // empty: any
+  std::optional<uint32_t> partition;
+  int64_t max_future_s = 600;  // the aggregator's
+  bool json = false;           // list: one object a line
 };
+
+DeadLetterChoice choice_of(const Arguments& arguments) {
+  DeadLetterChoice choice;
+  choice.log = log_config(arguments);
+  choice.state_dir = arguments.text("--state");
+  choice.tenant = arguments.text("--tenant");
+  choice.gateway = arguments.text("--gateway");
+  choice.reason = arguments.text("--reason");
+  choice.ids = arguments.texts("--id");
+  if (const auto partition = arguments.number("--partition")) choice.partition = static_cast<uint32_t>(*partition);
+  choice.max_future_s = static_cast<int64_t>(arguments.number("--max-future").value_or(600));
+  choice.json = arguments.has("--json");
+  return choice;
+}
 
 bool chosen(const DeadLetterChoice& choice, const DeadLetter& letter) {
   if (!choice.tenant.empty() && letter.tenant != choice.tenant) return false;
   if (!choice.gateway.empty() && letter.gateway != choice.gateway) return false;
   if (!choice.reason.empty() && letter.reason != choice.reason) return false;
   return choice.ids.empty() || std::find(choice.ids.begin(), choice.ids.end(), letter.id()) != choice.ids.end();
+}
+
+void each_parked(const StateView& state, uint32_t partition, const std::function<void(DeadLetter)>& show) {
+  auto txn = state.read();
+  if (!txn) return;
+  store::Cursor cursor(*txn, state.tables().deadletter);
+  for (bool more = cursor.first(); more; more = cursor.next()) {
+    stored::DeadLetter parked;
+    if (parked.decode(cursor.value())) show(feed::parked_letter(partition, cursor.key(), parked));
+  }
 }
 
 using Visit = std::function<void(const DeadLetter&, const Judgement&)>;
@@ -90,7 +76,7 @@ Status each_letter(const DeadLetterChoice& choice, log::Reader& reader, const Vi
     if (choice.partition && *choice.partition != partition) continue;
     std::unique_ptr<StateView> state;
     if (!choice.state_dir.empty()) {
-      auto opened = StateView::open(choice.state_dir, partition);
+      auto opened = StateView::open(partition_dir(choice.state_dir, partition));
       if (!opened) return opened.error();
       state = std::move(opened).value();
     }
@@ -116,7 +102,7 @@ Status each_letter(const DeadLetterChoice& choice, log::Reader& reader, const Vi
         at = stored.offset + 1;
       }
     }
-    if (state) state->each_parked(partition, show);
+    if (state) each_parked(*state, partition, show);
   }
   return {};
 }
@@ -168,9 +154,8 @@ Status append(log::Writer& writer, log::Record record) {
   return *settled->status;
 }
 
-}  // namespace
-
-int list_dead_letters(const DeadLetterChoice& choice) {
+int list_dead_letters(const Arguments& arguments) {
+  const DeadLetterChoice choice = choice_of(arguments);
   auto reader = log::open_reader(choice.log);
   if (!reader) return fail(reader.error().message);
   std::map<std::string, uint64_t> counts;
@@ -196,7 +181,13 @@ int list_dead_letters(const DeadLetterChoice& choice) {
   return 0;
 }
 
-int replay_dead_letters(const DeadLetterChoice& choice) {
+// Appends what can be merged now to the log, once more. Exit code 1 if something chosen was refused.
+int replay_dead_letters(const Arguments& arguments) {
+  const DeadLetterChoice choice = choice_of(arguments);
+  if (!arguments.has("--all") && choice.ids.empty() && choice.tenant.empty() && choice.gateway.empty() &&
+      choice.reason.empty()) {
+    return fail("found nothing that says what to replay, expected --id, --tenant, --gateway, --reason or --all");
+  }
   auto reader = log::open_reader(choice.log);
   if (!reader) return fail(reader.error().message);
   // Gathered first: what is appended must not be read again.
@@ -241,5 +232,37 @@ int replay_dead_letters(const DeadLetterChoice& choice) {
               refused);
   return refused == 0 ? 0 : 1;
 }
+
+constexpr Option kStateOption = {"--state,--dir", "The aggregator's state folder (it may be running)"};
+constexpr Option kIdOption = {"--id", "Only these (the first column of list); may be repeated", Option::Takes::kTexts};
+constexpr Option kTenantOption = {"--tenant", "Only of this tenant"};
+constexpr Option kGatewayOption = {"--gateway", "Only of this gateway"};
+constexpr Option kReasonOption = {"--reason", "Only with this reason"};
+constexpr Option kPartitionOption = {"--partition", "Only of this partition", Option::Takes::kNumber};
+constexpr Option kFutureOption = {"--max-future", "Seconds ahead that the aggregator accepts", Option::Takes::kNumber,
+                                  false, "600"};
+constexpr Option kListOptions[] = {
+    kUrlOption,       kStateOption,
+    kIdOption,        kTenantOption,
+    kGatewayOption,   kReasonOption,
+    kPartitionOption, kFutureOption,
+    kKafkaOption,     {"--json", "One JSON object a line", Option::Takes::kFlag},
+};
+constexpr Option kReplayOptions[] = {
+    kUrlOption,       kStateOption,
+    kIdOption,        kTenantOption,
+    kGatewayOption,   kReasonOption,
+    kPartitionOption, kFutureOption,
+    kKafkaOption,     {"--all", "Everything that can be merged now", Option::Takes::kFlag},
+};
+
+}  // namespace
+
+constexpr Command kDeadLetterList = {"deadletter", "list",
+                                     "Show each with its reason, and whether it can be merged now", kListOptions,
+                                     list_dead_letters};
+constexpr Command kDeadLetterReplay = {
+    "deadletter", "replay", "Append what can be merged now to the log once more; however often, it is counted once",
+    kReplayOptions, replay_dead_letters};
 
 }  // namespace tributary::ctl
