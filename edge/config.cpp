@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/mqtt/client_config.h"
 #include "common/runtime/config.h"
 
 namespace tributary::edge {
@@ -30,31 +31,6 @@ WidthS read_width(ConfigTable& table, const char* key, WidthS otherwise) {
   const auto width = static_cast<WidthS>(table.integer(key, otherwise, 1, 3600));
   if (!is_width(width)) table.complain(key, std::to_string(width), "a divisor of 60, or 900 or 3600 seconds");
   return width;
-}
-
-void check_url(ConfigTable& table, const std::string& url) {
-  for (const char* scheme : {"tcp://", "mqtt://", "ssl://", "mqtts://"}) {
-    if (url.starts_with(scheme) && url.size() > std::string_view(scheme).size()) return;
-  }
-  if (!url.empty()) table.complain("url", quoted(url), "tcp://host:port or ssl://host:port");
-}
-
-// The keys that every MQTT connection has.
-mqtt::ClientConfig read_client(ConfigTable& table) {
-  mqtt::ClientConfig client;
-  client.url = table.required_text("url");
-  check_url(table, client.url);
-  client.username = table.text("username");
-  client.password = table.secret("password");
-  client.ca_file = table.text("ca_file");
-  client.cert_file = table.text("cert_file");
-  client.key_file = table.text("key_file");
-  const bool tls = client.url.starts_with("ssl://") || client.url.starts_with("mqtts://");
-  for (const char* key : {"ca_file", "cert_file", "key_file"}) {
-    if (table.has(key) && !tls)
-      table.complain(key, "a certificate for " + client.url, "it only with ssl:// or mqtts://");
-  }
-  return client;
 }
 
 void read_windows(ConfigTable table, GatewayConfig& gateway) {
@@ -134,7 +110,7 @@ bool is_filter(std::string_view filter) {
 
 MqttSourceConfig read_mqtt_source(ConfigTable table, size_t index, const EdgeConfig& config) {
   MqttSourceConfig source;
-  source.client = read_client(table);
+  source.client = mqtt::read_client_config(table);
   const mqtt::ClientConfig& uplink = config.uplink.client;
   const bool anonymous = source.client.username.empty() && source.client.password.empty();
   if (anonymous && source.client.url == uplink.url) {
@@ -196,7 +172,7 @@ Result<EdgeConfig> read(runtime::Config& file) {
   if (!root.has("uplink")) root.complain("uplink", "nothing", "a table [uplink] with url");
   config.uplink.tenant = config.gateway.tenant;
   config.uplink.gateway = config.gateway.gateway;
-  if (root.has("uplink")) config.uplink.client = read_client(uplink);
+  if (root.has("uplink")) config.uplink.client = mqtt::read_client_config(uplink);
   if (config.uplink.client.username.empty()) config.uplink.client.username = config.gateway.gateway;
 
   ConfigTable outbox = root.table("outbox");

@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
   auto config = api::read_aggregator_config(file);
   if (!config) return fail(config.error(), runtime::kExitConfiguration);
   if (check) {
-    std::printf("%s: ok\n", file.c_str());
+    std::printf("%s: fine\n", file.c_str());
     return 0;
   }
   runtime::start_logging("tributary-aggregator");

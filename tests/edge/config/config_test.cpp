@@ -39,6 +39,7 @@ TEST(EdgeConfig, FourLinesAreEnough) {
 TEST(EdgeConfig, EveryKeyReachesItsPart) {
   test::TempDir dir;
   const std::string secret = dir.write("secret", "s3cret\n");
+  const std::string certificate = dir.write("ca.crt", "");
   EdgeConfig config = good(R"(
 tenant = "demo"
 gateway = "attic"
@@ -48,9 +49,12 @@ url = "ssl://broker:8883"
 username = "other"
 password_file = ")" + secret +
                            R"("
-ca_file = "ca.crt"
-cert_file = "c.crt"
-key_file = "c.key"
+ca_file = ")" + certificate +
+                           R"("
+cert_file = ")" + certificate +
+                           R"("
+key_file = ")" + certificate +
+                           R"("
 [outbox]
 budget_mib = 16
 [windows]
@@ -119,7 +123,7 @@ scale = 1024
   const MqttSourceConfig& second = config.mqtt_sources[1];
   EXPECT_EQ(second.client.client_id, "attic-source2");
   EXPECT_EQ(second.client.password, "s3cret");
-  EXPECT_EQ(second.client.ca_file, "ca.crt");
+  EXPECT_EQ(second.client.ca_file, certificate);
   EXPECT_EQ(second.topics, (std::vector<std::string>{"sensors/+", "sensors/+/+"}));
   ASSERT_EQ(config.file_sources.size(), 2u);
   EXPECT_EQ(config.file_sources[0].scale, 0.001);
