@@ -105,7 +105,7 @@ Result<EdgeConfig> read(runtime::Config& file) {
   if (!root.has("uplink")) root.complain("uplink", "nothing", "a table [uplink] with url");
   config.uplink.tenant = config.gateway.tenant;
   config.uplink.gateway = config.gateway.gateway;
-  if (root.has("uplink")) config.uplink.client = mqtt::read_client(uplink);
+  if (root.has("uplink")) config.uplink.client = mqtt::read_client_config(uplink);
   if (config.uplink.client.username.empty()) config.uplink.client.username = config.gateway.gateway;
 
   ConfigTable outbox = root.table("outbox");

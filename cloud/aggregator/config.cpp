@@ -12,6 +12,24 @@ namespace tributary::api {
 namespace {
 
 constexpr size_t kSecretBytesMin = 32;
+constexpr int64_t kHoursMax = 100LL * 366 * 24;
+
+void read_state(runtime::ConfigTable state, AggregatorConfig& config) {
+  config.state_dir = state.required_text("dir");
+  constexpr int64_t kHours = 3600;
+  constexpr const char* kRetention[4] = {"retention_base_hours", "retention_minute_hours", "retention_quarter_hours",
+                                         "retention_hour_hours"};
+  for (size_t level = 0; level < 4; ++level) {
+    config.state.retention_s[level] =
+        state.integer(kRetention[level], config.state.retention_s[level] / kHours, 1, kHoursMax) * kHours;
+    if (level > 0 && config.state.retention_s[level] < config.state.retention_s[level - 1]) {
+      state.complain(kRetention[level], std::to_string(config.state.retention_s[level] / kHours),
+                     "at least " + std::string(kRetention[level - 1]) + ", " +
+                         std::to_string(config.state.retention_s[level - 1] / kHours));
+    }
+  }
+  config.state.max_future_s = state.integer("max_future_seconds", config.state.max_future_s, 0, 366 * 86400);
+}
 
 void read_cluster(runtime::ConfigTable root, runtime::ConfigTable table, AggregatorConfig& config) {
   ClusterConfig& cluster = config.cluster;
@@ -52,22 +70,7 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
 
   config.log = log::read_log_config(root.table("log"));
 
-  auto state = root.table("state");
-  config.state_dir = state.required_text("dir");
-  constexpr int64_t kHours = 3600, kHoursMax = 100LL * 366 * 24;
-  constexpr const char* kRetention[4] = {"retention_base_hours", "retention_minute_hours", "retention_quarter_hours",
-                                         "retention_hour_hours"};
-  for (size_t level = 0; level < 4; ++level) {
-    config.state.retention_s[level] =
-        state.integer(kRetention[level], config.state.retention_s[level] / kHours, 1, kHoursMax) * kHours;
-    if (level > 0 && config.state.retention_s[level] < config.state.retention_s[level - 1]) {
-      state.complain(kRetention[level], std::to_string(config.state.retention_s[level] / kHours),
-                     "at least " + std::string(kRetention[level - 1]) + ", " +
-                         std::to_string(config.state.retention_s[level - 1] / kHours));
-    }
-  }
-  config.state.max_future_s = state.integer("max_future_seconds", config.state.max_future_s, 0, 366 * 86400);
-
+  read_state(root.table("state"), config);
   auto http = root.table("http");
   config.http.host = http.text("host", config.http.host);
   config.http.port = static_cast<uint16_t>(http.integer("port", 8080, 0, 65535));
@@ -77,9 +80,10 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
       static_cast<size_t>(http.integer("streams_max", static_cast<int64_t>(config.http.streams_max), 0, 10'000));
   config.api.delivery.cors_origins = http::read_cors_origins(http);
 
-  config.keys_file = root.table("keys").required_text("file");
+  auto keys = root.table("keys");
+  if (!keys.required_text("file").empty()) config.keys_file = keys.readable_file("file");
   auto dashboard = root.table("dashboard");
-  config.api.dashboard_dir = dashboard.text("dir");
+  config.api.dashboard_dir = dashboard.folder("dir");
   config.api.hints.mqtt_host = dashboard.text("mqtt_host");
   config.api.hints.mqtt_port = static_cast<uint16_t>(dashboard.integer("mqtt_port", 0, 0, 65535));
   config.api.hints.mqtt_username = dashboard.text("mqtt_username");

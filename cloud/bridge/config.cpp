@@ -6,6 +6,7 @@
 
 #include "cloud/http/delivery.h"
 #include "cloud/log/log_config.h"
+#include "common/mqtt/client_config.h"
 #include "common/runtime/config.h"
 #include "common/runtime/program.h"
 #include "common/series/names.h"
@@ -22,12 +23,7 @@ std::string default_client_id() {
 
 void read_mqtt(ConfigTable table, BridgeConfig& bridge) {
   mqtt::ClientConfig& mqtt = bridge.mqtt;
-  mqtt.url = table.text("url", mqtt.url);
-  mqtt.username = table.text("username");
-  mqtt.password = table.secret("password");
-  mqtt.ca_file = table.text("ca_file");
-  mqtt.cert_file = table.text("cert_file");
-  mqtt.key_file = table.text("key_file");
+  mqtt = mqtt::read_client_config(table);
   mqtt.client_id = table.text("client_id");
   if (mqtt.client_id.empty()) mqtt.client_id = default_client_id();
   mqtt.keepalive_s = static_cast<int>(table.integer("keepalive_s", mqtt.keepalive_s, 5, 3600));
@@ -64,7 +60,8 @@ Result<ProgramConfig> read_config(const std::string& file) {
   if (!loaded) return loaded.error();
   ConfigTable root = loaded->root();
   ProgramConfig config;
-  read_mqtt(root.table("mqtt"), config.bridge);
+  if (!root.has("mqtt")) root.complain("mqtt", "nothing", "a table [mqtt] with url");
+  if (root.has("mqtt")) read_mqtt(root.table("mqtt"), config.bridge);
   config.log = log::read_log_config(root.table("log"));
 
   ConfigTable http = root.table("http");
@@ -72,7 +69,7 @@ Result<ProgramConfig> read_config(const std::string& file) {
   config.http.port = static_cast<uint16_t>(http.integer("port", 8081, 0, std::numeric_limits<uint16_t>::max()));
   config.http.body_bytes_max = config.ingest.body_bytes_max;
   config.delivery.cors_origins = http::read_cors_origins(http);
-  config.keys_file = root.table("keys").text("file");
+  config.keys_file = root.table("keys").readable_file("file");
 
   ConfigTable ingest = root.table("ingest");
   config.ingest.base_width_s = static_cast<WidthS>(ingest.integer("base_width_s", config.ingest.base_width_s, 1, 3600));

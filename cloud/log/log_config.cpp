@@ -27,6 +27,11 @@ LogConfig read_log_config(runtime::ConfigTable table) {
       log.kafka[name] = value;
     }
   }
+  constexpr std::string_view kEmbedded = "lmdb://";
+  if (!log.url.starts_with("kafka:") && !log.url.empty() &&
+      !(log.url.starts_with(kEmbedded) && log.url.size() > kEmbedded.size())) {
+    table.complain("url", "\"" + log.url + "\"", "lmdb:///path/of/a/folder or kafka://host:port");
+  }
   if (log.url.starts_with("kafka:")) {
     if (auto url = parse_kafka_url(log.url); !url) {
       table.complain("url", "\"" + log.url + "\"", "kafka://host:port[,host:port][/prefix of topics]");

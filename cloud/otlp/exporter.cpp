@@ -88,7 +88,7 @@ std::vector<OtlpConfig> read_otlp_config(runtime::ConfigTable root) {
     config.interval_ms = table.integer("interval_seconds", config.interval_ms / 1000, 1, 86'400) * 1000;
     config.timeout_ms = static_cast<int>(table.integer("timeout_ms", config.timeout_ms, 100, 120'000));
     config.metrics = table.texts("metrics");
-    config.ca_file = table.text("ca_file");
+    config.ca_file = table.readable_file("ca_file");
     if (const std::string file = table.text("headers_file"); !file.empty()) {
       if (const std::string wrong = read_headers(file, config.headers); !wrong.empty())
         table.complain("headers_file", file + " (" + wrong + ")", "a file with lines \"Name: value\"");

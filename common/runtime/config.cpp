@@ -2,11 +2,19 @@
 // TOML by toml++, kept out of every other file: see config.h.
 #include "common/runtime/config.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <set>
 #include <sstream>
+
+#include "common/runtime/config_words.h"
 
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
@@ -17,6 +25,7 @@ struct ConfigTable::Document {
   std::string name;
   toml::table root;
   std::set<const toml::node*> asked;
+  std::map<std::string, std::set<std::string>> names;  // table (without numbers) → the keys that were asked for
   std::vector<std::pair<uint32_t, std::string>> complaints;
 
   void complain(const toml::node* node, const std::string& found, std::string_view expected) {
@@ -40,7 +49,38 @@ std::string join(const std::string& path, std::string_view key) {
   return path.empty() ? std::string(key) : path + "." + std::string(key);
 }
 
-const toml::node* find(ConfigTable::Document& document, const void* table, std::string_view key) {
+// source.mqtt[0] and source.mqtt[1] have the same keys.
+std::string without_numbers(const std::string& path) {
+  std::string out;
+  bool inside = false;
+  for (const char c : path) {
+    if (c == '[') inside = true;
+    if (!inside) out += c;
+    if (c == ']') inside = false;
+  }
+  return out;
+}
+
+// What is wrong with a file or folder, in words; empty if it is there, of its kind, and can be read.
+std::string trouble_of(const std::string& path, bool folder) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0) return std::strerror(errno);
+  if (S_ISDIR(found.st_mode) != folder) return folder ? "Is no directory" : "Is a directory";
+  return access(path.c_str(), R_OK) == 0 ? "" : std::strerror(errno);
+}
+
+// Names and permissions of a secret's file: others must not be able to read it.
+std::string trouble_of_secret(const std::string& path) {
+  struct stat found {};
+  if (stat(path.c_str(), &found) != 0 || (found.st_mode & S_IROTH) == 0) return "";
+  char mode[8];
+  std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(found.st_mode & 07777));
+  return std::string("mode ") + mode + ": everybody on this machine may read it";
+}
+
+const toml::node* find(ConfigTable::Document& document, const void* table, const std::string& path,
+                       std::string_view key) {
+  document.names[without_numbers(path)].emplace(key);
   if (table == nullptr) return nullptr;
   const toml::node* node = static_cast<const toml::table*>(table)->get(key);
   if (node != nullptr) document.asked.insert(node);
@@ -50,7 +90,7 @@ const toml::node* find(ConfigTable::Document& document, const void* table, std::
 }  // namespace
 
 std::string ConfigTable::text(std::string_view key, std::string_view otherwise) {
-  const toml::node* node = find(*document_, node_, key);
+  const toml::node* node = find(*document_, node_, path_, key);
   if (node == nullptr) return std::string(otherwise);
   if (auto value = node->value_exact<std::string>()) return *value;
   document_->complain(node, join(path_, key) + " = " + show(*node), "a string");
@@ -59,14 +99,14 @@ std::string ConfigTable::text(std::string_view key, std::string_view otherwise) 
 
 std::string ConfigTable::required_text(std::string_view key) {
   std::string value = text(key);
-  if (value.empty() && (!has(key) || find(*document_, node_, key)->is_string())) {
+  if (value.empty() && (!has(key) || find(*document_, node_, path_, key)->is_string())) {
     document_->complain(static_cast<const toml::table*>(node_), "no " + join(path_, key), "a string that is not empty");
   }
   return value;
 }
 
 int64_t ConfigTable::integer(std::string_view key, int64_t otherwise, int64_t least, int64_t greatest) {
-  const toml::node* node = find(*document_, node_, key);
+  const toml::node* node = find(*document_, node_, path_, key);
   if (node == nullptr) return otherwise;
   auto value = node->value_exact<int64_t>();
   if (value && *value >= least && *value <= greatest) return *value;
@@ -76,7 +116,7 @@ int64_t ConfigTable::integer(std::string_view key, int64_t otherwise, int64_t le
 }
 
 double ConfigTable::number(std::string_view key, double otherwise) {
-  const toml::node* node = find(*document_, node_, key);
+  const toml::node* node = find(*document_, node_, path_, key);
   if (node == nullptr) return otherwise;
   if (node->is_number()) return *node->value<double>();
   document_->complain(node, join(path_, key) + " = " + show(*node), "a number");
@@ -84,7 +124,7 @@ double ConfigTable::number(std::string_view key, double otherwise) {
 }
 
 bool ConfigTable::boolean(std::string_view key, bool otherwise) {
-  const toml::node* node = find(*document_, node_, key);
+  const toml::node* node = find(*document_, node_, path_, key);
   if (node == nullptr) return otherwise;
   if (auto value = node->value_exact<bool>()) return *value;
   document_->complain(node, join(path_, key) + " = " + show(*node), "true or false");
@@ -92,7 +132,7 @@ bool ConfigTable::boolean(std::string_view key, bool otherwise) {
 }
 
 std::vector<std::string> ConfigTable::texts(std::string_view key, std::vector<std::string> otherwise) {
-  const toml::node* node = find(*document_, node_, key);
+  const toml::node* node = find(*document_, node_, path_, key);
   if (node == nullptr) return otherwise;
   std::vector<std::string> out;
   if (const toml::array* array = node->as_array()) {
@@ -113,7 +153,7 @@ ConfigTable ConfigTable::table(std::string_view key) {
   ConfigTable out;
   out.document_ = document_;
   out.path_ = join(path_, key);
-  const toml::node* node = find(*document_, node_, key);
+  const toml::node* node = find(*document_, node_, path_, key);
   if (node != nullptr && !node->is_table())
     document_->complain(node, join(path_, key) + " = " + show(*node), "a table");
   if (node != nullptr) out.node_ = node->as_table();
@@ -122,7 +162,7 @@ ConfigTable ConfigTable::table(std::string_view key) {
 
 std::vector<ConfigTable> ConfigTable::tables(std::string_view key) {
   std::vector<ConfigTable> out;
-  const toml::node* node = find(*document_, node_, key);
+  const toml::node* node = find(*document_, node_, path_, key);
   if (node == nullptr) return out;
   const toml::array* array = node->as_array();
   if (array == nullptr) {
@@ -152,7 +192,22 @@ std::vector<std::string> ConfigTable::keys() const {
 }
 
 bool ConfigTable::has(std::string_view key) const {
+  document_->names[without_numbers(path_)].emplace(key);
   return node_ != nullptr && static_cast<const toml::table*>(node_)->contains(key);
+}
+
+std::string ConfigTable::readable_file(std::string_view key) {
+  std::string path = text(key);
+  const std::string trouble = path.empty() ? "" : trouble_of(path, false);
+  if (!trouble.empty()) complain(key, path + " (" + trouble + ")", "a file that can be read");
+  return path;
+}
+
+std::string ConfigTable::folder(std::string_view key) {
+  std::string path = text(key);
+  const std::string trouble = path.empty() ? "" : trouble_of(path, true);
+  if (!trouble.empty()) complain(key, path + " (" + trouble + ")", "a directory that can be read");
+  return path;
 }
 
 std::string ConfigTable::secret(std::string_view key) {
@@ -165,6 +220,9 @@ std::string ConfigTable::secret(std::string_view key) {
     std::string line;
     if (!std::getline(in, line) || line.empty()) {
       complain(file_key, file + " (missing, unreadable or empty)", "a file whose first line is the secret");
+    }
+    if (const std::string trouble = trouble_of_secret(file); !trouble.empty()) {
+      complain(file_key, file + " (" + trouble + ")", "a file that only its user and group may read: chmod 640");
     }
     while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.pop_back();
     return line;
@@ -180,7 +238,7 @@ std::string ConfigTable::secret(std::string_view key) {
 std::map<std::string, std::string> ConfigTable::properties() {
   std::map<std::string, std::string> out;
   for (const std::string& key : keys()) {
-    const toml::node* node = find(*document_, node_, key);
+    const toml::node* node = find(*document_, node_, path_, key);
     if (node->is_table()) {
       for (auto& [name, value] : table(key).properties()) out[key + "." + name] = value;
       continue;
@@ -203,12 +261,16 @@ std::map<std::string, std::string> ConfigTable::properties() {
 }
 
 void ConfigTable::complain(std::string_view key, std::string_view found, std::string_view expected) {
-  const toml::node* node = find(*document_, node_, key);
+  const toml::node* node = find(*document_, node_, path_, key);
   if (node == nullptr) node = static_cast<const toml::table*>(node_);
   document_->complain(node, join(path_, key) + " = " + std::string(found), expected);
 }
 
 Result<Config> Config::load(const std::string& file) {
+  if (const std::string trouble = trouble_of(file, false); !trouble.empty()) {
+    return Error{ErrorCode::kNotFound,
+                 file + ": found no file that can be read (" + trouble + "), expected one in TOML"};
+  }
   std::ifstream in(file, std::ios::binary);
   if (!in) return Error{ErrorCode::kNotFound, file + ": cannot be read"};
   std::ostringstream text;
@@ -220,8 +282,8 @@ Result<Config> Config::parse(const std::string& text, const std::string& name) {
   toml::parse_result parsed = toml::parse(text, name);
   if (!parsed) {
     const auto& where = parsed.error().source().begin;
-    return Error{ErrorCode::kInvalid,
-                 name + ":" + std::to_string(where.line) + ": " + std::string(parsed.error().description())};
+    return Error{ErrorCode::kInvalid, name + ":" + std::to_string(where.line) + ": " +
+                                          explain_syntax(text, where.line, parsed.error().description())};
   }
   Config config;
   config.document_ = std::make_shared<ConfigTable::Document>();
@@ -244,7 +306,8 @@ Status Config::finish() {
     for (const auto& [key, node] : table) {
       const std::string name = join(path, key.str());
       if (!document_->asked.contains(&node)) {
-        document_->complain(&node, "unknown key " + name, "a key of the documentation");
+        const std::set<std::string>& known = document_->names[path];
+        document_->complain(&node, "unknown key " + name, expected_names(key.str(), {known.begin(), known.end()}));
       } else if (const toml::table* inner = node.as_table()) {
         walk(*inner, name);
       } else if (const toml::array* array = node.as_array()) {

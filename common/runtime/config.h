@@ -32,7 +32,11 @@ class ConfigTable {
   // The keys of this table, for tables whose keys are names ([labels], [metrics.*]). Does not count as asking for them.
   std::vector<std::string> keys() const;
   bool has(std::string_view key) const;
+  // The path of a file, or of a folder, that must be there and can be read; empty if the key is absent.
+  std::string readable_file(std::string_view key);
+  std::string folder(std::string_view key);
   // A secret from KEY_file (its first line) or from the environment variable named by KEY_env; empty if neither is set.
+  // A file that others than its user and group may read is complained of.
   std::string secret(std::string_view key);
   // Everything in this table and the tables below it as text, by dotted name, for properties that are passed through:
   // a.b = 1 and "a.b" = "1" are the same. NAME_file and NAME_env give NAME as secret() does.
@@ -55,7 +59,8 @@ class Config {
   static Result<Config> load(const std::string& file);
   static Result<Config> parse(const std::string& text, const std::string& name);
   ConfigTable root();
-  // After all getters were called: every complaint, and every key that nobody asked for; one a line.
+  // After all getters were called: every complaint, and every key that nobody asked for with the names that were, the
+  // nearest first; one a line.
   Status finish();
 
  private:

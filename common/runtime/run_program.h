@@ -38,7 +38,7 @@ int run_program(const ProgramName& program, int argc, char** argv, const ReadCon
   const auto config = read_config(line.config_file);
   if (!config) return fail(program, config.error(), kExitConfiguration);
   if (line.check) {
-    std::printf("%s: ok\n", line.config_file.c_str());
+    std::printf("%s: fine\n", line.config_file.c_str());
     return 0;
   }
   start_logging(program.name);

@@ -25,7 +25,7 @@ std::string quoted(const std::string& text) { return '"' + text + '"'; }
 
 MqttSourceConfig read_mqtt_source(runtime::ConfigTable table, const SourceSurroundings& surroundings) {
   MqttSourceConfig source;
-  source.client = mqtt::read_client(table);
+  source.client = mqtt::read_client_config(table);
   const mqtt::ClientConfig& uplink = surroundings.uplink;
   const bool anonymous = source.client.username.empty() && source.client.password.empty();
   if (anonymous && source.client.url == uplink.url) {

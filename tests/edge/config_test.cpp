@@ -39,6 +39,8 @@ TEST(EdgeConfig, FourLinesAreEnough) {
 TEST(EdgeConfig, EveryKeyReachesItsPart) {
   test::TempDir dir;
   const std::string secret = dir.write("secret", "s3cret\n");
+  const std::string file = dir.write("ca.crt", "");
+  const std::string tls = "\"\nca_file = \"" + file + "\"\ncert_file = \"" + file + "\"\nkey_file = \"" + file + "\"\n";
   EdgeConfig config = good(R"(
 tenant = "demo"
 gateway = "attic"
@@ -47,11 +49,7 @@ state_dir = "/tmp/x"
 url = "ssl://broker:8883"
 username = "other"
 password_file = ")" + secret +
-                           R"("
-ca_file = "ca.crt"
-cert_file = "c.crt"
-key_file = "c.key"
-[outbox]
+                           tls + R"([outbox]
 budget_mib = 16
 [windows]
 base_width_s = 60
@@ -89,7 +87,7 @@ interval_ms = 5000
   EXPECT_EQ(config.gateway.state_dir, "/tmp/x");
   EXPECT_EQ(config.uplink.client.username, "other");
   EXPECT_EQ(config.uplink.client.password, "s3cret");
-  EXPECT_EQ(config.uplink.client.key_file, "c.key");
+  EXPECT_EQ(config.uplink.client.key_file, file);
   EXPECT_EQ(config.gateway.budget_bytes, 16u << 20);
   EXPECT_EQ(config.gateway.base_width_s, 60u);
   EXPECT_EQ(config.gateway.grace_ms, 1000);

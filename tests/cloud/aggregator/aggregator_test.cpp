@@ -205,8 +205,12 @@ TEST_F(AggregatorTest, AClusterThatDoesNotFitIsRefused) {
   const std::string secret = folder_.path("secret"), short_secret = folder_.path("short");
   std::ofstream(secret) << std::string(40, 's') << "\n";
   std::ofstream(short_secret) << "short\n";
+  for (const std::string& one : {secret, short_secret}) {
+    std::filesystem::permissions(one, std::filesystem::perms::owner_read);
+  }
   auto read = [&](const std::string& rest) {
-    std::ofstream(file) << "[log]\nurl = \"lmdb:///l\"\n[state]\ndir = \"s\"\n[keys]\nfile = \"k\"\n" << rest;
+    std::ofstream(file) << "[log]\nurl = \"lmdb:///l\"\n[state]\ndir = \"s\"\n[keys]\nfile = \"" << secret << "\"\n"
+                        << rest;
     return read_aggregator_config(file);
   };
   const std::string three = "[aggregator]\nordinal = 1\nreplicas = 3\n";

@@ -9,6 +9,8 @@
 namespace tributary::bridge {
 namespace {
 
+const std::string kMqtt = "[mqtt]\nurl = \"tcp://127.0.0.1:1883\"\n";
+
 class BridgeConfigTest : public ::testing::Test {
  protected:
   Result<ProgramConfig> read(const std::string& text) { return read_config(folder_.write("bridge.toml", text)); }
@@ -19,8 +21,8 @@ class BridgeConfigTest : public ::testing::Test {
   test::TempDir folder_;
 };
 
-TEST_F(BridgeConfigTest, OnlyTheLogIsRequired) {
-  auto config = read("[log]\nurl = \"lmdb:///var/lib/tributary/log\"\n");
+TEST_F(BridgeConfigTest, OnlyBrokerAndLogAreRequired) {
+  auto config = read(kMqtt + "[log]\nurl = \"lmdb:///var/lib/tributary/log\"\n");
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->log.url, "lmdb:///var/lib/tributary/log");
   EXPECT_EQ(config->bridge.mqtt.url, "tcp://127.0.0.1:1883");
@@ -33,6 +35,7 @@ TEST_F(BridgeConfigTest, OnlyTheLogIsRequired) {
 
 TEST_F(BridgeConfigTest, EveryKeyIsRead) {
   folder_.write("password", "secret\n");
+  folder_.write("keys.json", "{}");
   auto config = read(R"(
 [mqtt]
 url = "tcp://broker:1884"
@@ -51,7 +54,8 @@ host = "0.0.0.0"
 port = 0
 cors_origins = ["https://app.example"]
 [keys]
-file = "/etc/keys.json"
+file = ")" + folder_.file("keys.json") +
+                     R"("
 [ingest]
 base_width_s = 60
 max_future_s = 30
@@ -70,7 +74,7 @@ kind = "counter"
   EXPECT_EQ(config->log.retention_bytes, 10U << 20);
   EXPECT_EQ(config->http.port, 0);
   EXPECT_EQ(config->delivery.cors_origins, std::vector<std::string>{"https://app.example"});
-  EXPECT_EQ(config->keys_file, "/etc/keys.json");
+  EXPECT_EQ(config->keys_file, folder_.file("keys.json"));
   EXPECT_EQ(config->ingest.base_width_s, 60U);
   EXPECT_EQ(config->bridge.core.max_future_s, 30);
   EXPECT_EQ(config->ingest.unit_by_metric.at("temperature"), "°C");
@@ -91,7 +95,21 @@ TEST_F(BridgeConfigTest, MistakesAreNamedWithFileLineFoundAndExpected) {
   EXPECT_NE(complaint(log + "[mqtt]\nshare_group = \"a/b\"\n").find("share_group"), std::string::npos);
   EXPECT_NE(complaint(log + "[http]\ncors_origins = [\"https://app.example/page\"]\n").find("without a path"),
             std::string::npos);
-  EXPECT_NE(complaint("[log\n").find("bridge.toml:1"), std::string::npos);
+  EXPECT_NE(complaint("[log\n").find("bridge.toml:1: found the head of a table without its end"), std::string::npos);
+}
+
+TEST_F(BridgeConfigTest, BrokerLogAndKeysMustBeOnesThatCanBe) {
+  const std::string log = "[log]\nurl = \"lmdb:///tmp/log\"\n";
+  EXPECT_NE(complaint(log).find("found mqtt = nothing, expected a table [mqtt] with url"), std::string::npos);
+  EXPECT_NE(complaint(log + "[mqtt]\nusername = \"b\"\n").find("no mqtt.url"), std::string::npos);
+  EXPECT_NE(complaint(log + "[mqtt]\nurl = \"\"\n").find("no mqtt.url"), std::string::npos);
+  EXPECT_NE(complaint(log + "[mqtt]\nurl = \"htp://x\"\n").find("ssl://host:port"), std::string::npos);
+  for (const char* url : {"htp://x", "/var/lib/log", "lmdb://", "kafka:/x"}) {
+    const std::string found = complaint(kMqtt + "[log]\nurl = \"" + url + "\"\n");
+    EXPECT_NE(found.find("bridge.toml:4: found log.url"), std::string::npos) << url << "\n" << found;
+  }
+  const std::string keys = complaint(kMqtt + log + "[keys]\nfile = \"/no/such/keys.json\"\n");
+  EXPECT_NE(keys.find("found keys.file = /no/such/keys.json (No such file or directory)"), std::string::npos) << keys;
 }
 
 TEST_F(BridgeConfigTest, AMissingSecretIsNamedButNeverShown) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
 namespace tributary::runtime {
@@ -63,6 +64,7 @@ TEST(Config, RefusesWhatIsNotToml) {
 TEST(Config, PropertiesAreTextByDottedNameWithSecretsFromFiles) {
   const std::string file = testing::TempDir() + "/hush.txt";
   std::ofstream(file) << "hush\n";
+  std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   auto config = Config::parse("[k]\nsecurity.protocol = 'SASL_SSL'\n'linger.ms' = 7\nsasl.password_file = '" + file +
                                   "'\n[k.ssl]\nenabled = true\nlist = [1]\n",
                               "x.toml");
@@ -81,6 +83,7 @@ TEST(Config, PropertiesAreTextByDottedNameWithSecretsFromFiles) {
 TEST(Config, ReadsSecretsFromFileAndEnvironmentOnly) {
   const std::string file = testing::TempDir() + "/secret.txt";
   std::ofstream(file) << "s3cret\nmore\n";
+  std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   setenv("TRIBUTARY_TEST_SECRET", "other", 1);
   Config config = parse("password_file = '" + file +
                         "'\n[b]\npassword_env = 'TRIBUTARY_TEST_SECRET'\n[c]\npassword_file = '/nonexistent'\n");
@@ -91,6 +94,67 @@ TEST(Config, ReadsSecretsFromFileAndEnvironmentOnly) {
   ASSERT_FALSE(status.ok());
   EXPECT_NE(status.error().message.find("/nonexistent"), std::string::npos);
   EXPECT_EQ(status.error().message.find("s3cret"), std::string::npos);
+}
+
+TEST(Config, ASecretThatEverybodyMayReadIsRefused) {
+  const std::string file = testing::TempDir() + "/open_secret.txt";
+  std::ofstream(file) << "s3cret\n";
+  for (const auto& [mode, refused] : {std::pair{0644, true}, {0604, true}, {0640, false}, {0600, false}}) {
+    std::filesystem::permissions(file, static_cast<std::filesystem::perms>(mode));
+    Config config = parse("password_file = '" + file + "'\n");
+    EXPECT_EQ(config.root().secret("password"), "s3cret");
+    const Status status = config.finish();
+    EXPECT_EQ(!status.ok(), refused) << mode;
+    if (!status.ok()) {
+      EXPECT_NE(status.error().message.find("everybody on this machine may read it"), std::string::npos);
+      EXPECT_NE(status.error().message.find("chmod 640"), std::string::npos);
+      EXPECT_EQ(status.error().message.find("s3cret"), std::string::npos);
+    }
+  }
+}
+
+TEST(Config, FilesAndFoldersMustBeThere) {
+  const std::string folder = testing::TempDir();
+  Config config = parse("a = '/no/such'\nb = '" + folder + "'\nc = '/no/such'\nd = '/etc/hostname'\n");
+  ConfigTable root = config.root();
+  root.readable_file("a");
+  root.readable_file("b");
+  root.folder("c");
+  root.folder("d");
+  EXPECT_EQ(root.folder("absent"), "");
+  const std::string all = config.finish().error().message;
+  EXPECT_EQ(all,
+            "test.toml:1: found a = /no/such (No such file or directory), expected a file that can be read\n"
+            "test.toml:2: found b = " +
+                folder +
+                " (Is a directory), expected a file that can be read\n"
+                "test.toml:3: found c = /no/such (No such file or directory), expected a directory that can be read\n"
+                "test.toml:4: found d = /etc/hostname (Is no directory), expected a directory that can be read");
+}
+
+TEST(Config, AnUnknownKeyComesWithTheNearestNameAndAllOfItsTable) {
+  Config config = parse("[http]\nprot = 1\n[[source.mqtt]]\nurl = 'x'\n[[source.mqtt]]\ntopic = 1\n[other]\n");
+  ConfigTable http = config.root().table("http");
+  http.integer("port", 1, 0, 2);
+  http.text("host");
+  ConfigTable source = config.root().table("source");
+  for (ConfigTable& one : source.tables("mqtt")) {
+    one.text("url");
+    one.texts("topics");
+  }
+  EXPECT_EQ(config.finish().error().message,
+            "test.toml:2: found unknown key http.prot, expected port (the nearest), or another of host, port\n"
+            "test.toml:6: found unknown key source.mqtt.topic, expected topics (the nearest), or another of topics, "
+            "url\n"
+            "test.toml:7: found unknown key other, expected one of http, source");
+}
+
+TEST(Config, ADirectoryIsNoConfiguration) {
+  const auto config = Config::load(testing::TempDir());
+  ASSERT_FALSE(config.ok());
+  EXPECT_NE(config.error().message.find("found no file that can be read (Is a directory)"), std::string::npos)
+      << config.error().message;
+  EXPECT_NE(Config::load("/no/such.toml").error().message.find("No such file"), std::string::npos);
 }
 
 }  // namespace
