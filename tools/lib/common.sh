@@ -15,7 +15,7 @@ PACKAGES_RUN=(mosquitto mosquitto-clients curl tzdata python3 python3-paho-mqtt)
 PACKAGES_KAFKA=(maven openjdk-17-jre-headless)  # the broker itself: tools/lib/kafka.py
 PACKAGES_TEST=(kcat lmdb-utils faketime prometheus python3-pytest python3-venv chromium fonts-liberation clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14
   gcc-arm-none-eabi
-  libstdc++-arm-none-eabi-newlib libnewlib-arm-none-eabi openssl procps)
+  libstdc++-arm-none-eabi-newlib libnewlib-arm-none-eabi openssl procps systemd)
 
 as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
