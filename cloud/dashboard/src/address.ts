@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The address holds the view: parsing and printing it, in one fixed order and with the defaults left out, so that equal views have equal addresses.
+// The address holds the view: parsing and printing it, in one fixed order and with the defaults left out, so that equal
+// views have equal addresses.
 import {type Bound, boundText, parseBound, parseStep, stepText} from './time';
 
 export type Page = 'fleet' | 'explore' | 'now' | 'system';
@@ -78,14 +79,14 @@ export function parseAddress(path: string, query: string): View {
 }
 
 // Commas and colons stay readable; everything else is escaped as usual.
-function escape(text: string): string {
+function escaped(text: string): string {
   return encodeURIComponent(text).replace(/%2C/g, ',').replace(/%3A/g, ':');
 }
 
 export function printAddress(view: View): string {
   const parts: string[] = [];
   const add = (key: string, value: string): void => {
-    parts.push(`${escape(key)}=${escape(value)}`);
+    parts.push(`${escaped(key)}=${escaped(value)}`);
   };
   const whole = (): string => `/${view.page}${parts.length ? `?${parts.join('&')}` : ''}`;
   if (view.page === 'system') return whole();

@@ -226,7 +226,8 @@ export class ApiError extends Error {
   }
 }
 
-// How far the server's clock is ahead of this one. The Date header has whole seconds: less than two apart is taken for equal.
+// How far the server's clock is ahead of this one. The Date header has whole seconds: less than two apart is taken for
+// equal.
 let clockAheadMs = 0;
 export function serverNow(): number {
   return Date.now() + clockAheadMs;

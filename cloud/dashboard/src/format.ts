@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How numbers, durations and times are written on the page. Pure; every view goes through here, so that a figure looks the same everywhere.
+// How numbers, durations and times are written on the page. Pure; every view goes through here, so that a figure looks
+// the same everywhere.
 
 export const kNarrow = '\u202f'; // narrow no-break space, between groups of thousands
 export const kNbsp = '\u00a0';
@@ -9,8 +10,8 @@ export const kNone = kEnDash;
 
 export const kMonths = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-// Decimals for a metric: two significant digits of its greatest standard deviation, and one more. Without a deviation its
-// greatest value decides: a small one must not be written as 0.00.
+// Decimals for a metric: two significant digits of its greatest standard deviation, and one more. Without a deviation
+// its greatest value decides: a small one must not be written as 0.00.
 export function decimalsFor(greatestSd: number | null, greatest = 1): number {
   if (greatestSd === null || !(greatestSd > 0) || !Number.isFinite(greatestSd)) {
     if (!(greatest > 0) || (greatest >= 0.1 && greatest < 1e6)) return 2;
@@ -23,11 +24,13 @@ export function decimalsFor(greatestSd: number | null, greatest = 1): number {
 export function decimalsOfAll(
   all: ({stddev?: number | null; min?: number | null; max?: number | null} | null | undefined)[],
 ): number {
-  const greatest = (values: (number | null | undefined)[]): number => Math.max(0, ...values.map((v) => Math.abs(v ?? 0)));
+  const greatest = (values: (number | null | undefined)[]): number =>
+    Math.max(0, ...values.map((v) => Math.abs(v ?? 0)));
   return decimalsFor(greatest(all.map((s) => s?.stddev)), greatest(all.flatMap((s) => [s?.min, s?.max])));
 }
 
-// Decimals of a quantile: its last digit is the greatest power of ten not above a quarter of its uncertainty, at most d.
+// Decimals of a quantile: its last digit is the greatest power of ten not above a quarter of its uncertainty, at most
+// d.
 export function quantileDecimals(low: number, high: number, d: number): number {
   const quarter = (high - low) / 4;
   if (!(quarter > 0)) return d;
@@ -72,7 +75,8 @@ export function withUnit(text: string, unit: string): string {
   return unit && text !== kNone ? text + kNbsp + unit : text;
 }
 
-// A tick of an axis: as many decimals as its step needs; thousands shortened (12 k), the very large and small as powers of ten.
+// A tick of an axis: as many decimals as its step needs; thousands shortened (12 k), the very large and small as powers
+// of ten.
 export function tick(value: number, step: number): string {
   const beyond = Math.max(Math.abs(value), step) >= 1e15 || step < 1e-6;
   if (beyond && Math.abs(value) < step / 1000) return '0';
@@ -110,7 +114,8 @@ const kUnits: [number, string][] = [
   [1, 's'],
 ];
 
-// At most two units, rounded down: 21 s, 13 min, 5 h 26 min, 9 d 2 h. Seconds beside minutes only where they are not zero and asked for.
+// At most two units, rounded down: 21 s, 13 min, 5 h 26 min, 9 d 2 h. Seconds beside minutes only where they are not
+// zero and asked for.
 export function duration(seconds: number, exact = false): string {
   const whole = Math.max(0, Math.floor(seconds));
   for (let i = 0; i < kUnits.length; i++) {
@@ -167,7 +172,8 @@ export function moment(ms: number, referenceMs: number, seconds = true): string 
 
 export function span(fromMs: number, toMs: number, referenceMs: number): string {
   // From a day on, times alone would say "20:15 – 20:15".
-  if (toMs - fromMs >= 86_400_000) return range(`${day(fromMs)} ${clockExact(fromMs)}`, `${day(toMs)} ${clockExact(toMs)}`);
+  if (toMs - fromMs >= 86_400_000)
+    return range(`${day(fromMs)} ${clockExact(fromMs)}`, `${day(toMs)} ${clockExact(toMs)}`);
   const from = `${near(fromMs, referenceMs) ? '' : `${day(fromMs)} `}${clockExact(fromMs)}`;
   const to = `${sameDay(fromMs, toMs) || near(fromMs, referenceMs) ? '' : `${day(toMs)} `}${clockExact(toMs)}`;
   return range(from, to);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The stream of changed windows. The browser resumes a broken connection by Last-Event-ID; where it gives up (an answer that is no stream), a
-// new one is opened from the last id after a while.
+// The stream of changed windows. The browser resumes a broken connection by Last-Event-ID; where it gives up (an answer
+// that is no stream), a new one is opened from the last id after a while.
 import type {StreamEvent} from './api';
 
 export type LiveState = 'connecting' | 'live' | 'reconnecting' | 'offline';
@@ -22,7 +22,8 @@ export class Live {
 
   constructor(private readonly events: LiveEvents) {}
 
-  // Follows what a query of the stream selects, such as "metric=temperature": all devices, so that changing those that are shown keeps the stream.
+  // Follows what a query of the stream selects, such as "metric=temperature": all devices, so that changing those that
+  // are shown keeps the stream.
   follow(query: string): void {
     if (query === this.query && (this.source || this.timer)) return;
     this.stop();

@@ -2,7 +2,8 @@
 // What an answer lacks is said in the exact words, newest first, and never better than it is.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {type CompletenessInput, describe} from '../src/completeness';
+import {describe} from '../src/words/describe';
+import type {CompletenessInput} from '../src/words/types';
 
 const ms = (text: string): number => Date.parse(text);
 const plain = (text: string): string => text.replace(/\u00a0/g, ' ');

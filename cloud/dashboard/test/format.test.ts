@@ -15,7 +15,7 @@ import {
   tick,
   width,
 } from '../src/format';
-import {stripSpan} from '../src/hist';
+import {stripSpan} from '../src/model/hist';
 import {valueTicks} from '../src/time';
 
 const ms = (text: string): number => Date.parse(text);
@@ -116,7 +116,13 @@ test('the ticks of an axis differ in what is written, however large, small or ne
 
 test('a strip has a span for values that a double can hardly move from', () => {
   for (const value of [0, 21.5, 1e300, -1e300, 1.7e308]) {
-    const flat = {count: 2, min: value, max: value, p5: {value, low: value, high: value}, p95: {value, low: value, high: value}};
+    const flat = {
+      count: 2,
+      min: value,
+      max: value,
+      p5: {value, low: value, high: value},
+      p95: {value, low: value, high: value},
+    };
     const found = stripSpan([flat as never])!;
     assert.ok(found && Number.isFinite(found.low) && Number.isFinite(found.high) && found.high > found.low, `${value}`);
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws the rows of series: band to the fences, whiskers, percentiles with their bounds, median, mean; gaps, and what lies beyond the scale. A row
-// is drawn as wide as it is.
-import {isPlateau, type Rows} from '../rows';
-import {bandOf, type Span} from './scale';
+// Draws the rows of series: band to the fences, whiskers, percentiles with their bounds, median, mean; gaps, and what
+// lies beyond the scale. A row is drawn as wide as it is.
+import {isPlateau, type Rows} from '../model/rows';
+import {bandOf, type Span} from '../model/scale';
 import type {Surface} from './plot';
 
 export interface Style {
@@ -132,7 +132,7 @@ function bands(s: Surface, picture: SeriesPicture, style: Style, points: Point[]
   ctx.globalAlpha = style.alpha * style.band;
   ctx.beginPath();
   // Runs of narrow rows are one polygon each; a plateau is a rectangle of its own.
-  for (let i = 0; i < points.length; ) {
+  for (let i = 0; i < points.length;) {
     if (points[i]!.plateau) {
       const {low, high} = bandOf(rows, i, spanSize, reach);
       const y0 = s.y(high);

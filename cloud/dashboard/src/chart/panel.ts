@@ -6,7 +6,7 @@ import {colors} from '../theme';
 import {Panel} from './base';
 import {type GutterLabel, paintGutter} from './gutter';
 import {paintBracket, paintFrontier, paintSeries, type Taken} from './paint';
-import {reachOf} from './scale';
+import {reachOf} from '../model/scale';
 import {kGutter, type Surface} from './plot';
 
 export class ChartPanel extends Panel {

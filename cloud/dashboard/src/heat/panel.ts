@@ -3,7 +3,7 @@
 import {Panel} from '../chart/base';
 import {paintFrontier} from '../chart/paint';
 import type {Surface} from '../chart/plot';
-import {bins, spread} from '../hist';
+import {bins, spread} from '../model/hist';
 import {colors, type Palette} from '../theme';
 import {floorTo} from '../time';
 import {cellCount, cellSpan, heatGrid, heatImage} from './heat';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How complete the answer is, on the time axis of the chart: one lane a gateway, from five on one for all.
-import type {CompletenessWords, GatewayLane} from '../completeness';
+import type {CompletenessWords, GatewayLane} from '../words/types';
 import {insets} from '../chart/plot';
 import {share} from '../format';
 import {Glyph, Hatch} from '../ui/glyph';
@@ -90,72 +90,83 @@ function Lane({lane, y, x, right}: {lane: GatewayLane; y: number; x: (ms: number
   );
 }
 
-export function Lanes({words, from, to, plotWidth}: Props) {
-  const inset = insets(window.innerWidth);
-  const phone = inset.right < 50;
-  const right = inset.left + plotWidth;
-  const x = (ms: number): number => inset.left + ((Math.min(Math.max(ms, from), to) - from) / (to - from)) * plotWidth;
+// Of more than four: from below, the share of the gateways whose frontier lies beyond; the gaps above it, for a gap of
+// one hardly lowers it.
+function Together({words, from, to, plotWidth}: Props) {
+  const {x, right, left, phone} = axis(from, to, plotWidth);
   const {lanes} = words;
-  if (lanes.length === 0) return null;
-  const many = lanes.length > kLanesMax;
-  // Of many, the gaps stand above the share: a gap of one hardly lowers it.
-  const gaps = many ? lanes.flatMap((lane) => lane.gaps).filter(([a, b]) => b > from && a < to) : [];
+  const gaps = lanes.flatMap((lane) => lane.gaps).filter(([a, b]) => b > from && a < to);
   const below = gaps.length ? kHeight + 3 : 0;
-  const height = many ? 32 + below : kPitch * lanes.length + 8;
-  const sentence = `Completeness: ${many ? `${share(words.share)} of ${lanes.length} gateways` : lanes.map((lane) => `${lane.gateway} ${lane.word}`).join(', ')}`;
-  if (many) {
-    // From below: the share of the gateways whose frontier lies beyond.
-    const ends = lanes.map((lane) => lane.frontier ?? to).sort((a, b) => a - b);
-    const steps = ends.map((end, i): {from: number; to: number; share: number} => ({
-      from: i ? ends[i - 1]! : from,
-      to: end,
-      share: (lanes.length - i) / lanes.length,
-    }));
-    return (
-      <svg class="lanes" height={height} role="img" aria-label={sentence}>
-        <rect x={inset.left} y={below + 0.5} width={plotWidth} height={23} fill="none" stroke="var(--line2)" />
-        {gaps.map(([a, b], i) => (
+  const ends = lanes.map((lane) => lane.frontier ?? to).sort((a, b) => a - b);
+  const steps = ends.map((end, i): {from: number; to: number; share: number} => ({
+    from: i ? ends[i - 1]! : from,
+    to: end,
+    share: (lanes.length - i) / lanes.length,
+  }));
+  const sentence = `Completeness: ${share(words.share)} of ${lanes.length} gateways`;
+  return (
+    <svg class="lanes" height={32 + below} role="img" aria-label={sentence}>
+      <rect x={left} y={below + 0.5} width={plotWidth} height={23} fill="none" stroke="var(--line2)" />
+      {gaps.map(([a, b], i) => (
+        <rect
+          key={i}
+          x={Math.min(x(a), right - kWidthMin)}
+          y={0.75}
+          width={Math.max(kWidthMin, x(b) - x(a))}
+          height={kHeight - 1.5}
+          fill="var(--panel)"
+          stroke="var(--bad)"
+          stroke-width="1.5"
+        />
+      ))}
+      {steps
+        .filter((step) => step.to > step.from)
+        .map((step) => (
           <rect
-            key={i}
-            x={Math.min(x(a), right - kWidthMin)}
-            y={0.75}
-            width={Math.max(kWidthMin, x(b) - x(a))}
-            height={kHeight - 1.5}
-            fill="var(--panel)"
-            stroke="var(--bad)"
-            stroke-width="1.5"
+            key={step.from}
+            x={x(step.from)}
+            y={below + 24 * (1 - step.share)}
+            width={x(step.to) - x(step.from)}
+            height={24 * step.share}
+            fill="var(--ink3)"
+            fill-opacity="0.42"
           />
         ))}
-        {steps
-          .filter((step) => step.to > step.from)
-          .map((step) => (
-            <rect
-              key={step.from}
-              x={x(step.from)}
-              y={below + 24 * (1 - step.share)}
-              width={x(step.to) - x(step.from)}
-              height={24 * step.share}
-              fill="var(--ink3)"
-              fill-opacity="0.42"
-            />
-          ))}
-        {!phone && (
-          <text x={right + 10} y={below + 16}>
-            {words.headline}
-          </text>
-        )}
-      </svg>
-    );
-  }
+      {!phone && (
+        <text x={right + 10} y={below + 16}>
+          {words.headline}
+        </text>
+      )}
+    </svg>
+  );
+}
+
+function axis(from: number, to: number, plotWidth: number) {
+  const inset = insets(window.innerWidth);
+  return {
+    left: inset.left,
+    right: inset.left + plotWidth,
+    phone: inset.right < 50,
+    x: (ms: number): number => inset.left + ((Math.min(Math.max(ms, from), to) - from) / (to - from)) * plotWidth,
+  };
+}
+
+export function Lanes(props: Props) {
+  const {words, from, to, plotWidth} = props;
+  const {lanes} = words;
+  if (lanes.length === 0) return null;
+  if (lanes.length > kLanesMax) return <Together {...props} />;
+  const {x, right, phone} = axis(from, to, plotWidth);
+  const sentence = `Completeness: ${lanes.map((lane) => `${lane.gateway} ${lane.word}`).join(', ')}`;
   return (
-    <svg class="lanes" height={height} role="img" aria-label={sentence} data-lanes={lanes.length}>
+    <svg class="lanes" height={kPitch * lanes.length + 8} role="img" aria-label={sentence} data-lanes={lanes.length}>
       {lanes.map((lane, i) => (
         <g key={lane.gateway}>
           <Lane lane={lane} y={kPitch * i + 4} x={x} right={right} />
           {!phone && (
             <g>
               <g transform={`translate(${right + 9} ${kPitch * i + 2})`}>
-                <Glyph state={lane.state === 'complete' ? 'complete' : lane.state} share={0.6} r={4.5} />
+                <Glyph state={lane.state} share={0.6} r={4.5} />
               </g>
               <text x={right + 25} y={kPitch * i + 11}>
                 <title>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where readings are: amounts and oldest at each station between sensor and screen, delays of the last hour, what was rejected, lost or parked.
+// Where readings are: amounts and oldest at each station between sensor and screen, delays of the last hour, what was
+// rejected, lost or parked.
 import {type Gateway, get, type LogGap, type Service, serverNow, type SystemAnswer} from '../api';
 import {count, duration, kNbsp, reason} from '../format';
 import type {ExploreModel} from './explore';
@@ -170,7 +171,10 @@ export function recoveryText(service: Service): {text: string; title: string} | 
   const amounts = Object.entries(last.amounts).map(([name, n]) => `${count(n)} ${reason(name)}`);
   return {
     text: reason(last.kind),
-    title: [last.seconds < 1 ? `${Math.round(last.seconds * 1000)}${kNbsp}ms` : duration(last.seconds, true), ...amounts].join(', '),
+    title: [
+      last.seconds < 1 ? `${Math.round(last.seconds * 1000)}${kNbsp}ms` : duration(last.seconds, true),
+      ...amounts,
+    ].join(', '),
   };
 }
 
@@ -206,7 +210,8 @@ export class SystemModel extends Watch {
     while (this.merged.length > 2 && this.merged[0]!.at < this.merged[this.merged.length - 1]!.at - 60_000)
       this.merged.shift();
   }
-  // Readings merged a second, over up to the last minute; null: not known yet. Windows come by steps, so some seconds are needed.
+  // Readings merged a second, over up to the last minute; null: not known yet. Windows come by steps, so some seconds
+  // are needed.
   rate(): number | null {
     const first = this.merged[0];
     const last = this.merged[this.merged.length - 1];

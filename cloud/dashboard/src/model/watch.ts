@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the views besides Explore have in common: they ask when they are opened, again when the stream says that something came (though not too
-// often), and now and then anyway; when the server is away they keep what they had and try again by themselves.
+// What the views besides Explore have in common: they ask when they are opened, again when the stream says that
+// something came (though not too often), and now and then anyway; when the server is away they keep what they had and
+// try again by themselves.
 import {ApiError, type StreamEvent} from '../api';
 import {Live, type LiveState} from '../live';
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The marks of completeness, the same in every view, and the few icons of the frame.
-import type {Mark} from '../completeness';
-import {hatchPath} from '../lanes/hatch';
+import type {Mark} from '../words/types';
+import {hatchPath} from './hatch';
 
 type State = 'complete' | 'late' | 'silent' | 'parked' | 'rejected' | 'live' | 'retired';
 
@@ -11,7 +11,8 @@ export function Glyph({state, share = 0, r = 5, label}: {state: State; share?: n
   const c = size / 2;
   const inner = r - 2.6;
   const angle = 2 * Math.PI * Math.min(0.999, Math.max(0, share));
-  const wedge = `M${c} ${c}L${c} ${c - inner}A${inner} ${inner} 0 ${angle > Math.PI ? 1 : 0} 1 ${c + inner * Math.sin(angle)} ${c - inner * Math.cos(angle)}Z`;
+  const end = `${c + inner * Math.sin(angle)} ${c - inner * Math.cos(angle)}`;
+  const wedge = `M${c} ${c}L${c} ${c - inner}A${inner} ${inner} 0 ${angle > Math.PI ? 1 : 0} 1 ${end}Z`;
   return (
     <svg
       width={size}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The strip of all readings since the beginning: buckets, mean ± standard deviation under them, and where asked for the value of now above.
+// The strip of all readings since the beginning: buckets, mean ± standard deviation under them, and where asked for the
+// value of now above.
 import type {Summary} from '../api';
-import {bins, spread} from '../hist';
+import {bins, spread} from '../model/hist';
 import {colors, rampCss} from '../theme';
 
 // Buckets can be finer than what sensors resolve: cells of a few px join what would else be a comb.

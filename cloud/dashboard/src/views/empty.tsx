@@ -2,10 +2,11 @@
 // What is said where there is nothing to draw: no reading at all, none in this range, or too many rows.
 import {useState} from 'preact/hooks';
 import type {App} from '../app';
-import {serverNow} from '../api';
+import {type ApiError, serverNow} from '../api';
 import {clock, count, day, duration, moment, width} from '../format';
 import {kHour, parseStep} from '../time';
 
+// The commands lie in one line each, as they are pasted.
 function commands(app: App): {name: string; text: string; note?: string}[] {
   const mqtt = app.session?.mqtt ?? {};
   const host = mqtt.host ?? location.hostname;
@@ -18,12 +19,16 @@ function commands(app: App): {name: string; text: string; note?: string}[] {
     },
     {
       name: 'Zigbee2MQTT',
-      text: `mosquitto_pub -h ${host} -p ${mqtt.port ?? 1883}${user} -t zigbee2mqtt/greenhouse -m '{"temperature":21.5,"humidity":60,"linkquality":120}'`,
+      text:
+        `mosquitto_pub -h ${host} -p ${mqtt.port ?? 1883}${user} -t zigbee2mqtt/greenhouse ` +
+        `-m '{"temperature":21.5,"humidity":60,"linkquality":120}'`,
       note: 'Needs topics = ["zigbee2mqtt/+"] in a [[source.mqtt]] of the gateway.',
     },
     {
       name: 'HTTP',
-      text: `curl -H "X-API-Key: $TRIBUTARY_KEY" -H 'Content-Type: application/json' ${ingest}/api/v1/data -d '{"device_id":"greenhouse","temperature":21.5}'`,
+      text:
+        `curl -H "X-API-Key: $TRIBUTARY_KEY" -H 'Content-Type: application/json' ${ingest}/api/v1/data ` +
+        `-d '{"device_id":"greenhouse","temperature":21.5}'`,
     },
   ];
 }
@@ -65,62 +70,67 @@ export function NoReadings({app}: {app: App}) {
   );
 }
 
-export function RangeMessage({app}: {app: App}) {
+// Why there is no answer, and what would give one.
+function Refused({app, error}: {app: App; error: ApiError}) {
   const model = app.model!;
-  const {error, total, answer} = model;
-  if (error && !error.away) {
-    const step = error.suggestion === null ? null : parseStep(error.suggestion);
-    if (error.found !== null && error.limit !== null && step) {
-      return (
-        <div class="message" role="alert">
-          <p>
-            <strong>
-              This range has {count(error.found)} rows; the limit is {count(error.limit)}.
-            </strong>{' '}
-            Step {width(step)} shows all of it.
-          </p>
-          <div class="row">
-            <button type="button" class="control" onClick={() => app.go({step})}>
-              Use {width(step)}
-            </button>
-          </div>
-        </div>
-      );
-    }
-    const begin = model.firstMetric();
-    if (error.status === 404 && begin && !model.metrics.some((m) => m.name === model.metric())) {
-      return (
-        <div class="message" role="alert">
-          <p>
-            <strong>There is no metric {model.metric()} here.</strong> It may be of another tenant, or nothing was sent under this name yet.
-          </p>
-          <div class="row">
-            <button type="button" class="control" onClick={() => app.go({metric: begin, devices: [], labels: []})}>
-              Show {begin}
-            </button>
-          </div>
-        </div>
-      );
-    }
+  const step = error.suggestion === null ? null : parseStep(error.suggestion);
+  if (error.found !== null && error.limit !== null && step) {
     return (
       <div class="message" role="alert">
         <p>
-          <strong>{error.message}.</strong> {error.detail}
+          <strong>
+            This range has {count(error.found)} rows; the limit is {count(error.limit)}.
+          </strong>{' '}
+          Step {width(step)} shows all of it.
         </p>
         <div class="row">
-          <button
-            type="button"
-            class="control"
-            onClick={() =>
-              app.go({step: 0, from: {kind: 'ago', ms: 24 * kHour}, to: {kind: 'now'}, devices: [], labels: []})
-            }
-          >
-            Show the last 24 h
+          <button type="button" class="control" onClick={() => app.go({step})}>
+            Use {width(step)}
           </button>
         </div>
       </div>
     );
   }
+  const begin = model.firstMetric();
+  if (error.status === 404 && begin && !model.metrics.some((m) => m.name === model.metric())) {
+    return (
+      <div class="message" role="alert">
+        <p>
+          <strong>There is no metric {model.metric()} here.</strong> It may be of another tenant, or nothing was sent
+          under this name yet.
+        </p>
+        <div class="row">
+          <button type="button" class="control" onClick={() => app.go({metric: begin, devices: [], labels: []})}>
+            Show {begin}
+          </button>
+        </div>
+      </div>
+    );
+  }
+  return (
+    <div class="message" role="alert">
+      <p>
+        <strong>{error.message}.</strong> {error.detail}
+      </p>
+      <div class="row">
+        <button
+          type="button"
+          class="control"
+          onClick={() =>
+            app.go({step: 0, from: {kind: 'ago', ms: 24 * kHour}, to: {kind: 'now'}, devices: [], labels: []})
+          }
+        >
+          Show the last 24 h
+        </button>
+      </div>
+    </div>
+  );
+}
+
+export function RangeMessage({app}: {app: App}) {
+  const model = app.model!;
+  const {error, total, answer} = model;
+  if (error && !error.away) return <Refused app={app} error={error} />;
   if (!total || !answer || total.count > 0 || model.loading) return null;
   const behind = total.completeness.behind ?? [];
   const late = behind.find((b) => b.state === 'silent' || b.state === 'offline');

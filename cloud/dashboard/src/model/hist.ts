@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base-2 exponential histograms as the API gives them: bucket i at scale s is (2^(i/2^s), 2^((i+1)/2^s)], sparse. Here only what drawing needs:
-// the buckets as intervals in ascending order, and spreading them over cells of equal height.
-import type {Histogram, Summary} from './api';
-import {valueTicks} from './time';
+// Base-2 exponential histograms as the API gives them: bucket i at scale s is (2^(i/2^s), 2^((i+1)/2^s)], sparse. Here
+// only what drawing needs: the buckets as intervals in ascending order, and spreading them over cells of equal height.
+import type {Histogram, Summary} from '../api';
+import {valueTicks} from '../time';
 
 export interface Bins {
   low: Float64Array;
@@ -52,8 +52,8 @@ export function bins(histogram: Histogram | null | undefined, min: number | null
   return out;
 }
 
-// Adds factor × the bins to cells, which divide [low, high) evenly from below. A bin spreads over its own height, so that coarse buckets look
-// coarse; what lies outside the cells is left out.
+// Adds factor × the bins to cells, which divide [low, high) evenly from below. A bin spreads over its own height, so
+// that coarse buckets look coarse; what lies outside the cells is left out.
 export function spread(
   from: Bins,
   factor: number,
@@ -81,7 +81,12 @@ export function spread(
 }
 
 // One range for all strips of the metric, so that devices compare at a glance: to the fences of their distributions.
-export function stripSpan(all: Summary[]): {low: number; high: number; step: number} | null {
+export interface StripSpan {
+  low: number;
+  high: number;
+  step: number;
+}
+export function stripSpan(all: Summary[]): StripSpan | null {
   let low = Infinity;
   let high = -Infinity;
   for (const s of all) {
