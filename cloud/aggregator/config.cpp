@@ -83,6 +83,7 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
   config.api.hints.mqtt_host = dashboard.text("mqtt_host");
   config.api.hints.mqtt_port = static_cast<uint16_t>(dashboard.integer("mqtt_port", 0, 0, 65535));
   config.api.hints.mqtt_username = dashboard.text("mqtt_username");
+  config.api.hints.mqtt_tenant = dashboard.text("mqtt_tenant");
   config.api.hints.ingest_url = dashboard.text("ingest_url");
   config.api.operators = dashboard.texts("operators");
 

@@ -23,10 +23,10 @@
 namespace tributary::api {
 
 struct ApiConfig {
-  std::string dashboard_dir;       // empty: no dashboard
-  uint64_t rows_max = 20'000;      // of one answer
-  int64_t keep_alive_ms = 15'000;  // a comment line on a quiet stream
-  int64_t coalesce_ms = 100;       // between two events of one stream
+  std::string dashboard_dir;      // empty: no dashboard
+  uint64_t rows_max = 20'000;     // of one answer
+  int64_t keep_alive_ms = 5'000;  // a quiet stream tells the server's time
+  int64_t coalesce_ms = 100;      // between two events of one stream
   SendHints hints;
   http::DeliveryConfig delivery;
   std::vector<std::string> operators;  // tenants whose keys may see the log and the service, see api_system.h

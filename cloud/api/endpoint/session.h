@@ -19,6 +19,7 @@ http::Response unauthorized();
 // Where readings can be sent to, for the page's first words to a new user. What is empty or 0 is not told.
 struct SendHints {
   std::string mqtt_host, mqtt_username, ingest_url;
+  std::string mqtt_tenant;  // whose gateway listens there: no other tenant is told; empty: every tenant's
   uint16_t mqtt_port = 0;
 };
 

@@ -107,7 +107,11 @@ class SystemTest : public testing::Test {
                               {.gateway = "hall", .first_seen_ns = (kNowS - 900) * kNanosPerSecond}};
     traffic_.add(message("demo", kNowNs - 512 * kMillisecond, kNowNs), kNowNs);
     ApiConfig config;
-    config.hints = {.mqtt_host = "10.0.0.7", .mqtt_username = "sensor", .ingest_url = "http://x:9", .mqtt_port = 1884};
+    config.hints = {.mqtt_host = "10.0.0.7",
+                    .mqtt_username = "sensor",
+                    .ingest_url = "http://x:9",
+                    .mqtt_tenant = "demo",
+                    .mqtt_port = 1884};
     config.operators = {"demo"};
     auto api = Api::make(config, {.query = &query_,
                                   .auth = auth_.get(),
