@@ -3,8 +3,9 @@
 // views have equal addresses.
 import {type Bound, boundText, parseBound, parseStep, stepText} from './time';
 
-export type Page = 'fleet' | 'explore' | 'now' | 'system';
-export const kPages: Page[] = ['fleet', 'explore', 'now', 'system'];
+// nowhere: an address that the page does not know.
+export type Page = 'fleet' | 'explore' | 'now' | 'system' | 'nowhere';
+export const kPages: Exclude<Page, 'nowhere'>[] = ['fleet', 'explore', 'now', 'system'];
 export type Show = 'mean' | 'range' | 'percentiles';
 
 export interface View {
@@ -51,8 +52,9 @@ export const listEntry = (name: string): string => name.replace(/[\\,]/g, '\\$&'
 
 export function parseAddress(path: string, query: string): View {
   const params = new URLSearchParams(query);
-  const view: View = {...kDefaultView, page: kPages.find((page) => path === `/${page}`) ?? 'explore'};
-  if (view.page === 'system') return view;
+  const page = path === '/' || path === '/index.html' ? 'explore' : kPages.find((one) => path === `/${one}`);
+  const view: View = {...kDefaultView, page: page ?? 'nowhere'};
+  if (view.page === 'system' || view.page === 'nowhere') return view;
   if (view.page !== 'explore') {
     if (view.page === 'now') view.chip = params.get('m') ?? '';
     else {

@@ -86,6 +86,8 @@ export class App {
         return this.system;
       case 'explore':
         return this.model;
+      case 'nowhere':
+        return null;
     }
   }
 

@@ -15,9 +15,9 @@ export const kMonths = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 
 export function decimalsFor(greatestSd: number | null, greatest = 1): number {
   if (greatestSd === null || !(greatestSd > 0) || !Number.isFinite(greatestSd)) {
     if (!(greatest > 0) || (greatest >= 0.1 && greatest < 1e6)) return 2;
-    return greatest >= 1e6 ? 0 : Math.min(6, 2 - Math.floor(Math.log10(greatest)));
+    return greatest >= 1e6 ? 0 : 2 - Math.floor(Math.log10(greatest));
   }
-  return Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(greatestSd))));
+  return Math.max(0, 2 - Math.floor(Math.log10(greatestSd)));
 }
 
 // The same from what is shown of the metric.
@@ -45,14 +45,29 @@ function power(value: number, digits: number): string {
   return value.toExponential(digits).replace('e+', 'e').replace(/-/g, kMinus);
 }
 
-// A value with d decimals; beyond the digits of a double it changes to powers of ten.
+const kDigitsMax = 15; // that a double tells apart
+const kFixedMax = 6; // decimals; beyond, what is small is written as a power of ten
+const kSmall = 1e-3;
+
+// What is so small that d decimals say nothing of it: the digits it has, not a zero.
+function small(value: number, d: number): string {
+  const size = Math.abs(value);
+  const first = Math.floor(Math.log10(size));
+  if (d > kFixedMax) return power(value, Math.min(6, Math.max(0, d + first)));
+  const sign = value < 0 ? kMinus : '';
+  return size >= 1e-4 ? sign + String(Number(size.toPrecision(2))) : power(Number(value.toPrecision(2)), 1);
+}
+
+// A value with d decimals, fewer where a double has no digits for them; a small one with the digits it has; beyond the
+// digits of a double as a power of ten. Only zero is written as zero.
 export function number(value: number | null | undefined, d: number): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return kNone;
   const size = Math.abs(value);
-  if (size >= 1e15 || (size > 0 && size < 0.5 * 10 ** -d && d >= 6)) {
-    return power(value, 2);
-  }
-  const text = size.toFixed(d);
+  if (size >= 1e15) return power(value, 2);
+  if (size > 0 && (size < 0.5 * 10 ** -d || (d > kFixedMax && size < kSmall))) return small(value, d);
+  if (size === 0 && d > kFixedMax) return '0';
+  const whole10 = Math.max(1, Math.floor(Math.log10(Math.max(1, size))) + 1);
+  const text = size.toFixed(Math.min(d, kDigitsMax - whole10));
   const [whole, fraction] = text.split('.') as [string, string | undefined];
   const zero = Number(text) === 0;
   return (value < 0 && !zero ? kMinus : '') + grouped(whole) + (fraction ? `.${fraction}` : '');
@@ -77,9 +92,10 @@ export function withUnit(text: string, unit: string): string {
 
 // A tick of an axis: as many decimals as its step needs; thousands shortened (12 k), the very large and small as powers
 // of ten.
-export function tick(value: number, step: number): string {
+export function tick(at: number, step: number): string {
+  const value = Math.abs(at) < step / 1000 ? 0 : at; // a multiple of the step may miss zero by a hair
   const beyond = Math.max(Math.abs(value), step) >= 1e15 || step < 1e-6;
-  if (beyond && Math.abs(value) < step / 1000) return '0';
+  if (beyond && value === 0) return '0';
   if (beyond) {
     const digits = Math.floor(Math.log10(Math.abs(value)) + 1e-9) - Math.floor(Math.log10(step) + 1e-9);
     return power(value, Math.min(6, Math.max(0, digits)));
@@ -97,6 +113,17 @@ export function tick(value: number, step: number): string {
     }
   }
   return number(value, decimalsOf(step));
+}
+
+// What all ticks of an axis have in common, where they differ only in digits that would not fit beside it: the labels
+// then tell what is above it. 0: nothing.
+export function tickOffset(ticks: number[]): number {
+  const low = Math.min(...ticks);
+  const high = Math.max(...ticks);
+  const reach = high - low;
+  if (!(reach > 0) || Math.max(Math.abs(low), Math.abs(high)) < 1e4 * reach) return 0;
+  const unit = 10 ** Math.ceil(Math.log10(reach));
+  return Math.floor(low / unit) * unit;
 }
 
 // Those that tell steps apart.

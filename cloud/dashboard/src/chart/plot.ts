@@ -3,7 +3,7 @@
 // page's own, because they span panels, snap to rows and read touch.
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import {clock, day, kNbsp, tick} from '../format';
+import {clock, day, kNbsp, number, tick, tickOffset} from '../format';
 import {colors} from '../theme';
 import {kDay, kMinute, timeTicks, valueTicks} from '../time';
 import type {PlotState} from '../model/picture';
@@ -40,10 +40,29 @@ function valueLabels(s: Surface, splits: number[], left: number, unit: string): 
   ctx.fillStyle = colors().ink3;
   ctx.textAlign = 'right';
   ctx.textBaseline = 'middle';
+  const offset = tickOffset(splits);
   splits.forEach((value, i) => {
-    const text = tick(value, step) + (i === splits.length - 1 && unit ? kNbsp + unit : '');
+    const text = tick(value - offset, step) + (i === splits.length - 1 && unit ? kNbsp + unit : '');
     ctx.fillText(text, s.left - 6 * dpr, s.y(value), (left - 7) * dpr);
   });
+  ctx.restore();
+  if (offset) offsetLabel(s, offset);
+}
+
+// What the labels are above, in the corner where they begin.
+function offsetLabel(s: Surface, offset: number): void {
+  const {ctx, dpr} = s;
+  const text = `${offset < 0 ? '' : '+'}${kNbsp}${number(offset, 0)}`;
+  ctx.save();
+  ctx.font = `${kFontPx * dpr}px ${colors().font}`;
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'top';
+  ctx.lineJoin = 'round';
+  ctx.strokeStyle = colors().panel;
+  ctx.lineWidth = 6 * dpr;
+  ctx.strokeText(text, s.left + 4 * dpr, s.top + 2 * dpr);
+  ctx.fillStyle = colors().ink2;
+  ctx.fillText(text, s.left + 4 * dpr, s.top + 2 * dpr);
   ctx.restore();
 }
 

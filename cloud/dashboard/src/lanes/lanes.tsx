@@ -8,6 +8,7 @@ import {Glyph, Hatch} from '../ui/glyph';
 const kPitch = 15;
 const kHeight = 7;
 const kWidthMin = 3;
+const kHatchMin = 8;
 const kLanesMax = 4;
 const kLabelLettersMax = 15;
 
@@ -24,16 +25,50 @@ interface Props {
   plotWidth: number;
 }
 
+// At least as wide as can be seen for what it is.
+function HatchOf({from, to, y, right}: {from: number; to: number; y: number; right: number}) {
+  const wide = Math.max(kHatchMin, to - from);
+  return <Hatch x={Math.min(from, right - wide)} y={y} width={wide} height={kHeight} />;
+}
+
+function SolidOf({span: [from, to], x, y}: {span: [number, number]; x: (ms: number) => number; y: number}) {
+  return (
+    <rect
+      x={x(from)}
+      y={y}
+      width={Math.max(0, x(to) - x(from))}
+      height={kHeight}
+      fill="var(--ink3)"
+      fill-opacity="0.42"
+      data-solid={`${from} ${to}`}
+    />
+  );
+}
+
+// Nobody knows what was then: dots.
+function UnknownOf({from, to, x, y}: {from: number; to: number; x: (ms: number) => number; y: number}) {
+  return (
+    <path
+      d={`M${x(from)} ${y + kHeight / 2}H${Math.max(x(to), x(from) + kWidthMin)}`}
+      stroke="var(--ink3)"
+      stroke-width="1.5"
+      stroke-dasharray="1.5 3"
+      data-unknown={`${from} ${to}`}
+    />
+  );
+}
+
 function Lane({lane, y, x, right}: {lane: GatewayLane; y: number; x: (ms: number) => number; right: number}) {
-  const left = x(-Infinity);
-  const end = lane.frontier === null ? right : x(lane.frontier);
   const box = (from: number, to: number): {at: number; size: number} => {
     const at = x(from);
     return {at, size: Math.max(kWidthMin, x(to) - at)};
   };
   return (
     <g>
-      <rect x={left} y={y} width={Math.max(0, end - left)} height={kHeight} fill="var(--ink3)" fill-opacity="0.42" />
+      <SolidOf span={lane.solid} x={x} y={y} />
+      {lane.unknown.map(([from, to]) => (
+        <UnknownOf key={from} from={from} to={to} x={x} y={y} />
+      ))}
       {lane.coarse.map(([from, to]) => {
         const {at, size} = box(from, to);
         return (
@@ -83,9 +118,7 @@ function Lane({lane, y, x, right}: {lane: GatewayLane; y: number; x: (ms: number
           />
         );
       })}
-      {lane.frontier !== null && (
-        <Hatch x={Math.min(end, right - 8)} y={y} width={Math.max(8, right - end)} height={kHeight} />
-      )}
+      {lane.hatch && <HatchOf from={x(lane.hatch[0])} to={x(lane.hatch[1])} y={y} right={right} />}
     </g>
   );
 }
@@ -97,7 +130,7 @@ function Together({words, from, to, plotWidth}: Props) {
   const {lanes} = words;
   const gaps = lanes.flatMap((lane) => lane.gaps).filter(([a, b]) => b > from && a < to);
   const below = gaps.length ? kHeight + 3 : 0;
-  const ends = lanes.map((lane) => lane.frontier ?? to).sort((a, b) => a - b);
+  const ends = lanes.map((lane) => lane.solid[1]).sort((a, b) => a - b);
   const steps = ends.map((end, i): {from: number; to: number; share: number} => ({
     from: i ? ends[i - 1]! : from,
     to: end,

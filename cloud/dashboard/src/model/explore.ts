@@ -52,6 +52,7 @@ export class ExploreModel {
   expected = 0; // gateways, as the first page says while the others are still to come
   answer: Answer | null = null;
   total: RangeSummary | null = null;
+  totalAt = 0; // when the server gave it, by its clock
   parts = new Map<string, Summary>();
   allTime = new Map<string, Summary>();
   loading = false;
@@ -111,6 +112,18 @@ export class ExploreModel {
   selected(): Device[] {
     const chosen = new Set(this.view.devices);
     return this.candidates().filter((d) => chosen.size === 0 || chosen.has(d.device));
+  }
+  // Devices of the address that nobody reported; known only when the lists are whole.
+  unknownDevices(): string[] {
+    if (!this.ready) return [];
+    const known = new Set(this.devices.map((d) => d.device));
+    return this.view.devices.filter((device) => !known.has(device));
+  }
+  // When any of the selected devices last sent anything; null: never.
+  lastSeen(): number | null {
+    const times = this.selected().map((d) => Date.parse(d.last_seen));
+    const last = Math.max(...times.filter(Number.isFinite));
+    return Number.isFinite(last) ? last : null;
   }
   labelKeys(): string[] {
     return [...new Set(this.candidates().flatMap((d) => Object.keys(d.labels)))].filter((key) => key !== 'unit').sort();
@@ -259,7 +272,7 @@ export class ExploreModel {
     const data = this.fresh(series);
     const keep = this.answer?.metric === metric;
     this.answer = {metric, unit: series.unit, from, to, step, live, series: data};
-    this.total = total;
+    this.takeTotal(total);
     if (!keep) this.allTime.clear();
     this.parts.clear();
     this.here();
@@ -338,13 +351,29 @@ export class ExploreModel {
   // ---- live
 
   private onLive(state: LiveState): void {
-    const back = state === 'live' && (this.liveState === 'reconnecting' || this.liveState === 'offline');
+    const back = state === 'live' && this.liveState !== 'live' && this.liveState !== 'connecting';
+    if (this.liveState === state && !back) return;
     this.liveState = state;
     if (back) {
       if (this.error?.away) void this.load();
       else this.follow.askFigures();
     }
     this.onChange();
+  }
+
+  takeTotal(total: RangeSummary): void {
+    this.total = total;
+    this.totalAt = serverNow();
+  }
+  // When the server last said anything, by its clock.
+  heardAt(): number {
+    return serverNow() - (Date.now() - this.live.heardAt);
+  }
+  heardMs(): number {
+    return this.live.heardAt;
+  }
+  isHeard(): boolean {
+    return this.liveState !== 'quiet' && !this.error?.away;
   }
 
   private onWindows(event: StreamEvent): void {
@@ -358,7 +387,7 @@ export class ExploreModel {
     if (document.hidden || !this.active) return;
     if (Date.now() - this.lastCatalogue > kCatalogueGapMs && this.ready && !this.error) void this.reloadCatalogue();
     const {answer} = this;
-    if (answer && !this.loading && this.error === null && this.follow.advance(answer)) this.changed();
+    if (answer && !this.loading && this.error === null && this.isHeard() && this.follow.advance(answer)) this.changed();
     else this.onChange(); // ages in words: "last window 3 s ago"
   }
 
@@ -401,20 +430,34 @@ export class ExploreModel {
     if (this.said.key !== key) this.said = {key, words: this.describe()};
     return this.said.words;
   }
+  // From when on a gateway is known, by itself or by what it brought: history that it sent later is known, too.
+  private knownSince(g: Gateway): number {
+    const first = Date.parse(g.first_seen ?? '');
+    const rows = (this.answer?.series ?? []).filter((s) => s.rows.length && s.gateways.includes(g.gateway));
+    return Math.min(first, ...rows.map((s) => s.rows.start(0)));
+  }
+  // Since when nothing is heard of the server; null: it is there.
+  private hungMs(): number | null {
+    return this.isHeard() ? null : Math.max(this.totalAt, this.heardAt());
+  }
   private describe(): CompletenessWords | null {
     const answer = this.answer;
     const completeness = this.completeness();
     if (!answer || !completeness) return null;
     const gateways = [...new Set(this.selected().flatMap((d) => d.gateways))];
-    const frontiers = new Map(this.gateways.map((g) => [g.gateway, Date.parse(g.frontier)]));
+    const heard = new Map(
+      this.gateways.map((g) => [g.gateway, {frontier: Date.parse(g.frontier), since: this.knownSince(g)}]),
+    );
     return describe({
       completeness,
       gateways,
-      frontiers,
+      heard,
       coarse: this.coarse(),
       fromMs: answer.from,
       toMs: answer.to,
       nowMs: serverNow(),
+      askedMs: this.totalAt,
+      hungMs: this.hungMs(),
       live: answer.live,
     });
   }

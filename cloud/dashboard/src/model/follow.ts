@@ -11,16 +11,62 @@ import type {Answer} from './types';
 const kRowsGapMs = 500;
 const kFiguresGapMs = 2000;
 
+// A question that is asked again and again: one at a time, with a pause that grows with what it takes.
+class Pace {
+  private timer = 0; // -1: it is being asked
+  private again = false;
+  private run = 0; // counts stops: what was asked before one is forgotten
+
+  constructor(
+    private readonly gapMs: number,
+    private readonly act: () => Promise<void>,
+    private readonly failed: (error: unknown) => void,
+  ) {}
+
+  ask(): void {
+    this.again = true;
+    if (this.timer === 0) void this.go();
+  }
+  stop(): void {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.again = false;
+    this.run++;
+  }
+  private async go(): Promise<void> {
+    const {run} = this;
+    this.timer = -1;
+    this.again = false;
+    const began = Date.now();
+    try {
+      await this.act();
+    } catch (error) {
+      this.failed(error);
+    }
+    if (run !== this.run) return;
+    const pause = Math.max(this.gapMs, 3 * (Date.now() - began));
+    this.timer = window.setTimeout(() => {
+      this.timer = 0;
+      if (this.again) this.ask();
+    }, pause);
+  }
+}
+
 export class Follow {
   waiting = 0; // windows that came while nothing may shift
   holding = false;
   dirtyGroups = new Set<string>();
   private dirty: {from: number; to: number} | null = null;
-  private dirtyFigures = false;
-  private rowsTimer = 0;
-  private figuresTimer = 0;
+  private readonly rows: Pace;
+  private readonly figures: Pace;
+  private readonly groups: Pace;
 
-  constructor(private readonly model: ExploreModel) {}
+  constructor(private readonly model: ExploreModel) {
+    const failed = (error: unknown): void => model.fail(error);
+    this.rows = new Pace(kRowsGapMs, () => this.refreshRows(), failed);
+    this.figures = new Pace(kFiguresGapMs, () => this.refreshFigures(), failed);
+    this.groups = new Pace(kFiguresGapMs, () => this.refreshGroups(), failed);
+  }
 
   // An answer is here that holds all that came so far.
   begin(groups: string[]): void {
@@ -30,13 +76,10 @@ export class Follow {
   }
   // No question goes out any more.
   stop(): void {
-    clearTimeout(this.rowsTimer);
-    clearTimeout(this.figuresTimer);
+    for (const pace of [this.rows, this.figures, this.groups]) pace.stop();
   }
   rest(): void {
     this.stop();
-    this.rowsTimer = 0;
-    this.figuresTimer = 0;
     this.holding = false;
   }
 
@@ -44,9 +87,9 @@ export class Follow {
   hold(on: boolean): void {
     if (this.holding === on) return;
     this.holding = on;
-    if (!on && this.waiting) {
+    if (!on && (this.waiting || this.dirty)) {
       this.waiting = 0;
-      this.scheduleRows();
+      this.rows.ask();
     }
   }
 
@@ -76,7 +119,7 @@ export class Follow {
       else for (const s of answer.series) this.dirtyGroups.add(s.name);
     }
     if (windows && !this.holding) {
-      this.scheduleRows();
+      this.rows.ask();
       return;
     }
     this.waiting += windows;
@@ -95,36 +138,21 @@ export class Follow {
     return true;
   }
 
-  private scheduleRows(): void {
-    if (this.rowsTimer) return;
-    this.rowsTimer = -1;
-    void this.refreshRows();
-  }
   private async refreshRows(): Promise<void> {
-    const {model} = this;
+    if (this.holding) return;
+    const {model, dirty} = this;
     const {answer} = model;
-    const dirty = this.dirty;
     this.dirty = null;
-    const began = Date.now();
-    try {
-      if (answer && dirty) {
-        const stepMs = answer.step * kSecond;
-        const from = Math.max(answer.from, floorTo(dirty.from, stepMs));
-        const to = Math.max(ceilTo(dirty.to, stepMs), from + stepMs);
-        const part = await get<SeriesAnswer>(
-          seriesPath(model.view, model.metric(), from, to, answer.step),
-          model.signal(),
-        );
-        if (model.answer === answer) this.replace(answer, part, from, to);
-      }
-    } catch (error) {
-      model.fail(error);
+    if (answer && dirty) {
+      const stepMs = answer.step * kSecond;
+      const from = Math.max(answer.from, floorTo(dirty.from, stepMs));
+      const to = Math.max(ceilTo(dirty.to, stepMs), from + stepMs);
+      const part = await get<SeriesAnswer>(
+        seriesPath(model.view, model.metric(), from, to, answer.step),
+        model.signal(),
+      );
+      if (model.answer === answer) this.replace(answer, part, from, to);
     }
-    const pause = Math.max(kRowsGapMs, 3 * (Date.now() - began));
-    this.rowsTimer = window.setTimeout(() => {
-      this.rowsTimer = 0;
-      if (this.dirty && !this.holding) this.scheduleRows();
-    }, pause);
     this.askFigures();
   }
   private replace(answer: Answer, part: SeriesAnswer, from: number, to: number): void {
@@ -143,39 +171,28 @@ export class Follow {
     this.model.changed();
   }
 
-  // The figures of the range and their completeness, which ages without windows too.
+  // The figures of the range and their completeness, which ages without windows too. Those of the groups follow at
+  // their own pace: however many they are and however long they take, what is said of the whole stays fresh.
   askFigures(): void {
-    this.dirtyFigures = true;
-    if (this.figuresTimer) return;
-    this.figuresTimer = -1;
-    void this.refreshFigures();
+    this.figures.ask();
+    if (this.model.answer?.live && this.model.answer.series.length > 1 && this.dirtyGroups.size === 0)
+      for (const s of this.model.answer.series) this.dirtyGroups.add(s.name);
+    this.groups.ask();
   }
   private async refreshFigures(): Promise<void> {
     const {model} = this;
     const {answer, view} = model;
-    this.dirtyFigures = false;
-    const began = Date.now();
     const signal = model.signal();
-    try {
-      if (answer && signal && !model.loading) {
-        const selection = selectionQuery(answer.metric, view.devices, view.labels);
-        const end = answer.live ? null : answer.to;
-        const total = await get<RangeSummary>(summaryPath(selection, answer.from, end, kTotalStats), signal);
-        if (model.answer === answer) {
-          model.total = total;
-          if (answer.live && answer.series.length > 1 && this.dirtyGroups.size === 0)
-            for (const s of answer.series) this.dirtyGroups.add(s.name);
-          await model.loadGroups(signal);
-          model.changed();
-        }
-      }
-    } catch (error) {
-      model.fail(error);
-    }
-    const pause = Math.max(kFiguresGapMs, 3 * (Date.now() - began));
-    this.figuresTimer = window.setTimeout(() => {
-      this.figuresTimer = 0;
-      if (this.dirtyFigures) this.askFigures();
-    }, pause);
+    if (!answer || !signal || model.loading) return;
+    const selection = selectionQuery(answer.metric, view.devices, view.labels);
+    const end = answer.live ? null : answer.to;
+    const total = await get<RangeSummary>(summaryPath(selection, answer.from, end, kTotalStats), signal);
+    if (model.answer !== answer) return;
+    model.takeTotal(total);
+    model.changed();
+  }
+  private async refreshGroups(): Promise<void> {
+    const signal = this.model.signal();
+    if (signal && !this.model.loading) await this.model.loadGroups(signal);
   }
 }

@@ -68,7 +68,8 @@ export function spread(
     const a = (from.low[k]! - low) / perCell;
     const b = (from.high[k]! - low) / perCell;
     const n = from.count[k]! * factor;
-    const first = Math.floor(a);
+    // What lies at the very top belongs to the last cell.
+    const first = a === size ? size - 1 : Math.floor(a);
     if (b - a < 1e-9 || Math.ceil(b) - 1 <= first) {
       if (first >= 0 && first < size) cells[offset + first]! += n;
       continue;
@@ -78,6 +79,17 @@ export function spread(
       cells[offset + cell]! += (n * (Math.min(b, cell + 1) - Math.max(a, cell))) / (b - a);
     }
   }
+}
+
+// How many readings lie wholly outside of [low, high].
+export function beyond(from: Bins, low: number, high: number): {below: number; above: number} {
+  let below = 0;
+  let above = 0;
+  for (let k = 0; k < from.count.length; k++) {
+    if (from.high[k]! < low) below += from.count[k]!;
+    if (from.low[k]! > high) above += from.count[k]!;
+  }
+  return {below, above};
 }
 
 // One range for all strips of the metric, so that devices compare at a glance: to the fences of their distributions.

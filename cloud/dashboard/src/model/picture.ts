@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What both panels share: the range, the scale, which of the statistics are shown, and how a series looks.
-import {kNbsp, number, span as spanText, width as widthText} from '../format';
+import {kNbsp, number, span as spanText, tickOffset, width as widthText} from '../format';
+import {valueTicks} from '../time';
 import type {ExploreModel} from './explore';
 import type {Cursor, SeriesData} from './types';
 import type {Show} from '../address';
@@ -96,6 +97,12 @@ export class Picture {
       }
     }
     return best;
+  }
+
+  // What the labels of the value axis are above; 0: nothing.
+  offset(): number {
+    const state = this.state();
+    return state ? tickOffset(valueTicks(state.y.low, state.y.high, 5).ticks) : 0;
   }
 
   // One sentence for those who do not see the picture.

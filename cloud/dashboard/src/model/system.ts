@@ -17,6 +17,7 @@ export interface Amounts {
   parked: number;
   lost: number; // partials
   accepted: number; // readings, as the gateways last said
+  toldAt: number; // ms, the oldest of what they said; NaN: none said anything
 }
 
 export function amountsOf(gateways: Gateway[], answer: SystemAnswer | null): Amounts {
@@ -31,6 +32,7 @@ export function amountsOf(gateways: Gateway[], answer: SystemAnswer | null): Amo
     parked: 0,
     lost: 0,
     accepted: 0,
+    toldAt: NaN,
   };
   for (const g of gateways) {
     if (g.state === 'retired') continue;
@@ -44,6 +46,8 @@ export function amountsOf(gateways: Gateway[], answer: SystemAnswer | null): Amo
     if (oldest > 0 && !(oldest >= sum.oldestWaiting)) sum.oldestWaiting = oldest;
     sum.parked += g.parked ?? 0;
     sum.accepted += g.status?.counters?.accepted ?? 0;
+    const told = g.status?.time ? Date.parse(g.status.time) : NaN;
+    if (told > 0 && !(told >= sum.toldAt)) sum.toldAt = told;
     for (const lost of g.lost ?? []) {
       const [first, last] = lost.seqs.split('-').map(Number) as [number, number | undefined];
       sum.lost += (last ?? first) - first + 1;

@@ -11,6 +11,7 @@ export interface Pulse {
   lastWindowAt: number;
   error: ApiError | null;
   retryAt: number;
+  heardMs(): number; // when the server last said anything, by this clock
   load(): Promise<void>;
 }
 
@@ -43,6 +44,7 @@ export abstract class Watch implements Pulse {
     this.live = new Live({
       state: (state) => {
         const back = state === 'live' && this.liveState !== 'live' && this.loaded;
+        if (this.liveState === state) return;
         this.liveState = state;
         if (back) this.came();
         this.onChange();
@@ -81,6 +83,9 @@ export abstract class Watch implements Pulse {
       this.timer = 0;
       this.liveState = 'connecting';
     }
+  }
+  heardMs(): number {
+    return this.live.heardAt;
   }
   protected follow(): void {
     if (this.active) this.live.follow(this.query());

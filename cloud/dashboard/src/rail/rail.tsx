@@ -11,7 +11,7 @@ import {Figure} from '../ui/figure';
 import {Glyph, LaneMark} from '../ui/glyph';
 import {type StripSpan as Span, stripSpan} from '../model/hist';
 import type {SeriesData} from '../model/types';
-import {drawStrip} from '../ui/strip';
+import {drawStrip, farWords} from '../ui/strip';
 import {WindowPart} from './window';
 
 const kStripsShown = 12;
@@ -87,6 +87,7 @@ function StripOf({app, series: s, summary, span}: {app: App; series: SeriesData;
   const unit = model.unit();
   const p = colors();
   const name = s.name || 'all devices';
+  const far = span ? farWords(summary, span) : '';
   return (
     <li class={`strip${model.raised === s.name ? ' raised' : ''}`} data-strip={s.name}>
       <div class="top">
@@ -112,7 +113,7 @@ function StripOf({app, series: s, summary, span}: {app: App; series: SeriesData;
         <Canvas
           height={22}
           version={`${s.name} ${summary.count} ${span.low} ${span.high} ${summary.last?.time ?? ''}`}
-          label={`Distribution of ${name} since the beginning`}
+          label={`Distribution of ${name} since the beginning${far && `; ${far}`}`}
           draw={drawStrip(summary, span)}
         />
       )}

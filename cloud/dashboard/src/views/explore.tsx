@@ -256,6 +256,7 @@ function Panels({app}: {app: App}) {
         tabIndex={0}
         aria-label={picture.sentence(title)}
         data-panel="chart"
+        data-offset={picture.offset() || undefined}
         data-rows={answer?.series.reduce((sum, s) => sum + s.rows.length, 0) ?? 0}
         data-newest={Math.max(
           0,

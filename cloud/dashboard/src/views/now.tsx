@@ -11,7 +11,7 @@ import {Canvas} from '../ui/canvas';
 import {Figure} from '../ui/figure';
 import {Glyph} from '../ui/glyph';
 import {type StripSpan, stripSpan} from '../model/hist';
-import {drawStrip} from '../ui/strip';
+import {drawStrip, farWords} from '../ui/strip';
 import {Away} from './away';
 import {NoReadings} from './empty';
 import {drawSpark} from './spark';
@@ -73,6 +73,9 @@ function TileHead({app, tile, late}: {app: App; tile: Tile; late: Lateness | nul
   );
 }
 
+const spokenStrip = (tile: Tile, far: string): string =>
+  `Distribution of ${tile.device} ${tile.metric} since the beginning${far && `; ${far}`}`;
+
 function Since({app, tile, d, span}: {app: App; tile: Tile; d: number; span: StripSpan | null}) {
   const {allTime: all, last} = tile;
   return (
@@ -82,7 +85,7 @@ function Since({app, tile, d, span}: {app: App; tile: Tile; d: number; span: Str
           <Canvas
             height={30}
             version={`${all.count} ${span.low} ${span.high} ${last?.value ?? ''}`}
-            label={`Distribution of ${tile.device} ${tile.metric} since the beginning`}
+            label={spokenStrip(tile, farWords(all, span))}
             draw={drawStrip(all, span, last?.value ?? null, 10)}
           />
           <div class="ends" aria-hidden="true">

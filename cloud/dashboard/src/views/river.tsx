@@ -46,9 +46,7 @@ function stations(app: App, a: Amounts): Station[] {
     {
       name: 'Waiting',
       amount: count(a.waiting),
-      note: a.waiting
-        ? `at ${counted(a.waitingAt, 'gateway')}${oldest}`
-        : 'partials',
+      note: a.waiting ? `at ${counted(a.waitingAt, 'gateway')}${oldest}` : 'partials',
       key: 'waiting',
     },
     {

@@ -27,6 +27,7 @@ import {Away} from './away';
 import {NoReadings} from './empty';
 
 const kListMax = 6;
+const kGoalMs = 300; // of the 95th percentile
 
 function headline(a: Amounts, logGaps: LogGap[]): string {
   const onTheWay = a.waiting + a.flight + Math.max(0, a.log);
@@ -37,10 +38,24 @@ function headline(a: Amounts, logGaps: LogGap[]): string {
     : log
       ? ''
       : 'Nothing is lost.';
-  const way = onTheWay
+  const open = a.open ? `${counted(a.open, 'window')} ${a.open === 1 ? 'is' : 'are'} open` : '';
+  const sent = onTheWay
     ? `${counted(onTheWay, 'partial')} ${onTheWay === 1 ? 'is' : 'are'} on ${onTheWay === 1 ? 'its' : 'their'} way`
-    : 'Nothing is on its way';
+    : open
+      ? 'nothing else is on its way'
+      : 'Nothing is on its way';
+  const way = [open, sent].filter(Boolean).join(', ');
   return `${log}${lost} ${way}${a.parked ? `, ${count(a.parked)} wait for a decision` : ''}.`;
+}
+
+// The two sums are of different moments and of different ways: what gateways say is as old as their last status, and
+// what came over HTTP no gateway accepted.
+function balance(a: Amounts, answer: SystemAnswer): string {
+  const posts = answer.minutes.some((minute) => minute.posts > 0);
+  const age = Number.isFinite(a.toldAt) ? ` up to ${duration((Date.parse(answer.time) - a.toldAt) / 1000)} ago` : '';
+  const more = answer.merged.readings > a.accepted ? `, with what came since${posts ? ' and over HTTP' : ''}` : '';
+  const merged = `merged ${count(answer.merged.readings)}${more}`;
+  return `accepted at gateways ${count(a.accepted)}, as they said${age}; ${merged}`;
 }
 
 const ms = (value: number | null): string =>
@@ -84,6 +99,7 @@ function DelayPart({app}: {app: App}) {
   const model = app.system!;
   const answer = model.answer;
   const delays = delaysOf(answer);
+  const slow = (delays.quantile(0.95) ?? 0) > kGoalMs;
   const screen = [...app.screenMs].sort((a, b) => a - b);
   return (
     <section class="delay" aria-labelledby="delay">
@@ -96,9 +112,12 @@ function DelayPart({app}: {app: App}) {
             ['99th', 0.99],
           ] as [string, number][]
         ).map(([name, p]) => (
-          <div key={name}>
+          <div key={name} data-delay={name}>
             <dt>{name}</dt>
-            <dd>{ms(delays.quantile(p))}</dd>
+            <dd class={p === 0.95 && slow ? 'warn' : undefined}>
+              {ms(delays.quantile(p))}
+              {p === 0.95 && slow && <small>beyond its goal</small>}
+            </dd>
           </div>
         ))}
         <div>
@@ -107,7 +126,7 @@ function DelayPart({app}: {app: App}) {
         </div>
         <div>
           <dt>goal, 95th</dt>
-          <dd class="quiet">{ms(300)}</dd>
+          <dd class="quiet">{ms(kGoalMs)}</dd>
         </div>
       </dl>
       <Canvas
@@ -417,10 +436,8 @@ function Missing({answer}: {answer: SystemAnswer | null}) {
   return (
     <div class="banner" role="status" data-missing={missing.join(' ')}>
       <span>
-        <strong>
-          {names?.length ? `${capital(names.join(' and '))} ${what}` : `${which} did not answer.`}
-        </strong>{' '}
-        What is merged and in the log is that of {count(answer!.partitions!.answered)} of{' '}
+        <strong>{names?.length ? `${capital(names.join(' and '))} ${what}` : `${which} did not answer.`}</strong> What
+        is merged and in the log is that of {count(answer!.partitions!.answered)} of{' '}
         {counted(answer!.partitions!.expected, 'partition')}.
       </span>
     </div>
@@ -445,11 +462,7 @@ export function System({app}: {app: App}) {
       <Missing answer={answer} />
       <div class="system-head">
         <h1>{model.loaded ? headline(amounts, catalogue.logGaps) : 'Where readings are'}</h1>
-        {answer && (
-          <p>
-            accepted at gateways {count(amounts.accepted)}, as they last said; merged {count(answer.merged.readings)}
-          </p>
-        )}
+        {answer && <p>{balance(amounts, answer)}</p>}
       </div>
       <River app={app} amounts={amounts} />
       <div class="system-grid">

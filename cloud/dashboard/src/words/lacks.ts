@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an answer lacks, one line a lack, newest first. Pure.
 import type {Behind} from '../api';
-import {capital, count, counted, duration, moment, reason, span, width} from '../format';
+import {capital, count, counted, duration, list, moment, reason, span, width} from '../format';
 import {isSilent, type Judged, type Lack, type PlacedLack, rejectionWords} from './types';
 
 const kBehindMax = 5; // listed by name; of more the page of gateways tells
@@ -14,28 +14,28 @@ const timeless = (lack: Pick<Lack, 'mark' | 'title' | 'text' | 'go'>, at = 0): P
   at,
 });
 
-function behindLack(b: Behind, {fromMs, toMs, nowMs, live}: Judged): PlacedLack {
+function behindLack(b: Behind, {fromMs, toMs, nowMs, endMs}: Judged): PlacedLack {
   const frontier = Math.max(fromMs, Date.parse(b.frontier));
-  const lag = duration((Math.min(nowMs, toMs) - frontier) / 1000);
+  const lag = duration((endMs - frontier) / 1000);
   const silence = duration((nowMs - Date.parse(b.last_seen)) / 1000);
   return {
     mark: isSilent(b.state) ? 'silent' : 'late',
-    title: `${b.gateway}, ${moment(frontier, nowMs)} until ${live ? 'now' : moment(toMs, nowMs)}`,
+    title: `${b.gateway}, ${moment(frontier, nowMs)} until ${toMs > endMs ? 'now' : moment(toMs, nowMs)}`,
     text: isSilent(b.state)
       ? `Silent for ${silence}. What it measures waits there.`
       : `${lag} behind. What it holds is on its way.`,
     from: frontier,
-    to: Math.min(toMs, Math.max(nowMs, frontier + 1)),
+    to: Math.max(endMs, frontier + 1),
     at: Infinity,
   };
 }
 
 function behindLacks(judged: Judged): PlacedLack[] {
-  const {behind, toMs, nowMs} = judged;
+  const {behind, endMs} = judged;
   if (behind.length <= kBehindMax + 1) return behind.map((b) => behindLack(b, judged));
   const furthest = [...behind].sort((a, b) => Date.parse(a.frontier) - Date.parse(b.frontier));
   const rest = furthest.slice(kBehindMax);
-  const lag = duration((Math.min(nowMs, toMs) - Date.parse(rest[0]!.frontier)) / 1000);
+  const lag = duration((endMs - Date.parse(rest[0]!.frontier)) / 1000);
   const others = timeless(
     {
       mark: 'late',
@@ -52,6 +52,45 @@ function behindLacks(judged: Judged): PlacedLack[] {
       .reverse()
       .map((b) => behindLack(b, judged)),
   ];
+}
+
+// Gateways that never reported to this selection, and have not come far enough to be out of question.
+function possibleLacks({completeness: {possible}}: Judged): PlacedLack[] {
+  if (!possible?.count) return [];
+  const named = possible.gateways ?? [];
+  const who = named.length === possible.count ? list(named) : counted(possible.count, 'other gateway');
+  const one = possible.count === 1;
+  return [
+    timeless(
+      {
+        mark: 'late',
+        title: `Possibly ${who}`,
+        text: `${one ? 'It has' : 'They have'} not reported to this selection, and may hold something of it.`,
+        go:
+          named.length === 1 && one
+            ? {word: 'Show', to: `/fleet?g=${encodeURIComponent(named[0]!)}`}
+            : {word: 'Which', to: '/fleet?show=behind'},
+      },
+      Infinity,
+    ),
+  ];
+}
+
+// Rows wider than the range allows: whether their readings belong to it cannot be told.
+function straddlingLacks({completeness: c, nowMs}: Judged): PlacedLack[] {
+  return (c.straddling ?? []).map((one) => {
+    const from = Date.parse(one.start);
+    const wide = one.width > 0;
+    const to = wide ? from + one.width * 1000 : from;
+    return {
+      mark: 'coarse',
+      title: wide ? `A window of ${width(one.width)}, ${span(from, to, nowMs)}` : 'Merged into all time',
+      text: `${counted(one.count, 'reading')} of it may lie on both sides of the range's bounds.`,
+      from: wide ? from : null,
+      to: wide ? to : null,
+      at: wide ? to : 0,
+    };
+  });
 }
 
 function timedLacks({completeness: c, coarse, nowMs}: Judged): PlacedLack[] {
@@ -169,7 +208,7 @@ function partitionLacks({completeness: {partitions}}: Judged): PlacedLack[] {
 }
 
 export function lacksOf(judged: Judged): Lack[] {
-  return [behindLacks, timedLacks, lostLacks, countedLacks, partitionLacks]
+  return [behindLacks, possibleLacks, timedLacks, straddlingLacks, lostLacks, countedLacks, partitionLacks]
     .flatMap((made) => made(judged))
     .sort((a, b) => b.at - a.at);
 }

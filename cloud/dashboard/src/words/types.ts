@@ -4,7 +4,17 @@ import type {Behind, Completeness} from '../api';
 import {reason} from '../format';
 
 export type Mark =
-  'complete' | 'late' | 'silent' | 'coarse' | 'gap' | 'lost' | 'parked' | 'rejected' | 'overflow' | 'estimated';
+  | 'complete'
+  | 'late'
+  | 'silent'
+  | 'unknown'
+  | 'coarse'
+  | 'gap'
+  | 'lost'
+  | 'parked'
+  | 'rejected'
+  | 'overflow'
+  | 'estimated';
 
 export interface Lack {
   mark: Mark;
@@ -17,10 +27,15 @@ export interface Lack {
 // With its place in the list: the newest first, Infinity before all, what has no time last.
 export type PlacedLack = Lack & {at: number};
 
+// The lane of a gateway: solid where it is all here, hatched where it exists and is not here yet, dots where nobody
+// knows; what has not been yet is empty.
 export interface GatewayLane {
   gateway: string;
-  state: 'complete' | 'late' | 'silent';
-  frontier: number | null; // null: complete
+  state: 'complete' | 'late' | 'silent' | 'unknown';
+  frontier: number | null; // of one that is late
+  solid: [number, number];
+  hatch: [number, number] | null;
+  unknown: [number, number][];
   word: string;
   gaps: [number, number][];
   lost: [number, number][];
@@ -37,19 +52,27 @@ export interface CoarseNote {
   whole: boolean;
 }
 
+// What the page heard of a gateway besides the answer.
+export interface HeardOf {
+  frontier: number;
+  since: number; // from when on it is known, or has rows in the answer; NaN: not told
+}
+
 export interface CompletenessInput {
   completeness: Completeness;
   gateways: string[]; // that contribute to the selection, by name
-  frontiers: Map<string, number>; // as last heard of each
+  heard: Map<string, HeardOf>;
   coarse: CoarseNote[];
   fromMs: number;
   toMs: number;
   nowMs: number;
+  askedMs: number; // when the server gave this answer, by its clock
+  hungMs: number | null; // since when it says nothing any more
   live: boolean;
 }
 
 export interface CompletenessWords {
-  mark: 'complete' | 'late' | 'silent';
+  mark: 'complete' | 'late' | 'silent' | 'unknown';
   share: number;
   headline: string;
   explain: {text: string; strong?: boolean}[];
@@ -62,9 +85,15 @@ export interface Judged extends CompletenessInput {
   behind: Behind[];
   names: string[]; // of all gateways that have a lane
   expected: number;
+  endMs: number; // of what can have been: of the range, or now
+  knownMs: number; // up to when the answer knows the log
 }
 
 export const isSilent = (state: string): boolean => state === 'silent' || state === 'offline';
+
+// Whether the server says what it takes to call an answer complete. One that does not say up to when it knows its log
+// cannot be held to it.
+export const isTold = ({completeness: c}: Judged): boolean => c.complete !== undefined && c.as_of !== undefined;
 
 export function rejectionWords(code: string): string {
   const words = reason(code);
