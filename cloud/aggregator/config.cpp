@@ -42,6 +42,14 @@ void read_cluster(runtime::ConfigTable root, runtime::ConfigTable table, Aggrega
   }
 }
 
+SendHints read_send_hints(runtime::ConfigTable& dashboard) {
+  return {.mqtt_host = dashboard.text("mqtt_host"),
+          .mqtt_username = dashboard.text("mqtt_username"),
+          .ingest_url = dashboard.text("ingest_url"),
+          .mqtt_tenant = dashboard.text("mqtt_tenant"),
+          .mqtt_port = static_cast<uint16_t>(dashboard.integer("mqtt_port", 0, 0, 65535))};
+}
+
 }  // namespace
 
 Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
@@ -80,11 +88,7 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
   config.keys_file = root.table("keys").required_text("file");
   auto dashboard = root.table("dashboard");
   config.api.dashboard_dir = dashboard.text("dir");
-  config.api.hints.mqtt_host = dashboard.text("mqtt_host");
-  config.api.hints.mqtt_port = static_cast<uint16_t>(dashboard.integer("mqtt_port", 0, 0, 65535));
-  config.api.hints.mqtt_username = dashboard.text("mqtt_username");
-  config.api.hints.mqtt_tenant = dashboard.text("mqtt_tenant");
-  config.api.hints.ingest_url = dashboard.text("ingest_url");
+  config.api.hints = read_send_hints(dashboard);
   config.api.operators = dashboard.texts("operators");
 
   auto aggregator = root.table("aggregator");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page's layout as a test: which folder may import which, no circle among files, functions of at most 70 lines,
-// files of at most 600, lines of at most 120. Says every place that breaks a rule, with what was found and what is
-// allowed; exit code 1 if there is any.
+// The page's layout as a test, beside the linter (biome.jsonc): which folder may import which, no circle among files,
+// functions of at most 70 lines, files of at most 600, lines of at most 120. Says every place that breaks a rule, with
+// what was found and what is allowed; exit code 1 if there is any.
 import {readdirSync, readFileSync, statSync} from 'node:fs';
 import {dirname, join, relative, resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
