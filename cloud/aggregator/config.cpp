@@ -60,6 +60,14 @@ void read_cluster(runtime::ConfigTable root, runtime::ConfigTable table, Aggrega
   }
 }
 
+SendHints read_send_hints(runtime::ConfigTable& dashboard) {
+  return {.mqtt_host = dashboard.text("mqtt_host"),
+          .mqtt_username = dashboard.text("mqtt_username"),
+          .ingest_url = dashboard.text("ingest_url"),
+          .mqtt_tenant = dashboard.text("mqtt_tenant"),
+          .mqtt_port = static_cast<uint16_t>(dashboard.integer("mqtt_port", 0, 0, 65535))};
+}
+
 }  // namespace
 
 Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
@@ -84,10 +92,7 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
   if (!keys.required_text("file").empty()) config.keys_file = keys.readable_file("file");
   auto dashboard = root.table("dashboard");
   config.api.dashboard_dir = dashboard.folder("dir");
-  config.api.hints.mqtt_host = dashboard.text("mqtt_host");
-  config.api.hints.mqtt_port = static_cast<uint16_t>(dashboard.integer("mqtt_port", 0, 0, 65535));
-  config.api.hints.mqtt_username = dashboard.text("mqtt_username");
-  config.api.hints.ingest_url = dashboard.text("ingest_url");
+  config.api.hints = read_send_hints(dashboard);
   config.api.operators = dashboard.texts("operators");
 
   auto aggregator = root.table("aggregator");

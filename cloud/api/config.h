@@ -19,14 +19,15 @@ namespace tributary::api {
 // Where readings can be sent to, for the page's first words to a new user. What is empty or 0 is not told.
 struct SendHints {
   std::string mqtt_host, mqtt_username, ingest_url;
+  std::string mqtt_tenant;  // whose gateway listens there: no other tenant is told; empty: every tenant's
   uint16_t mqtt_port = 0;
 };
 
 struct ApiConfig {
-  std::string dashboard_dir;       // empty: no dashboard
-  uint64_t rows_max = 20'000;      // of one answer
-  int64_t keep_alive_ms = 15'000;  // a comment line on a quiet stream
-  int64_t coalesce_ms = 100;       // between two events of one stream
+  std::string dashboard_dir;      // empty: no dashboard
+  uint64_t rows_max = 20'000;     // of one answer
+  int64_t keep_alive_ms = 5'000;  // a quiet stream tells the server's time
+  int64_t coalesce_ms = 100;      // between two events of one stream
   SendHints hints;
   http::DeliveryConfig delivery;
   std::vector<std::string> operators;  // tenants whose keys may see the log and the services, see endpoint/system.cpp

@@ -105,10 +105,10 @@ bool accepts_gzip(std::string_view accept_encoding) {
   return named.value_or(any.value_or(false));
 }
 
-std::optional<std::string> gzip(std::string_view text) {
+std::optional<std::string> gzip(std::string_view text, int level) {
   z_stream stream{};
   constexpr int kGzipWindow = 15 + 16;
-  if (deflateInit2(&stream, 1, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) return std::nullopt;
+  if (deflateInit2(&stream, level, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) return std::nullopt;
   std::string out(text.size(), '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
   stream.avail_in = static_cast<uInt>(text.size());

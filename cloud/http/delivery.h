@@ -37,8 +37,8 @@ bool is_origin(std::string_view text);
 std::vector<std::string> read_cors_origins(runtime::ConfigTable& http);
 // Whether an Accept-Encoding header takes gzip (RFC 9110, section 12.5.3).
 bool accepts_gzip(std::string_view accept_encoding);
-// gzip at level 1. Nothing if it would not be shorter.
-std::optional<std::string> gzip(std::string_view text);
+// gzip; level 1 for what is made for one answer, 9 for what is kept. Nothing if it would not be shorter.
+std::optional<std::string> gzip(std::string_view text, int level = 1);
 // Whether one of the tags of If-None-Match is the tag, compared weakly.
 bool names_tag(std::string_view if_none_match, std::string_view tag);
 

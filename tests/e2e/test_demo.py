@@ -53,7 +53,7 @@ def test_the_dashboard_shows_the_real_data_live(demo_folder):
         made = subprocess.run([ROOT / "build/release/bin/tributaryctl", "tenant", "add", "newcomer", "--keys",
                                demo_folder / "state/keys.json"], capture_output=True, text=True, check=True)
         newcomer = next(word for word in made.stdout.split() if word.startswith("trib_"))
-        for script in ("explore.mjs", "now.mjs", "fleet.mjs", "views.mjs"):
+        for script in ("explore.mjs", "now.mjs", "fleet.mjs", "views.mjs", "honest.mjs"):
             run = subprocess.run(["node", str(ROOT / "tests/browser" / script)], capture_output=True, text=True, timeout=480,
                                  env={**os.environ, "TRIBUTARY_URL": ready["http"], "TRIBUTARY_KEY": ready["api_key"],
                                       "TRIBUTARY_READY": str(demo.ready_file), "TRIBUTARY_EMPTY_KEY": newcomer,

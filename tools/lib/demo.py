@@ -243,6 +243,7 @@ dir = "{ROOT}/build/release/dashboard"
 mqtt_host = "127.0.0.1"
 mqtt_port = {self.mqtt}
 mqtt_username = "sensor"
+mqtt_tenant = "{TENANT}"
 ingest_url = "http://127.0.0.1:{self.ingest}"
 operators = ["{TENANT}"]
 """ + ("\n[feed]\nwindows = true\n" if self.kafka else ""))

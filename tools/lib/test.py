@@ -185,6 +185,7 @@ def style_checks(report):
     for name in ("layers", "tidy"):
         _, text = step(report, name, [PYTHON, "-B", f"tools/checks/{name}.py"], 60)
         report.say(text.rstrip().rsplit("\n", 1)[-1])
+    step(report, "dashboard style", ["tools/checks/dashboard"], 120)
     _, text = step(report, "clang-tidy", [PYTHON, "-B", "tools/checks/clang_tidy.py"], 600)
     report.say(text.rstrip().rsplit("\n", 1)[-1])
 

@@ -17,7 +17,8 @@ constexpr size_t kBodyBytesMax = 4096;
 http::Response session_answer(const std::string& tenant, const SendHints& hints) {
   JsonWriter json;
   json.begin_object().field("tenant", tenant);
-  if (!hints.mqtt_host.empty() || hints.mqtt_port > 0) {
+  const bool listens = hints.mqtt_tenant.empty() || hints.mqtt_tenant == tenant;
+  if (listens && (!hints.mqtt_host.empty() || hints.mqtt_port > 0)) {
     json.key("mqtt").begin_object();
     if (!hints.mqtt_host.empty()) json.field("host", hints.mqtt_host);
     if (hints.mqtt_port > 0) json.field("port", static_cast<uint64_t>(hints.mqtt_port));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dashboard's files, see api_static.h.
+// The dashboard's files, see static.h.
 #include "cloud/api/endpoint/static.h"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "cloud/http/delivery.h"
 #include "cloud/http/problem.h"
 #include "cloud/tenants/keys.h"
 #include "common/runtime/sha256.h"
@@ -17,6 +18,7 @@ namespace tributary::api {
 namespace {
 
 constexpr uint64_t kBytesMax = 64ULL << 20;
+constexpr size_t kGzipBytesMin = 1024;
 // Routes of the page itself; it reads them from the address.
 constexpr std::array<std::string_view, 5> kRoutes = {"/", "/fleet", "/explore", "/now", "/system"};
 
@@ -27,8 +29,15 @@ bool is_hashed(const std::string& path) {
   return dot != std::string::npos && dash != std::string::npos && dash < dot && dot - dash > 8;
 }
 
-bool matches(std::string_view if_none_match, const std::string& etag) {
-  return if_none_match == "*" || if_none_match.find(etag) != std::string_view::npos;
+bool is_compressible(std::string_view content_type) {
+  return content_type.starts_with("text/") || content_type.starts_with("application/json") ||
+         content_type == "image/svg+xml";
+}
+
+// Whether somebody follows a link with a browser, rather than a program asking for a file or for an answer.
+bool is_navigation(const http::Request& request) {
+  return !request.path.starts_with("/api/") && !request.path.starts_with("/assets/") &&
+         request.header("accept").find("text/html") != std::string_view::npos;
 }
 
 }  // namespace
@@ -74,6 +83,8 @@ Result<StaticFiles> StaticFiles::load(const std::string& dir) {
     if (bytes > kBytesMax) return Error{ErrorCode::kInvalid, "dashboard: more than 64 MiB in " + dir};
     file.content_type = content_type(path);
     file.etag = "\"" + runtime::sha256_hex(file.body).substr(0, 32) + "\"";
+    if (is_compressible(file.content_type) && file.body.size() >= kGzipBytesMin)
+      file.gzipped = http::gzip(file.body, 9).value_or("");
     file.cache_control = is_hashed(path) ? "public, max-age=31536000, immutable" : "no-cache";
     files.files_.emplace(path, std::move(file));
   }
@@ -82,21 +93,32 @@ Result<StaticFiles> StaticFiles::load(const std::string& dir) {
   return files;
 }
 
-http::Response StaticFiles::answer(const http::Request& request) const {
-  const bool route = std::find(kRoutes.begin(), kRoutes.end(), request.path) != kRoutes.end();
-  const auto it = files_.find(route ? "/index.html" : request.path);
-  if (it == files_.end()) return http::problem_response({.status = 404, .detail = "There is nothing here."});
-  const File& file = it->second;
+// The two forms of a file have tags of their own, since a strong tag stands for these very bytes.
+http::Response StaticFiles::told(const http::Request& request, const File& file) {
+  const bool gzipped = !file.gzipped.empty() && http::accepts_gzip(request.header("accept-encoding"));
+  const std::string etag = gzipped ? file.etag.substr(0, file.etag.size() - 1) + "-gz\"" : file.etag;
   http::Response response;
   response.content_type = file.content_type;
-  response.headers = {{"ETag", file.etag}, {"Cache-Control", file.cache_control}};
-  if (matches(request.header("if-none-match"), file.etag)) {
+  response.headers = {{"ETag", etag}, {"Cache-Control", file.cache_control}};
+  if (!file.gzipped.empty()) response.headers.emplace_back("Vary", "Accept-Encoding");
+  if (http::names_tag(request.header("if-none-match"), etag)) {
     response.status = 304;
     response.content_type.clear();
     return response;
   }
-  response.body = file.body;
+  if (gzipped) response.headers.emplace_back("Content-Encoding", "gzip");
+  response.body = gzipped ? file.gzipped : file.body;
   return response;
+}
+
+http::Response StaticFiles::answer(const http::Request& request) const {
+  const bool route = std::find(kRoutes.begin(), kRoutes.end(), request.path) != kRoutes.end();
+  const auto it = files_.find(route ? "/index.html" : request.path);
+  if (it != files_.end()) return told(request, it->second);
+  if (!is_navigation(request)) return http::problem_response({.status = 404, .detail = "There is nothing here."});
+  const File& page = files_.at("/index.html");
+  return {
+      .status = 404, .content_type = page.content_type, .headers = {{"Cache-Control", "no-cache"}}, .body = page.body};
 }
 
 }  // namespace tributary::api

@@ -204,6 +204,10 @@ void Streams::run(const StreamFilter& filter, const std::optional<std::string>& 
     }
     if (!reset) after = std::move(*place);
   }
+  // For a client that wants to know a server that hangs from one that has nothing to tell, and the server's clock.
+  const auto time_event = [&] {
+    return std::string(": still here\n") + event("time", "", "{\"time\":\"" + time_text(now_ns_()) + "\"}");
+  };
   auto send_reset = [&] { return writer.write(event("reset", event_id(after), place_json(after))); };
   // The hello carries the place from which this stream goes on, so that a client that breaks off right after it misses
   // nothing.
@@ -241,7 +245,8 @@ void Streams::run(const StreamFilter& filter, const std::optional<std::string>& 
     if (quiet_ms >= timing_.keep_alive_ms) {
       if (!allowed()) return;
       const bool renew = told != after && steady_ms() - id_ms >= kIdleIdMs;
-      if (!writer.write(renew ? "id: " + event_id(after) + "\n\n" : std::string(": still here\n\n"))) return;
+      if (renew && !writer.write("id: " + event_id(after) + "\n\n")) return;
+      if (!writer.write(time_event())) return;
       written_ms = steady_ms();
       if (renew) {
         told = after;

@@ -39,7 +39,7 @@ std::optional<query::Place> parse_event_id(std::string_view text);
 class Streams {
  public:
   struct Timing {
-    int64_t keep_alive_ms = 15'000;
+    int64_t keep_alive_ms = 5'000;  // at most so long nothing is said: then the server's time
     int64_t coalesce_ms = 100;
   };
   Streams(const query::Query& query, const ChangeSignal& signal, std::function<int64_t()> now_ns, Timing timing)

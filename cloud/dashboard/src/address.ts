@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The address holds the view: parsing and printing it, in one fixed order and with the defaults left out, so that equal views have equal addresses.
+// The address holds the view: parsing and printing it, in one fixed order and with the defaults left out, so that equal
+// views have equal addresses.
 import {type Bound, boundText, parseBound, parseStep, stepText} from './time';
 
-export type Page = 'fleet' | 'explore' | 'now' | 'system';
-export const kPages: Page[] = ['fleet', 'explore', 'now', 'system'];
+// nowhere: an address that the page does not know.
+export type Page = 'fleet' | 'explore' | 'now' | 'system' | 'nowhere';
+export const kPages: Exclude<Page, 'nowhere'>[] = ['fleet', 'explore', 'now', 'system'];
 export type Show = 'mean' | 'range' | 'percentiles';
 
 export interface View {
@@ -50,8 +52,9 @@ export const listEntry = (name: string): string => name.replace(/[\\,]/g, '\\$&'
 
 export function parseAddress(path: string, query: string): View {
   const params = new URLSearchParams(query);
-  const view: View = {...kDefaultView, page: kPages.find((page) => path === `/${page}`) ?? 'explore'};
-  if (view.page === 'system') return view;
+  const page = path === '/' || path === '/index.html' ? 'explore' : kPages.find((one) => path === `/${one}`);
+  const view: View = {...kDefaultView, page: page ?? 'nowhere'};
+  if (view.page === 'system' || view.page === 'nowhere') return view;
   if (view.page !== 'explore') {
     if (view.page === 'now') view.chip = params.get('m') ?? '';
     else {
@@ -78,14 +81,14 @@ export function parseAddress(path: string, query: string): View {
 }
 
 // Commas and colons stay readable; everything else is escaped as usual.
-function escape(text: string): string {
+function escaped(text: string): string {
   return encodeURIComponent(text).replace(/%2C/g, ',').replace(/%3A/g, ':');
 }
 
 export function printAddress(view: View): string {
   const parts: string[] = [];
   const add = (key: string, value: string): void => {
-    parts.push(`${escape(key)}=${escape(value)}`);
+    parts.push(`${escaped(key)}=${escaped(value)}`);
   };
   const whole = (): string => `/${view.page}${parts.length ? `?${parts.join('&')}` : ''}`;
   if (view.page === 'system') return whole();

@@ -69,7 +69,12 @@ export interface LogGap {
 }
 
 export interface Completeness {
-  share: number;
+  complete?: boolean; // what is absent is not known
+  as_of?: string;
+  answered?: {from: string; to: string}; // where the range that was answered is another than the one asked for
+  possible?: {count: number; gateways?: string[]};
+  straddling?: {start: string; width: number; count: number}[];
+  share: number | null;
   to: string;
   expected?: number;
   behind?: Behind[];
@@ -226,7 +231,8 @@ export class ApiError extends Error {
   }
 }
 
-// How far the server's clock is ahead of this one. The Date header has whole seconds: less than two apart is taken for equal.
+// How far the server's clock is ahead of this one. The Date header has whole seconds: less than two apart is taken for
+// equal.
 let clockAheadMs = 0;
 export function serverNow(): number {
   return Date.now() + clockAheadMs;
@@ -236,6 +242,13 @@ function learnClock(header: string | null): void {
   if (!Number.isFinite(ms)) return;
   const ahead = ms - Date.now();
   if (Math.abs(ahead - clockAheadMs) > 2000) clockAheadMs = Math.abs(ahead) < 2000 ? 0 : ahead;
+}
+
+// A time that the server told exactly, by the stream: how far its clock is ahead may be known better by it.
+export function learnServerTime(text: string): void {
+  const ahead = Date.parse(text) - Date.now();
+  if (Number.isFinite(ahead) && Math.abs(ahead - clockAheadMs) > 2000)
+    clockAheadMs = Math.abs(ahead) < 2000 ? 0 : ahead;
 }
 
 function numberOf(value: unknown): number | null {
@@ -264,30 +277,44 @@ async function problem(response: Response): Promise<ApiError> {
   );
 }
 
-async function call(path: string, init: RequestInit): Promise<Response> {
-  let response: Response;
+// A server that hangs takes a question and never answers: after so long it counts as away.
+const kAnswerMs = 20_000;
+
+const noAnswer = (): ApiError => new ApiError(0, 'no answer', '', null, null, null);
+
+// The answer's body, read to its end within the time that a question has. outer: ends the question before.
+async function call<T>(path: string, init: RequestInit, outer?: AbortSignal): Promise<T> {
+  const control = new AbortController();
+  const give = (): void => control.abort();
+  const timer = window.setTimeout(give, kAnswerMs);
+  outer?.addEventListener('abort', give);
   try {
-    response = await fetch(`/api/v1/${path}`, {credentials: 'same-origin', ...init});
+    if (outer?.aborted) give();
+    const response = await fetch(`/api/v1/${path}`, {credentials: 'same-origin', ...init, signal: control.signal});
+    learnClock(response.headers.get('date'));
+    if (!response.ok) throw await problem(response);
+    return response.status === 204 ? (undefined as T) : ((await response.json()) as T);
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') throw error;
-    throw new ApiError(0, 'no answer', '', null, null, null);
+    // Aborted by a newer question: nobody waits for this one any more.
+    if (outer?.aborted) throw new DOMException('a newer question', 'AbortError');
+    if (error instanceof ApiError) throw error;
+    throw noAnswer();
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener('abort', give);
   }
-  learnClock(response.headers.get('date'));
-  if (!response.ok) throw await problem(response);
-  return response;
 }
 
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return (await (await call(path, {signal: signal ?? null})).json()) as T;
+export function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return call<T>(path, {}, signal);
 }
 
 export async function signIn(key: string): Promise<Session> {
-  const response = await call('session', {
+  return call<Session>('session', {
     method: 'POST',
     headers: {'Content-Type': 'application/json'},
     body: JSON.stringify({api_key: key}),
   });
-  return (await response.json()) as Session;
 }
 
 export function session(): Promise<Session> {
@@ -295,5 +322,5 @@ export function session(): Promise<Session> {
 }
 
 export async function signOut(): Promise<void> {
-  await call('session', {method: 'DELETE'});
+  await call<undefined>('session', {method: 'DELETE'});
 }

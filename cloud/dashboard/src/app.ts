@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page's state above the views: who is signed in, the address, which menu is open. Views get it as a property; there is no global.
+// The page's state above the views: who is signed in, the address, which menu is open. Views get it as a property;
+// there is no global.
 import {type Session, serverNow} from './api';
 import {parseAddress, printAddress, type View} from './address';
 import {isoTime, kHour, kMinute} from './time';
@@ -8,7 +9,7 @@ import {FleetModel} from './model/fleet';
 import {NowModel} from './model/now';
 import {SystemModel} from './model/system';
 import type {Pulse} from './model/watch';
-import {Picture} from './chart/picture';
+import {Picture} from './model/picture';
 import {onFrame} from './frame';
 
 const kRangeMin = 10_000;
@@ -85,6 +86,8 @@ export class App {
         return this.system;
       case 'explore':
         return this.model;
+      case 'nowhere':
+        return null;
     }
   }
 

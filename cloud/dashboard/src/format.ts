@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How numbers, durations and times are written on the page. Pure; every view goes through here, so that a figure looks the same everywhere.
+// How numbers, durations and times are written on the page. Pure; every view goes through here, so that a figure looks
+// the same everywhere.
 
 export const kNarrow = '\u202f'; // narrow no-break space, between groups of thousands
 export const kNbsp = '\u00a0';
@@ -9,25 +10,27 @@ export const kNone = kEnDash;
 
 export const kMonths = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-// Decimals for a metric: two significant digits of its greatest standard deviation, and one more. Without a deviation its
-// greatest value decides: a small one must not be written as 0.00.
+// Decimals for a metric: two significant digits of its greatest standard deviation, and one more. Without a deviation
+// its greatest value decides: a small one must not be written as 0.00.
 export function decimalsFor(greatestSd: number | null, greatest = 1): number {
   if (greatestSd === null || !(greatestSd > 0) || !Number.isFinite(greatestSd)) {
     if (!(greatest > 0) || (greatest >= 0.1 && greatest < 1e6)) return 2;
-    return greatest >= 1e6 ? 0 : Math.min(6, 2 - Math.floor(Math.log10(greatest)));
+    return greatest >= 1e6 ? 0 : 2 - Math.floor(Math.log10(greatest));
   }
-  return Math.min(6, Math.max(0, 2 - Math.floor(Math.log10(greatestSd))));
+  return Math.max(0, 2 - Math.floor(Math.log10(greatestSd)));
 }
 
 // The same from what is shown of the metric.
 export function decimalsOfAll(
   all: ({stddev?: number | null; min?: number | null; max?: number | null} | null | undefined)[],
 ): number {
-  const greatest = (values: (number | null | undefined)[]): number => Math.max(0, ...values.map((v) => Math.abs(v ?? 0)));
+  const greatest = (values: (number | null | undefined)[]): number =>
+    Math.max(0, ...values.map((v) => Math.abs(v ?? 0)));
   return decimalsFor(greatest(all.map((s) => s?.stddev)), greatest(all.flatMap((s) => [s?.min, s?.max])));
 }
 
-// Decimals of a quantile: its last digit is the greatest power of ten not above a quarter of its uncertainty, at most d.
+// Decimals of a quantile: its last digit is the greatest power of ten not above a quarter of its uncertainty, at most
+// d.
 export function quantileDecimals(low: number, high: number, d: number): number {
   const quarter = (high - low) / 4;
   if (!(quarter > 0)) return d;
@@ -42,14 +45,29 @@ function power(value: number, digits: number): string {
   return value.toExponential(digits).replace('e+', 'e').replace(/-/g, kMinus);
 }
 
-// A value with d decimals; beyond the digits of a double it changes to powers of ten.
+const kDigitsMax = 15; // that a double tells apart
+const kFixedMax = 6; // decimals; beyond, what is small is written as a power of ten
+const kSmall = 1e-3;
+
+// What is so small that d decimals say nothing of it: the digits it has, not a zero.
+function small(value: number, d: number): string {
+  const size = Math.abs(value);
+  const first = Math.floor(Math.log10(size));
+  if (d > kFixedMax) return power(value, Math.min(6, Math.max(0, d + first)));
+  const sign = value < 0 ? kMinus : '';
+  return size >= 1e-4 ? sign + String(Number(size.toPrecision(2))) : power(Number(value.toPrecision(2)), 1);
+}
+
+// A value with d decimals, fewer where a double has no digits for them; a small one with the digits it has; beyond the
+// digits of a double as a power of ten. Only zero is written as zero.
 export function number(value: number | null | undefined, d: number): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return kNone;
   const size = Math.abs(value);
-  if (size >= 1e15 || (size > 0 && size < 0.5 * 10 ** -d && d >= 6)) {
-    return power(value, 2);
-  }
-  const text = size.toFixed(d);
+  if (size >= 1e15) return power(value, 2);
+  if (size > 0 && (size < 0.5 * 10 ** -d || (d > kFixedMax && size < kSmall))) return small(value, d);
+  if (size === 0 && d > kFixedMax) return '0';
+  const whole10 = Math.max(1, Math.floor(Math.log10(Math.max(1, size))) + 1);
+  const text = size.toFixed(Math.min(d, kDigitsMax - whole10));
   const [whole, fraction] = text.split('.') as [string, string | undefined];
   const zero = Number(text) === 0;
   return (value < 0 && !zero ? kMinus : '') + grouped(whole) + (fraction ? `.${fraction}` : '');
@@ -72,10 +90,12 @@ export function withUnit(text: string, unit: string): string {
   return unit && text !== kNone ? text + kNbsp + unit : text;
 }
 
-// A tick of an axis: as many decimals as its step needs; thousands shortened (12 k), the very large and small as powers of ten.
-export function tick(value: number, step: number): string {
+// A tick of an axis: as many decimals as its step needs; thousands shortened (12 k), the very large and small as powers
+// of ten.
+export function tick(at: number, step: number): string {
+  const value = Math.abs(at) < step / 1000 ? 0 : at; // a multiple of the step may miss zero by a hair
   const beyond = Math.max(Math.abs(value), step) >= 1e15 || step < 1e-6;
-  if (beyond && Math.abs(value) < step / 1000) return '0';
+  if (beyond && value === 0) return '0';
   if (beyond) {
     const digits = Math.floor(Math.log10(Math.abs(value)) + 1e-9) - Math.floor(Math.log10(step) + 1e-9);
     return power(value, Math.min(6, Math.max(0, digits)));
@@ -95,6 +115,17 @@ export function tick(value: number, step: number): string {
   return number(value, decimalsOf(step));
 }
 
+// What all ticks of an axis have in common, where they differ only in digits that would not fit beside it: the labels
+// then tell what is above it. 0: nothing.
+export function tickOffset(ticks: number[]): number {
+  const low = Math.min(...ticks);
+  const high = Math.max(...ticks);
+  const reach = high - low;
+  if (!(reach > 0) || Math.max(Math.abs(low), Math.abs(high)) < 1e4 * reach) return 0;
+  const unit = 10 ** Math.ceil(Math.log10(reach));
+  return Math.floor(low / unit) * unit;
+}
+
 // Those that tell steps apart.
 function decimalsOf(step: number): number {
   const first = Math.floor(Math.log10(step) + 1e-9);
@@ -110,7 +141,8 @@ const kUnits: [number, string][] = [
   [1, 's'],
 ];
 
-// At most two units, rounded down: 21 s, 13 min, 5 h 26 min, 9 d 2 h. Seconds beside minutes only where they are not zero and asked for.
+// At most two units, rounded down: 21 s, 13 min, 5 h 26 min, 9 d 2 h. Seconds beside minutes only where they are not
+// zero and asked for.
 export function duration(seconds: number, exact = false): string {
   const whole = Math.max(0, Math.floor(seconds));
   for (let i = 0; i < kUnits.length; i++) {
@@ -167,7 +199,8 @@ export function moment(ms: number, referenceMs: number, seconds = true): string 
 
 export function span(fromMs: number, toMs: number, referenceMs: number): string {
   // From a day on, times alone would say "20:15 – 20:15".
-  if (toMs - fromMs >= 86_400_000) return range(`${day(fromMs)} ${clockExact(fromMs)}`, `${day(toMs)} ${clockExact(toMs)}`);
+  if (toMs - fromMs >= 86_400_000)
+    return range(`${day(fromMs)} ${clockExact(fromMs)}`, `${day(toMs)} ${clockExact(toMs)}`);
   const from = `${near(fromMs, referenceMs) ? '' : `${day(fromMs)} `}${clockExact(fromMs)}`;
   const to = `${sameDay(fromMs, toMs) || near(fromMs, referenceMs) ? '' : `${day(toMs)} `}${clockExact(toMs)}`;
   return range(from, to);

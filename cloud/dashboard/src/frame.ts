@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One requestAnimationFrame for the whole page: changes are collected, each task runs once a frame, readers of layout before writers.
+// One requestAnimationFrame for the whole page: changes are collected, each task runs once a frame, readers of layout
+// before writers.
 
 type Task = () => void;
 const reads = new Set<Task>();

@@ -12,6 +12,7 @@ import {Explore} from './views/explore';
 import {Fleet} from './views/fleet';
 import {Jump} from './views/jump';
 import {Keys, startKeys} from './views/keys';
+import {Nowhere} from './views/nowhere';
 import {Now} from './views/now';
 import {SignIn} from './views/signin';
 import {System} from './views/system';
@@ -27,6 +28,7 @@ function Root({app, away, known}: {app: App; away: boolean; known: boolean}) {
         {app.view.page === 'explore' && <Explore app={app} />}
         {app.view.page === 'now' && <Now app={app} />}
         {app.view.page === 'system' && <System app={app} />}
+        {app.view.page === 'nowhere' && <Nowhere app={app} />}
         <Jump app={app} />
         <Keys app={app} />
         {app.note && (
@@ -48,15 +50,18 @@ function Root({app, away, known}: {app: App; away: boolean; known: boolean}) {
   return known ? <SignIn app={app} /> : null;
 }
 
+function titleOf(app: App): string {
+  if (app.view.page === 'nowhere') return 'Not found';
+  return app.view.page === 'explore' ? app.model?.metric() || 'Explore' : capital(app.view.page);
+}
+
 startTheme();
 const app = new App();
 const element = document.getElementById('app')!;
 let away = false;
 let known = false;
 app.render = () => {
-  document.title = app.model
-    ? `${app.view.page === 'explore' ? app.model.metric() || 'Explore' : capital(app.view.page)} · Tributary`
-    : 'Tributary';
+  document.title = app.model ? `${titleOf(app)} · Tributary` : 'Tributary';
   render(<Root app={app} away={away} known={known} />, element);
 };
 

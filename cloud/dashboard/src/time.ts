@@ -118,7 +118,8 @@ export function timeTicks(fromMs: number, toMs: number, pixels: number, gapPx = 
   const stepMs = kTickSteps.find((step) => step >= wanted) ?? kTickSteps[kTickSteps.length - 1]!;
   const ticks: number[] = [];
   if (stepMs < kDay) {
-    // Local offsets are whole minutes: aligning to local midnight keeps 03:00 at 03:00, also where the clock changes within the range.
+    // Local offsets are whole minutes: aligning to local midnight keeps 03:00 at 03:00, also where the clock changes
+    // within the range.
     const start = new Date(fromMs);
     start.setHours(0, 0, 0, 0);
     for (let midnight = start.getTime(); midnight < toMs;) {

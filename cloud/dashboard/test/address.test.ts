@@ -34,7 +34,7 @@ test('defaults are left out', () => {
 
 test('what makes no sense falls back to the default', () => {
   assert.equal(roundTrip('/explore?from=yesterday&to=x&step=-3&by=A%20B'), '/explore');
-  assert.equal(roundTrip('/nowhere'), '/explore');
+  assert.equal(parseAddress('/nowhere', '').page, 'nowhere');
   assert.equal(roundTrip('/fleet?show=A%20B&sort=x%3Dy'), '/fleet');
   assert.equal(roundTrip('/system?m=x'), '/system');
 });

@@ -2,18 +2,26 @@
 // What an answer lacks is said in the exact words, newest first, and never better than it is.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {type CompletenessInput, describe} from '../src/completeness';
+import {describe} from '../src/words/describe';
+import type {CompletenessInput} from '../src/words/types';
 
 const ms = (text: string): number => Date.parse(text);
 const plain = (text: string): string => text.replace(/\u00a0/g, ' ');
 const base: CompletenessInput = {
-  completeness: {share: 1, to: '2026-11-21T00:04:30Z', expected: 3},
+  completeness: {complete: false, as_of: '2026-11-21T00:04:34Z', share: 1, to: '2026-11-21T00:04:30Z', expected: 3},
   gateways: ['attic', 'cellar', 'hall'],
-  frontiers: new Map(['cellar', 'hall'].map((name) => [name, ms('2026-11-21T00:04:30Z')])),
+  heard: new Map(
+    ['attic', 'cellar', 'hall'].map((name) => [
+      name,
+      {frontier: ms('2026-11-21T00:04:30Z'), since: ms('2026-11-01T00:00:00Z')},
+    ]),
+  ),
   coarse: [],
   fromMs: ms('2026-11-20T00:05:00Z'),
   toMs: ms('2026-11-21T00:05:00Z'),
   nowMs: ms('2026-11-21T00:04:35Z'),
+  askedMs: ms('2026-11-21T00:04:34Z'),
+  hungMs: null,
   live: true,
 };
 const attic = {
@@ -60,13 +68,148 @@ test('a live gateway some seconds behind another is not late', () => {
   assert.equal(words.headline, 'Complete to 00:04:20');
 });
 
-test('of a fixed range even an online gateway counts as behind until it has passed the end', () => {
+const past = {
+  ...base,
+  live: false,
+  fromMs: ms('2026-11-20T22:00:00Z'),
+  toMs: ms('2026-11-21T00:00:00Z'),
+  completeness: {...base.completeness, complete: true, to: '2026-11-21T00:00:00Z'},
+};
+const said = (words: {explain: {text: string}[]}): string => plain(words.explain.map((part) => part.text).join(''));
+
+test('of a range that ended even an online gateway counts as behind until it has passed the end', () => {
+  const words = describe({
+    ...past,
+    completeness: {
+      ...past.completeness,
+      complete: false,
+      behind: [{...attic, state: 'online', frontier: '2026-11-20T23:59:20Z'}],
+    },
+  });
+  assert.equal(words.mark, 'late');
+  assert.equal(words.headline, 'Complete to 23:59:20');
+});
+
+test('a range that ends in the time to come is no alarm: nobody is late for what has not been', () => {
   const words = describe({
     ...base,
     live: false,
-    completeness: {...base.completeness, behind: [{...attic, state: 'online', frontier: '2026-11-21T00:04:20Z'}]},
+    completeness: {
+      ...base.completeness,
+      share: 0,
+      to: '2026-11-21T00:04:20Z',
+      behind: ['attic', 'cellar', 'hall'].map((gateway) => ({
+        ...attic,
+        gateway,
+        state: 'online',
+        frontier: '2026-11-21T00:04:20Z',
+      })),
+    },
+  });
+  assert.equal(words.mark, 'complete');
+  assert.equal(words.headline, 'Complete to 00:04:20');
+  assert.deepEqual(words.lacks, []);
+  assert.match(said(words), /^All 3 gateways have passed 00:04:20\. .*ends at 00:05:00, which is still to come\.$/);
+  for (const lane of words.lanes) {
+    assert.equal(lane.hatch, null);
+    assert.equal(lane.solid[1], ms('2026-11-21T00:04:20Z'));
+  }
+});
+
+test('what the server calls complete is complete, and nothing else is', () => {
+  assert.equal(describe(past).headline, 'Complete');
+  assert.equal(describe(past).mark, 'complete');
+  const words = describe({...past, completeness: {...past.completeness, complete: false}});
+  assert.equal(words.mark, 'unknown');
+  assert.equal(words.headline, 'Not known to be complete');
+});
+
+test('what a server does not tell is not known: then the picture is here, not complete', () => {
+  const words = describe({...base, completeness: {share: 1, to: '2026-11-21T00:04:30Z', expected: 3}});
+  assert.equal(words.mark, 'unknown');
+  assert.equal(words.headline, 'Here to 00:04:30');
+  assert.match(said(words), /does not say up to when it knows all that was sent/);
+});
+
+test('an answer is complete no further than its log is read', () => {
+  const words = describe({
+    ...past,
+    completeness: {...past.completeness, complete: false, as_of: '2026-11-20T23:40:00Z'},
+  });
+  assert.equal(words.mark, 'unknown');
+  assert.match(said(words), /Its log is read up to 23:40:00/);
+  for (const lane of words.lanes) assert.equal(lane.solid[1], ms('2026-11-20T23:40:00Z'));
+});
+
+test('a gateway that might hold something is named, and keeps the disc from being full', () => {
+  const words = describe({
+    ...past,
+    completeness: {
+      ...past.completeness,
+      complete: false,
+      to: '2026-11-20T23:10:00Z',
+      possible: {count: 1, gateways: ['gw2']},
+    },
   });
   assert.equal(words.mark, 'late');
+  assert.equal(words.headline, 'Complete to 23:10:00');
+  assert.equal(words.lacks[0]!.title, 'Possibly gw2');
+  const many = describe({
+    ...past,
+    completeness: {...past.completeness, complete: false, possible: {count: 40, gateways: ['a', 'b']}},
+  });
+  assert.equal(plain(many.lacks[0]!.title), 'Possibly 40 other gateways');
+});
+
+test('rows that lie across a bound are named with their count; what was really answered is said', () => {
+  const words = describe({
+    ...past,
+    completeness: {
+      ...past.completeness,
+      complete: false,
+      answered: {from: '2026-11-20T22:00:00Z', to: '2026-11-20T23:50:00Z'},
+      straddling: [
+        {start: '2026-11-20T23:00:00Z', width: 3600, count: 180},
+        {start: '1970-01-01T00:00:00Z', width: 0, count: 1},
+      ],
+    },
+  });
+  assert.notEqual(words.mark, 'complete');
+  assert.equal(plain(words.lacks[0]!.title), 'A window of 1 h, 23:00 \u2013 00:00');
+  assert.match(plain(words.lacks[0]!.text), /^180 readings/);
+  assert.equal(words.lacks[1]!.title, 'Merged into all time');
+  assert.match(said(words), /Answered for 22:00 \u2013 23:50\./);
+});
+
+test('time before a gateway was known is not known', () => {
+  const since = ms('2026-11-20T23:00:00Z');
+  const heard = new Map(base.gateways.map((name) => [name, {frontier: ms('2026-11-21T00:04:30Z'), since}]));
+  const words = describe({...past, heard, completeness: {...past.completeness, complete: false}});
+  assert.deepEqual(words.lanes[0]!.unknown, [[past.fromMs, since]]);
+  assert.equal(words.lanes[0]!.solid[0], since);
+  assert.match(said(words), /Nobody was known before 23:00:00\./);
+});
+
+test('nobody expected is nothing known, not completeness', () => {
+  const words = describe({
+    ...past,
+    gateways: [],
+    completeness: {complete: false, as_of: '2026-11-21T00:04:34Z', share: null, to: '', expected: 0},
+  });
+  assert.equal(words.headline, 'Not known');
+  assert.equal(words.mark, 'unknown');
+});
+
+test('when the server hangs the lanes stop where it last spoke, and nothing is called complete', () => {
+  const hungMs = ms('2026-11-21T00:04:34Z');
+  const words = describe({...base, nowMs: ms('2026-11-21T00:04:58Z'), hungMs});
+  assert.equal(words.mark, 'unknown');
+  assert.match(said(words), /says nothing since 00:04:34/);
+  for (const lane of words.lanes) {
+    assert.ok(lane.solid[1] <= hungMs);
+    assert.deepEqual(lane.unknown, [[hungMs, ms('2026-11-21T00:04:58Z')]]);
+    assert.equal(lane.word, 'not known');
+  }
 });
 
 test('gap, coarse windows and rejected readings are listed newest first', () => {

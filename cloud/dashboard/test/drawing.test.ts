@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import {moveApart} from '../src/chart/gutter';
-import {scaleOf, SteadySpan} from '../src/chart/scale';
-import {bins, spread} from '../src/hist';
+import {scaleOf, SteadySpan} from '../src/model/scale';
+import {bins, spread} from '../src/model/hist';
 import {heatGrid, rampPosition} from '../src/heat/heat';
-import {Rows} from '../src/rows';
+import {Rows} from '../src/model/rows';
 import {autoStep, kHour, timeTicks, valueTicks} from '../src/time';
 
 const near = (a: number, b: number): void =>
@@ -105,14 +105,26 @@ test('one bad reading does not stretch the scale, and does with the full one', (
   assert.equal(scaleOf([new Rows()], false), null);
 });
 
-test('nor does it in a row of so few readings that its 5th percentile is the bad one; a row that lies elsewhere as a whole does', () => {
+test('nor in a row of so few readings that its 5th percentile is the bad one; a row that lies elsewhere does', () => {
   const q = (value: number) => ({value, low: value, high: value});
   const build = (odd: {min: number; p50: number; mean: number}): Rows => {
     const rows = new Rows();
     for (let k = 0; k < 40; k++) {
       const min = k === 7 ? odd.min : 19;
       const [p50, mean] = k === 7 ? [odd.p50, odd.mean] : [20, 20];
-      rows.put({start: k * 10_000, width: 10, count: 12, mean, stddev: 1, min, max: 21, p5: q(min), p50: q(p50), p95: q(21), p99: q(21)});
+      rows.put({
+        start: k * 10_000,
+        width: 10,
+        count: 12,
+        mean,
+        stddev: 1,
+        min,
+        max: 21,
+        p5: q(min),
+        p50: q(p50),
+        p95: q(21),
+        p99: q(21),
+      });
     }
     return rows;
   };

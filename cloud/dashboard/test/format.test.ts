@@ -13,19 +13,20 @@ import {
   share,
   span,
   tick,
+  tickOffset,
   width,
 } from '../src/format';
-import {stripSpan} from '../src/hist';
+import {stripSpan} from '../src/model/hist';
 import {valueTicks} from '../src/time';
 
 const ms = (text: string): number => Date.parse(text);
 
-test('decimals are two significant digits of the greatest deviation and one more, within 0 and 6', () => {
+test('decimals are two significant digits of the greatest deviation and one more, never less than none', () => {
   assert.equal(decimalsFor(2.15), 2);
   assert.equal(decimalsFor(0.59), 3);
   assert.equal(decimalsFor(15), 1);
   assert.equal(decimalsFor(1234), 0);
-  assert.equal(decimalsFor(1e-12), 6);
+  assert.equal(decimalsFor(1e-12), 14);
   assert.equal(decimalsFor(null), 2);
   assert.equal(decimalsFor(0), 2);
 });
@@ -48,15 +49,42 @@ test('the last digit of a quantile is the greatest power of ten not above a quar
   assert.equal(quantileDecimals(5, 5, 3), 3);
 });
 
+test('what is not zero is not written as zero: small values have the digits they have', () => {
+  assert.equal(number(0.000001, 2), '1.0e\u22126');
+  assert.equal(number(-0.001, 1), '\u22120.001');
+  assert.equal(number(0.00042, 1), '0.00042');
+  // A metric of such size as a whole: the deviation says how many digits.
+  const d = decimalsOfAll([{stddev: 1.1e-10, min: 1e-9, max: 1.2e-9}]);
+  assert.equal(number(1.1e-9, d), '1.100e\u22129');
+  assert.equal(number(1.1e-9, d - 1), '1.10e\u22129');
+  assert.equal(number(0, d), '0');
+});
+
+test('a figure has no more digits than a double', () => {
+  assert.equal(number(1e12 + 0.5, 2), '1\u202f000\u202f000\u202f000\u202f000.50');
+  assert.equal(number(1e14 + 0.25, 2), '100\u202f000\u202f000\u202f000\u202f000');
+});
+
+test('an axis far from zero tells what its labels are above', () => {
+  const {ticks, step} = valueTicks(1e9 + 0.12, 1e9 + 0.87, 5);
+  const offset = tickOffset(ticks);
+  assert.equal(offset, 1e9);
+  assert.equal(tick(ticks[0]! - offset, step), '0.2');
+  const low = tickOffset(valueTicks(-1e9 - 3, -1e9 - 1, 5).ticks);
+  assert.ok(low <= -1e9 - 3 && low > -1e9 - 20, String(low));
+  assert.equal(tickOffset(valueTicks(20, 24, 5).ticks), 0);
+  assert.equal(tickOffset(valueTicks(1000, 1004, 5).ticks), 0);
+});
+
 test('counts are in full, grouped by narrow no-break spaces', () => {
   assert.equal(count(18412907551), '18\u202f412\u202f907\u202f551');
   assert.equal(count(999), '999');
   assert.equal(count(1000), '1\u202f000');
 });
 
-test('a minus is U+2212, and a rounded zero has none', () => {
+test('a minus is U+2212, and zero has none', () => {
   assert.equal(number(-3.456, 1), '\u22123.5');
-  assert.equal(number(-0.001, 1), '0.0');
+  assert.equal(number(-0, 1), '0.0');
   assert.equal(number(-1234.5, 1), '\u22121\u202f234.5');
 });
 
@@ -116,7 +144,13 @@ test('the ticks of an axis differ in what is written, however large, small or ne
 
 test('a strip has a span for values that a double can hardly move from', () => {
   for (const value of [0, 21.5, 1e300, -1e300, 1.7e308]) {
-    const flat = {count: 2, min: value, max: value, p5: {value, low: value, high: value}, p95: {value, low: value, high: value}};
+    const flat = {
+      count: 2,
+      min: value,
+      max: value,
+      p5: {value, low: value, high: value},
+      p95: {value, low: value, high: value},
+    };
     const found = stripSpan([flat as never])!;
     assert.ok(found && Number.isFinite(found.low) && Number.isFinite(found.high) && found.high > found.low, `${value}`);
   }

@@ -2,7 +2,7 @@
 // Rows in typed arrays: replaced by (start, width), filled in where they belong, found by time.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {coarseSpans, isPlateau, Rows} from '../src/rows';
+import {coarseSpans, isPlateau, Rows} from '../src/model/rows';
 
 const row = (start: number, width: number, mean: number) => ({
   start,

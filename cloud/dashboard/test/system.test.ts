@@ -48,6 +48,7 @@ test('amounts are the sum over the gateways that are not retired', () => {
     gateway('a', {
       status: {
         open_windows: 4,
+        time: '2026-11-20T12:00:30Z',
         outbox: {waiting: 3, flight: 2, oldest_waiting: '2026-11-20T12:00:00Z'},
         counters: {accepted: 100},
       },
@@ -75,6 +76,7 @@ test('amounts are the sum over the gateways that are not retired', () => {
     parked: 7,
     lost: 4,
     accepted: 100,
+    toldAt: Date.parse('2026-11-20T12:00:30Z'),
   });
   assert.equal(amountsOf(gateways, {...answer, log: undefined} as unknown as SystemAnswer).log, -1);
   assert.equal(amountsOf(syntheticFleet(1000, kNow).gateways, null).accepted, 1_000_000_000);

@@ -31,6 +31,7 @@ class ApiTest : public testing::Test {
     std::filesystem::create_directories(dir_ / "page/assets");
     write("page/index.html", "<!doctype html><title>t</title>");
     write("page/assets/index-a1b2c3d4e5.js", "export {}");
+    write("page/assets/large-a1b2c3d4e5.js", std::string(20'000, 'a'));
     write("page/favicon.svg", "<svg/>");
     demo_ = make_key();
     other_ = make_key();

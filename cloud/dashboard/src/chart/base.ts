@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A panel on the page: its uPlot, and over it a layer of a few elements for the cursor, so that moving it draws no data.
+// A panel on the page: its uPlot, and over it a layer of a few elements for the cursor, so that moving it draws no
+// data.
 import {onFrame, onRead} from '../frame';
 import {colors} from '../theme';
-import type {Picture} from './picture';
+import type {Picture} from '../model/picture';
 import {insets, Plot, type Surface} from './plot';
 
 interface Dot {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The picture as files: the charts as they stand, with title, range and completeness printed on them; the distribution as rows of its buckets.
+// The picture as files: the charts as they stand, with title, range and completeness printed on them; the distribution
+// as rows of its buckets.
 import type {App} from '../app';
 import {serverNow} from '../api';
 import {isoTime} from '../time';
@@ -31,11 +32,10 @@ export function exportBuckets(app: App): void {
     for (let i = 0; i < one.rows.length; i++) {
       const bins = one.rows.bins(i);
       const head = `${quoted(one.name)},${isoTime(one.rows.start(i))},${(one.rows.end(i) - one.rows.start(i)) / 1000}`;
-      for (let k = 0; k < bins.count.length; k++)
-        lines.push(`${head},${bins.low[k]},${bins.high[k]},${bins.count[k]}`);
+      for (let k = 0; k < bins.count.length; k++) lines.push(`${head},${bins.low[k]},${bins.high[k]},${bins.count[k]}`);
     }
   }
-  save(new Blob([lines.join('\n') + '\n'], {type: 'text/csv'}), `${answer.metric}-distribution.csv`);
+  save(new Blob([`${lines.join('\n')}\n`], {type: 'text/csv'}), `${answer.metric}-distribution.csv`);
 }
 
 export function exportPng(app: App, wanted: Part[]): void {
@@ -50,7 +50,8 @@ export function exportPng(app: App, wanted: Part[]): void {
   const p = colors();
   const dpr = first.width / Math.max(1, first.clientWidth);
   const width = first.clientWidth + 2 * kInset;
-  const height = kHead + kInset + parts.reduce((sum, one) => sum + one.canvas.clientHeight + (one.title ? kBetween : 0), 0);
+  const height =
+    kHead + kInset + parts.reduce((sum, one) => sum + one.canvas.clientHeight + (one.title ? kBetween : 0), 0);
   const out = document.createElement('canvas');
   out.width = Math.round(width * dpr);
   out.height = Math.round(height * dpr);
@@ -81,7 +82,8 @@ export function exportPng(app: App, wanted: Part[]): void {
     ? ` · mean ${number(total.mean, d)} ± ${number(total.stddev, d)} of ${count(total.count)} readings`
     : '';
   ctx.fillText(
-    `${span(answer.from, answer.to, serverNow() + 1e12)} ${zone(answer.from)} · step ${widthText(answer.step)}${figures} · ${model.words()?.headline ?? ''}`,
+    `${span(answer.from, answer.to, serverNow() + 1e12)} ${zone(answer.from)} · step ${widthText(answer.step)}` +
+      `${figures} · ${model.words()?.headline ?? ''}`,
     kInset,
     46,
   );
@@ -95,6 +97,7 @@ export function exportPng(app: App, wanted: Part[]): void {
     x += 44 + ctx.measureText(name).width;
   });
   out.toBlob((blob) => {
-    if (blob) save(blob, `${answer.metric}${wanted.length > 1 ? '' : wanted[0] === 'heat' ? '-distribution' : '-chart'}.png`);
+    if (blob)
+      save(blob, `${answer.metric}${wanted.length > 1 ? '' : wanted[0] === 'heat' ? '-distribution' : '-chart'}.png`);
   }, 'image/png');
 }

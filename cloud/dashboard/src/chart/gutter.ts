@@ -11,7 +11,8 @@ export interface GutterLabel {
   alpha: number;
 }
 
-// Positions at least pitch apart, as near to the wanted ones as may be, within [low, high]. Ascending input, ascending output.
+// Positions at least pitch apart, as near to the wanted ones as may be, within [low, high]. Ascending input, ascending
+// output.
 export function moveApart(wanted: number[], pitch: number, low: number, high: number): number[] {
   interface Block {
     sum: number;
@@ -113,7 +114,7 @@ function clip(ctx: CanvasRenderingContext2D, text: string, width: number): strin
   if (ctx.measureText(text).width <= width) return text;
   const letters = Array.from(text);
   const cut = (size: number): string =>
-    `${letters.slice(0, Math.ceil(size / 2)).join('')}…${letters.slice(letters.length - Math.floor(size / 2)).join('')}`;
+    [...letters.slice(0, Math.ceil(size / 2)), '…', ...letters.slice(letters.length - Math.floor(size / 2))].join('');
   let size = letters.length - 1;
   while (size > 1 && ctx.measureText(cut(size)).width > width) size--;
   return cut(size);

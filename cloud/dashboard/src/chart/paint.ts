@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Draws the rows of series: band to the fences, whiskers, percentiles with their bounds, median, mean; gaps, and what lies beyond the scale. A row
-// is drawn as wide as it is.
-import {isPlateau, type Rows} from '../rows';
-import {bandOf, type Span} from './scale';
+// Draws the rows of series: band to the fences, whiskers, percentiles with their bounds, median, mean; gaps, and what
+// lies beyond the scale. A row is drawn as wide as it is.
+import {isPlateau, type Rows} from '../model/rows';
+import {bandOf, type Span} from '../model/scale';
 import type {Surface} from './plot';
 
 export interface Style {
@@ -132,7 +132,7 @@ function bands(s: Surface, picture: SeriesPicture, style: Style, points: Point[]
   ctx.globalAlpha = style.alpha * style.band;
   ctx.beginPath();
   // Runs of narrow rows are one polygon each; a plateau is a rectangle of its own.
-  for (let i = 0; i < points.length; ) {
+  for (let i = 0; i < points.length;) {
     if (points[i]!.plateau) {
       const {low, high} = bandOf(rows, i, spanSize, reach);
       const y0 = s.y(high);
@@ -310,14 +310,26 @@ function paintLayer(s: Surface, picture: SeriesPicture, style: Style, taken: Tak
   ctx.restore();
 }
 
-// Everything from the least frontier on is not all there yet: a dotted line, then a hatch.
-export function paintFrontier(s: Surface, frontierMs: number, ink3: string, line2: string, alpha: number): void {
+// What is late: from its least frontier to the end of what has been; null: nothing.
+export function lateSpan(lanes: {hatch: [number, number] | null}[]): [number, number] | null {
+  const late = lanes.flatMap((lane) => (lane.hatch ? [lane.hatch] : []));
+  return late.length ? [Math.min(...late.map(([from]) => from)), Math.max(...late.map(([, to]) => to))] : null;
+}
+
+// What is late is not all there yet: a dotted line, then a hatch. What has not been yet is left as it is.
+export function paintFrontier(
+  s: Surface,
+  [frontierMs, endMs]: [number, number],
+  ink3: string,
+  line2: string,
+  alpha: number,
+): void {
   const {ctx, dpr} = s;
-  const right = s.left + s.width;
+  const right = Math.min(s.left + s.width, s.x(endMs));
   const x = Math.max(s.left, Math.min(right, s.x(frontierMs)));
   ctx.save();
   ctx.beginPath();
-  ctx.rect(x, s.top, right - x, s.height);
+  ctx.rect(x, s.top, Math.max(0, right - x), s.height);
   ctx.clip();
   ctx.globalAlpha = alpha;
   ctx.strokeStyle = line2;

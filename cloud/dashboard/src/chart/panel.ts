@@ -5,8 +5,8 @@ import type {SeriesData} from '../model/types';
 import {colors} from '../theme';
 import {Panel} from './base';
 import {type GutterLabel, paintGutter} from './gutter';
-import {paintBracket, paintFrontier, paintSeries, type Taken} from './paint';
-import {reachOf} from './scale';
+import {lateSpan, paintBracket, paintFrontier, paintSeries, type Taken} from './paint';
+import {reachOf} from '../model/scale';
 import {kGutter, type Surface} from './plot';
 
 export class ChartPanel extends Panel {
@@ -21,8 +21,8 @@ export class ChartPanel extends Panel {
     if (!answer || !state) return;
     const p = colors();
     const words = model.words();
-    const frontiers = (words?.lanes ?? []).flatMap((lane) => (lane.frontier === null ? [] : [lane.frontier]));
-    if (frontiers.length) paintFrontier(s, Math.min(...frontiers), p.ink3, p.line2, 0.5);
+    const late = lateSpan(words?.lanes ?? []);
+    if (late) paintFrontier(s, late, p.ink3, p.line2, 0.5);
     const shows = this.picture.shows();
     const single = this.picture.single();
     const size = state.y.high - state.y.low;

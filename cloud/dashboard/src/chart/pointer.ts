@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pointer and wheel on a panel: hover or one finger reads, drag chooses a range, Shift-drag pans, Ctrl-wheel and two fingers zoom, double click
-// goes back.
+// Pointer and wheel on a panel: hover or one finger reads, drag chooses a range, Shift-drag pans, Ctrl-wheel and two
+// fingers zoom, double click goes back.
 import type {Panel} from './base';
-import type {Picture} from './picture';
+import type {Picture} from '../model/picture';
 
 export interface Gestures {
   read(ms: number, value: number | null): void;
@@ -14,17 +14,22 @@ export interface Gestures {
 
 const kDragMinPx = 5;
 
-export function attachPointer(panel: Panel, picture: Picture, gestures: Gestures): () => void {
-  const {element} = panel;
-  let drag: {x: number; pan: boolean; from: number; to: number} | null = null;
-  const touches = new Map<number, number>();
-  let pinch: {a: number; b: number; from: number; to: number} | null = null;
+class Pointer {
+  private drag: {x: number; pan: boolean; from: number; to: number} | null = null;
+  private readonly touches = new Map<number, number>();
+  private pinch: {a: number; b: number; from: number; to: number} | null = null;
 
-  const place = (event: MouseEvent): {ms: number; value: number; inside: boolean} | null => {
-    const state = picture.state();
-    const box = panel.box();
+  constructor(
+    private readonly panel: Panel,
+    private readonly picture: Picture,
+    private readonly gestures: Gestures,
+  ) {}
+
+  private place(event: MouseEvent): {ms: number; value: number; inside: boolean} | null {
+    const state = this.picture.state();
+    const box = this.panel.box();
     if (!state || !box) return null;
-    const bounds = element.getBoundingClientRect();
+    const bounds = this.panel.element.getBoundingClientRect();
     const x = (event.clientX - bounds.left - box.left) / box.width;
     const y = (event.clientY - bounds.top - box.top) / box.height;
     return {
@@ -32,105 +37,109 @@ export function attachPointer(panel: Panel, picture: Picture, gestures: Gestures
       value: state.y.high - y * (state.y.high - state.y.low),
       inside: x >= -0.01 && x <= 1.01 && y >= -0.05 && y <= 1.15,
     };
-  };
-  const perPx = (): number => {
-    const state = picture.state();
-    const box = panel.box();
+  }
+  private perPx(): number {
+    const state = this.picture.state();
+    const box = this.panel.box();
     return state && box ? (state.to - state.from) / box.width : 0;
-  };
+  }
 
-  const move = (event: PointerEvent): void => {
-    if (event.pointerType === 'touch') touches.set(event.pointerId, event.clientX);
-    if (pinch && touches.size === 2) {
-      const [a, b] = [...touches.values()] as [number, number];
-      const scale = Math.abs(pinch.b - pinch.a) / Math.max(20, Math.abs(b - a));
-      const middle = (pinch.from + pinch.to) / 2;
-      const half = ((pinch.to - pinch.from) / 2) * scale;
-      gestures.picking(middle - half, middle + half);
+  move = (event: PointerEvent): void => {
+    if (event.pointerType === 'touch') this.touches.set(event.pointerId, event.clientX);
+    if (this.pinch && this.touches.size === 2) {
+      const [a, b] = [...this.touches.values()] as [number, number];
+      const scale = Math.abs(this.pinch.b - this.pinch.a) / Math.max(20, Math.abs(b - a));
+      const middle = (this.pinch.from + this.pinch.to) / 2;
+      const half = ((this.pinch.to - this.pinch.from) / 2) * scale;
+      this.gestures.picking(middle - half, middle + half);
       return;
     }
-    const at = place(event);
+    const at = this.place(event);
     if (!at) return;
-    if (drag && Math.abs(event.clientX - drag.x) >= kDragMinPx) {
-      if (drag.pan) {
-        const shift = (drag.x - event.clientX) * perPx();
-        gestures.zoom(drag.from + shift, drag.to + shift, false);
+    if (this.drag && Math.abs(event.clientX - this.drag.x) >= kDragMinPx) {
+      if (this.drag.pan) {
+        const shift = (this.drag.x - event.clientX) * this.perPx();
+        this.gestures.zoom(this.drag.from + shift, this.drag.to + shift, false);
         return;
       }
-      const from = Math.min(drag.from, at.ms);
-      gestures.picking(from, Math.max(drag.from, at.ms));
+      const from = Math.min(this.drag.from, at.ms);
+      this.gestures.picking(from, Math.max(this.drag.from, at.ms));
     }
-    if (at.inside) gestures.read(at.ms, at.value);
-    else gestures.leave();
+    if (at.inside) this.gestures.read(at.ms, at.value);
+    else this.gestures.leave();
   };
-  const down = (event: PointerEvent): void => {
+  down = (event: PointerEvent): void => {
     if (event.pointerType === 'touch') {
-      touches.set(event.pointerId, event.clientX);
-      const state = picture.state();
-      if (touches.size === 2 && state) {
-        const [a, b] = [...touches.values()] as [number, number];
-        pinch = {a, b, from: state.from, to: state.to};
+      this.touches.set(event.pointerId, event.clientX);
+      const state = this.picture.state();
+      if (this.touches.size === 2 && state) {
+        const [a, b] = [...this.touches.values()] as [number, number];
+        this.pinch = {a, b, from: state.from, to: state.to};
         return;
       }
-      const at = place(event);
-      if (at?.inside) gestures.read(at.ms, at.value);
+      const at = this.place(event);
+      if (at?.inside) this.gestures.read(at.ms, at.value);
       return;
     }
-    const at = place(event);
-    const state = picture.state();
+    const at = this.place(event);
+    const state = this.picture.state();
     if (!at?.inside || !state || event.button !== 0) return;
-    drag = event.shiftKey
+    this.drag = event.shiftKey
       ? {x: event.clientX, pan: true, from: state.from, to: state.to}
       : {x: event.clientX, pan: false, from: at.ms, to: at.ms};
-    element.setPointerCapture(event.pointerId);
+    this.panel.element.setPointerCapture(event.pointerId);
   };
-  const up = (event: PointerEvent): void => {
-    if (pinch && touches.size === 2) {
-      const [a, b] = [...touches.values()] as [number, number];
-      const half = ((pinch.to - pinch.from) / 2) * (Math.abs(pinch.b - pinch.a) / Math.max(20, Math.abs(b - a)));
-      const middle = (pinch.from + pinch.to) / 2;
-      gestures.zoom(middle - half, middle + half, true);
+  up = (event: PointerEvent): void => {
+    if (this.pinch && this.touches.size === 2) {
+      const [a, b] = [...this.touches.values()] as [number, number];
+      const half =
+        ((this.pinch.to - this.pinch.from) / 2) *
+        (Math.abs(this.pinch.b - this.pinch.a) / Math.max(20, Math.abs(b - a)));
+      const middle = (this.pinch.from + this.pinch.to) / 2;
+      this.gestures.zoom(middle - half, middle + half, true);
     }
-    touches.delete(event.pointerId);
-    if (touches.size < 2) pinch = null;
-    if (drag && Math.abs(event.clientX - drag.x) >= kDragMinPx && event.type === 'pointerup') {
-      const at = place(event);
-      if (drag.pan) {
-        const shift = (drag.x - event.clientX) * perPx();
-        gestures.zoom(drag.from + shift, drag.to + shift, true);
+    this.touches.delete(event.pointerId);
+    if (this.touches.size < 2) this.pinch = null;
+    if (this.drag && Math.abs(event.clientX - this.drag.x) >= kDragMinPx && event.type === 'pointerup') {
+      const at = this.place(event);
+      if (this.drag.pan) {
+        const shift = (this.drag.x - event.clientX) * this.perPx();
+        this.gestures.zoom(this.drag.from + shift, this.drag.to + shift, true);
       } else if (at) {
-        gestures.zoom(Math.min(drag.from, at.ms), Math.max(drag.from, at.ms), true);
+        this.gestures.zoom(Math.min(this.drag.from, at.ms), Math.max(this.drag.from, at.ms), true);
       }
     }
-    drag = null;
-    gestures.picking(null, null);
+    this.drag = null;
+    this.gestures.picking(null, null);
   };
-  const leave = (event: PointerEvent): void => {
-    if (event.pointerType === 'mouse' && !drag) gestures.leave();
+  leave = (event: PointerEvent): void => {
+    if (event.pointerType === 'mouse' && !this.drag) this.gestures.leave();
   };
-  const wheel = (event: WheelEvent): void => {
-    const at = place(event);
-    const state = picture.state();
+  wheel = (event: WheelEvent): void => {
+    const at = this.place(event);
+    const state = this.picture.state();
     if (!event.ctrlKey || !at || !state) return;
     event.preventDefault();
     const factor = Math.exp(event.deltaY * 0.002);
-    gestures.zoom(at.ms - (at.ms - state.from) * factor, at.ms + (state.to - at.ms) * factor, true);
+    this.gestures.zoom(at.ms - (at.ms - state.from) * factor, at.ms + (state.to - at.ms) * factor, true);
   };
+}
 
-  element.addEventListener('pointermove', move);
-  element.addEventListener('pointerdown', down);
-  element.addEventListener('pointerup', up);
-  element.addEventListener('pointercancel', up);
-  element.addEventListener('pointerleave', leave);
-  element.addEventListener('wheel', wheel, {passive: false});
-  element.addEventListener('dblclick', gestures.back);
+export function attachPointer(panel: Panel, picture: Picture, gestures: Gestures): () => void {
+  const {element} = panel;
+  const pointer = new Pointer(panel, picture, gestures);
+  const heard = {
+    pointermove: pointer.move,
+    pointerdown: pointer.down,
+    pointerup: pointer.up,
+    pointercancel: pointer.up,
+    pointerleave: pointer.leave,
+    wheel: pointer.wheel,
+    dblclick: gestures.back,
+  };
+  for (const [name, hear] of Object.entries(heard))
+    element.addEventListener(name, hear as EventListener, name === 'wheel' ? {passive: false} : undefined);
   return () => {
-    element.removeEventListener('pointermove', move);
-    element.removeEventListener('pointerdown', down);
-    element.removeEventListener('pointerup', up);
-    element.removeEventListener('pointercancel', up);
-    element.removeEventListener('pointerleave', leave);
-    element.removeEventListener('wheel', wheel);
-    element.removeEventListener('dblclick', gestures.back);
+    for (const [name, hear] of Object.entries(heard)) element.removeEventListener(name, hear as EventListener);
   };
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The distribution over time: columns of a step, cells 4 px high, colour by the share of the column on a logarithmic ramp.
-import {spread} from '../hist';
-import type {Rows} from '../rows';
-import type {Span} from '../chart/scale';
+// The distribution over time: columns of a step, cells 4 px high, colour by the share of the column on a logarithmic
+// ramp.
+import {spread} from '../model/hist';
+import type {Rows} from '../model/rows';
+import type {Span} from '../model/scale';
 
 const kCellPx = 4;
 const kDecades = 2.3;

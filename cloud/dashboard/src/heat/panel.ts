@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The heat map under the chart, with the range's marginal and mean ± standard deviation at its right.
 import {Panel} from '../chart/base';
-import {paintFrontier} from '../chart/paint';
+import {lateSpan, paintFrontier} from '../chart/paint';
 import type {Surface} from '../chart/plot';
-import {bins, spread} from '../hist';
+import {bins, spread} from '../model/hist';
 import {colors, type Palette} from '../theme';
 import {floorTo} from '../time';
 import {cellCount, cellSpan, heatGrid, heatImage} from './heat';
@@ -29,8 +29,8 @@ export class HeatPanel extends Panel {
     const cells = cellCount(heightPx);
     const stepMs = answer.step * 1000;
     const from = floorTo(state.from, stepMs);
-    const frontiers = (model.words()?.lanes ?? []).flatMap((lane) => (lane.frontier === null ? [] : [lane.frontier]));
-    if (frontiers.length) paintFrontier(s, Math.min(...frontiers), 'transparent', p.line2, 0.5);
+    const late = lateSpan(model.words()?.lanes ?? []);
+    if (late) paintFrontier(s, late, 'transparent', p.line2, 0.5);
     const series = model.raised === null ? answer.series : answer.series.filter((one) => one.name === model.raised);
     const key = [model.revision, model.raised ?? '', cells, span.low, span.high, p.dark, from].join();
     if (this.cache?.key !== key) {

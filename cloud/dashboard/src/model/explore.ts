@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the Explore view shows and how it gets there: loads an answer behind the old picture, follows the stream, and asks again for just the part
-// of the range that changed. Statistics come from the server alone: nothing exact is computed here.
+// What the Explore view shows and how it gets there: loads an answer behind the old picture, follows the stream, and
+// asks again for just the part of the range that changed. Statistics come from the server alone: nothing exact is
+// computed here.
 import {
   ApiError,
   type Completeness,
@@ -10,7 +11,6 @@ import {
   type LogGap,
   type Metric,
   type RangeSummary,
-  type Row,
   type SeriesAnswer,
   serverNow,
   type Session,
@@ -18,20 +18,26 @@ import {
   type Summary,
 } from '../api';
 import {exploreKey, selectionQuery, type View} from '../address';
-import {type CompletenessWords, describe, type CoarseNote} from '../completeness';
+import {describe} from '../words/describe';
+import type {CoarseNote, CompletenessWords} from '../words/types';
 import {decimalsOfAll} from '../format';
 import {Live, type LiveState} from '../live';
 import {loadLists} from './catalogue';
+import {Follow} from './follow';
+import {
+  groupBy,
+  groupQuery,
+  kAllTimeStats,
+  kGroupStats,
+  kTotalStats,
+  resolveRange,
+  seriesPath,
+  summaryPath,
+} from './questions';
+import {Rows} from './rows';
 import {type Answer, coarseNotes, type Cursor, type SeriesData} from './types';
-import {Rows} from '../rows';
-import {autoStep, ceilTo, floorTo, isoTime, kSecond, resolveBound, stepText} from '../time';
+import {autoStep} from '../time';
 
-const kRowStats = 'count,mean,stddev,min,max,p5,p50,p95,p99,histogram';
-const kTotalStats = 'count,mean,stddev,min,max,first,last,p50,p95,p99,histogram';
-const kGroupStats = 'count,mean,stddev,min,max,first,last,p50,p95,p99';
-const kAllTimeStats = 'count,mean,stddev,min,max,first,last,p5,p50,p95,histogram';
-const kRowsGapMs = 500;
-const kFiguresGapMs = 2000;
 const kCatalogueGapMs = 20_000;
 const kCatalogueLeastMs = 500;
 const kRetryMs = [1000, 2000, 4000, 8000];
@@ -46,6 +52,7 @@ export class ExploreModel {
   expected = 0; // gateways, as the first page says while the others are still to come
   answer: Answer | null = null;
   total: RangeSummary | null = null;
+  totalAt = 0; // when the server gave it, by its clock
   parts = new Map<string, Summary>();
   allTime = new Map<string, Summary>();
   loading = false;
@@ -56,8 +63,6 @@ export class ExploreModel {
   lastWindowAt = 0;
   cursor: Cursor | null = null;
   raised: string | null = null;
-  waiting = 0; // windows that came while nothing may shift
-  holding = false;
   active = false;
   private stale = false;
   revision = 0; // counts changes of the data: a picture is drawn anew if it differs
@@ -68,11 +73,7 @@ export class ExploreModel {
 
   private abort: AbortController | null = null;
   private live: Live;
-  private dirty: {from: number; to: number} | null = null;
-  private dirtyGroups = new Set<string>();
-  private dirtyFigures = false;
-  private rowsTimer = 0;
-  private figuresTimer = 0;
+  private readonly follow = new Follow(this);
   private retryTimer = 0;
   private failures = 0;
   private lastCatalogue = 0;
@@ -112,6 +113,18 @@ export class ExploreModel {
     const chosen = new Set(this.view.devices);
     return this.candidates().filter((d) => chosen.size === 0 || chosen.has(d.device));
   }
+  // Devices of the address that nobody reported; known only when the lists are whole.
+  unknownDevices(): string[] {
+    if (!this.ready) return [];
+    const known = new Set(this.devices.map((d) => d.device));
+    return this.view.devices.filter((device) => !known.has(device));
+  }
+  // When any of the selected devices last sent anything; null: never.
+  lastSeen(): number | null {
+    const times = this.selected().map((d) => Date.parse(d.last_seen));
+    const last = Math.max(...times.filter(Number.isFinite));
+    return Number.isFinite(last) ? last : null;
+  }
   labelKeys(): string[] {
     return [...new Set(this.candidates().flatMap((d) => Object.keys(d.labels)))].filter((key) => key !== 'unit').sort();
   }
@@ -140,10 +153,8 @@ export class ExploreModel {
     else {
       this.stop();
       this.loading = false;
-      this.rowsTimer = 0;
-      this.figuresTimer = 0;
+      this.follow.rest();
       this.cursor = null;
-      this.holding = false;
       this.liveState = 'connecting';
     }
   }
@@ -160,7 +171,7 @@ export class ExploreModel {
     this.onChange();
   }
 
-  private fail(error: unknown): void {
+  fail(error: unknown): void {
     if (error instanceof DOMException) return; // aborted by a newer question
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401) {
@@ -182,8 +193,7 @@ export class ExploreModel {
     this.live.stop();
     this.abort?.abort();
     clearTimeout(this.retryTimer);
-    clearTimeout(this.rowsTimer);
-    clearTimeout(this.figuresTimer);
+    this.follow.stop();
   }
 
   async loadCatalogue(seen?: () => void): Promise<void> {
@@ -191,51 +201,27 @@ export class ExploreModel {
     await loadLists(this, seen);
   }
 
-  private groupQuery(group: string): string {
-    const view = this.view;
-    if (this.groupBy() === 'device') return selectionQuery(this.metric(), [group], view.labels);
-    if (this.groupBy() === '') return selectionQuery(this.metric(), view.devices, view.labels);
-    return selectionQuery(this.metric(), view.devices, [
-      ...view.labels.filter(([key]) => key !== this.view.by),
-      [this.view.by, group],
-    ]);
-  }
-
   groupBy(): string {
-    return this.view.by === 'none' ? '' : this.view.by;
+    return groupBy(this.view);
+  }
+  get waiting(): number {
+    return this.follow.waiting;
+  }
+  // With the pointer in a chart or a menu open nothing shifts.
+  hold(on: boolean): void {
+    this.follow.hold(on);
+  }
+  // Ends what the present answer still asks, when another one is wanted.
+  signal(): AbortSignal | undefined {
+    return this.abort?.signal;
   }
 
-  // The range, aligned to steps where it moves with the clock.
-  private resolveRange(beginMs: number): {from: number; to: number; step: number} {
-    const now = serverNow();
-    let from = resolveBound(this.view.from, now, beginMs);
-    let to = resolveBound(this.view.to, now, beginMs);
-    if (!(to > from)) to = from + 60_000;
-    const step = this.view.step || autoStep(to - from, this.plotWidth);
-    if (this.isLive()) {
-      const length = ceilTo(to - from, step * kSecond);
-      to = ceilTo(now, step * kSecond);
-      from = this.view.from.kind === 'ago' ? to - length : floorTo(from, step * kSecond);
-    } else if (this.view.from.kind !== 'at') {
-      from = floorTo(from, step * kSecond);
-    }
-    return {from, to, step};
-  }
-
-  private seriesPath(from: number, to: number | null, step: number): string {
-    const by = this.groupBy() ? `&by=${encodeURIComponent(this.groupBy())}` : '';
-    const end = to === null ? '' : `&to=${isoTime(to)}`;
-    return `series?${selectionQuery(this.metric(), this.view.devices, this.view.labels)}${by}&from=${isoTime(from)}${end}&step=${stepText(step)}&stats=${kRowStats}`;
-  }
-  private summaryPath(selection: string, from: number | null, stats: string): string {
-    const start = from === null ? '' : `&from=${isoTime(from)}`;
-    const end = from === null || this.isLive() || !this.answer ? '' : `&to=${isoTime(this.answer.to)}`;
-    return `summary?${selection}${start}${end}&stats=${stats}`;
-  }
   // The API's own answer for this view, as a file.
   csvPath(): string {
     const a = this.answer;
-    return a ? `/api/v1/${this.seriesPath(a.from, a.to, a.step).replace(/&stats=.*/, '')}&format=csv` : '#';
+    return a
+      ? `/api/v1/${seriesPath(this.view, this.metric(), a.from, a.to, a.step).replace(/&stats=.*/, '')}&format=csv`
+      : '#';
   }
 
   async load(): Promise<void> {
@@ -250,50 +236,50 @@ export class ExploreModel {
     try {
       if (!this.ready || this.failures) await this.loadCatalogue();
       const metric = this.metric();
-      if (!metric) {
-        this.loading = false;
-        this.error = null;
-        this.failures = 0;
+      if (metric) await this.ask(metric, control.signal);
+      else {
+        this.here();
         this.live.follow('');
         this.changed();
-        return;
       }
-      const selection = selectionQuery(metric, this.view.devices, this.view.labels);
-      let begin = 0;
-      if (this.view.from.kind === 'begin') {
-        const all = await get<RangeSummary>(`summary?${selection}&stats=first,count`, control.signal);
-        begin = all.first ? Date.parse(all.first.time) : serverNow() - 3_600_000;
-      }
-      const {from, to, step} = this.resolveRange(begin);
-      const live = this.isLive();
-      const [series, total] = await Promise.all([
-        get<SeriesAnswer>(this.seriesPath(from, live ? null : to, step), control.signal),
-        get<RangeSummary>(
-          `summary?${selection}&from=${isoTime(from)}${live ? '' : `&to=${isoTime(to)}`}&stats=${kTotalStats}`,
-          control.signal,
-        ),
-      ]);
-      if (control.signal.aborted) return;
-      const data = this.fresh(series);
-      const answer: Answer = {metric, unit: series.unit, from, to, step, live, series: data};
-      const keep = this.answer?.metric === metric;
-      this.answer = answer;
-      this.total = total;
-      if (!keep) this.allTime.clear();
-      this.parts.clear();
-      this.loading = false;
-      this.error = null;
-      this.failures = 0;
-      this.waiting = 0;
-      this.dirty = null;
-      this.changed();
-      if (this.active) this.live.follow(`metric=${encodeURIComponent(metric)}`);
-      this.dirtyGroups = new Set(data.map((s) => s.name));
-      await this.loadGroups(control.signal);
     } catch (error) {
       if (this.abort === control) this.loading = false;
       this.fail(error);
     }
+  }
+  private here(): void {
+    this.loading = false;
+    this.error = null;
+    this.failures = 0;
+  }
+
+  // The rows and the figures of the whole range.
+  private async ask(metric: string, signal: AbortSignal): Promise<void> {
+    const selection = selectionQuery(metric, this.view.devices, this.view.labels);
+    let begin = 0;
+    if (this.view.from.kind === 'begin') {
+      const all = await get<RangeSummary>(`summary?${selection}&stats=first,count`, signal);
+      begin = all.first ? Date.parse(all.first.time) : serverNow() - 3_600_000;
+    }
+    const {from, to, step} = resolveRange(this.view, serverNow(), begin, this.plotWidth);
+    const live = this.isLive();
+    const end = live ? null : to;
+    const [series, total] = await Promise.all([
+      get<SeriesAnswer>(seriesPath(this.view, metric, from, end, step), signal),
+      get<RangeSummary>(summaryPath(selection, from, end, kTotalStats), signal),
+    ]);
+    if (signal.aborted) return;
+    const data = this.fresh(series);
+    const keep = this.answer?.metric === metric;
+    this.answer = {metric, unit: series.unit, from, to, step, live, series: data};
+    this.takeTotal(total);
+    if (!keep) this.allTime.clear();
+    this.parts.clear();
+    this.here();
+    this.follow.begin(data.map((s) => s.name));
+    this.changed();
+    if (this.active) this.live.follow(`metric=${encodeURIComponent(metric)}`);
+    await this.loadGroups(signal);
   }
 
   private fresh(series: SeriesAnswer): SeriesData[] {
@@ -301,16 +287,14 @@ export class ExploreModel {
     for (const name of [...this.colors.keys()]) if (!names.includes(name)) this.colors.delete(name);
     return series.series
       .map(({group, rows}) => {
-        const data: SeriesData = {
-          name: group,
-          rows: new Rows(),
-          color: this.colorOf(group, names),
-          gateways: this.gatewaysOf(group),
-        };
+        const data = this.emptySeries(group, names);
         for (const row of rows) data.rows.put(row);
         return data;
       })
       .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+  emptySeries(name: string, names: string[]): SeriesData {
+    return {name, rows: new Rows(), color: this.colorOf(name, names), gateways: this.gatewaysOf(name)};
   }
   private colorOf(name: string, names: string[]): number {
     let color = this.colors.get(name);
@@ -339,20 +323,22 @@ export class ExploreModel {
   }
 
   // The figures of each group whose readings changed: of the range, and since the beginning.
-  private async loadGroups(signal: AbortSignal): Promise<void> {
+  async loadGroups(signal: AbortSignal): Promise<void> {
     const answer = this.answer;
     if (!answer) return;
-    const names = answer.series.map((s) => s.name).filter((name) => this.dirtyGroups.has(name));
-    this.dirtyGroups.clear();
+    const {dirtyGroups} = this.follow;
+    const names = answer.series.map((s) => s.name).filter((name) => dirtyGroups.has(name));
+    dirtyGroups.clear();
+    const end = answer.live ? null : answer.to;
     const single = answer.series.length === 1;
     let next = 0;
     const work = async (): Promise<void> => {
       while (next < names.length) {
         const name = names[next++]!;
-        const query = this.groupQuery(name);
+        const query = groupQuery(this.view, answer.metric, name);
         if (single && this.total) this.parts.set(name, this.total);
-        else this.parts.set(name, await get<Summary>(this.summaryPath(query, answer.from, kGroupStats), signal));
-        this.allTime.set(name, await get<Summary>(this.summaryPath(query, null, kAllTimeStats), signal));
+        else this.parts.set(name, await get<Summary>(summaryPath(query, answer.from, end, kGroupStats), signal));
+        this.allTime.set(name, await get<Summary>(summaryPath(query, null, null, kAllTimeStats), signal));
       }
     };
     await Promise.all(Array.from({length: Math.min(kTogether, names.length)}, work));
@@ -365,87 +351,44 @@ export class ExploreModel {
   // ---- live
 
   private onLive(state: LiveState): void {
-    const back = state === 'live' && (this.liveState === 'reconnecting' || this.liveState === 'offline');
+    const back = state === 'live' && this.liveState !== 'live' && this.liveState !== 'connecting';
+    if (this.liveState === state && !back) return;
     this.liveState = state;
     if (back) {
       if (this.error?.away) void this.load();
-      else {
-        this.dirtyFigures = true;
-        this.scheduleFigures();
-      }
+      else this.follow.askFigures();
     }
     this.onChange();
+  }
+
+  takeTotal(total: RangeSummary): void {
+    this.total = total;
+    this.totalAt = serverNow();
+  }
+  // When the server last said anything, by its clock.
+  heardAt(): number {
+    return serverNow() - (Date.now() - this.live.heardAt);
+  }
+  heardMs(): number {
+    return this.live.heardAt;
+  }
+  isHeard(): boolean {
+    return this.liveState !== 'quiet' && !this.error?.away;
   }
 
   private onWindows(event: StreamEvent): void {
     this.lastWindowAt = Date.now();
     const answer = this.answer;
-    const metric = this.metric();
-    if (!answer) {
-      if (this.metrics.length === 0) void this.reloadCatalogue();
-      return;
-    }
-    const chosen = new Set(this.view.devices);
-    const known = new Set(this.devices.map((d) => d.device));
-    let windows = 0;
-    for (const row of event.rows) {
-      if (row.metric !== metric) continue;
-      if (row.device && !known.has(row.device)) void this.reloadCatalogue();
-      if (row.device && chosen.size && !chosen.has(row.device)) continue;
-      const start = Date.parse(row.start);
-      if (!(row.width > 0)) continue;
-      if (!answer.live && (start >= answer.to || start + row.width * kSecond <= answer.from)) {
-        this.dirtyGroups.add(row.device ?? '');
-        continue;
-      }
-      if (start + row.width * kSecond <= answer.from) continue;
-      windows++;
-      const from = Math.min(start, this.dirty?.from ?? Infinity);
-      const to = Math.max(start + row.width * kSecond, this.dirty?.to ?? -Infinity);
-      this.dirty = {from, to};
-      if (this.groupBy() === 'device' && row.device) this.dirtyGroups.add(row.device);
-      else for (const s of answer.series) this.dirtyGroups.add(s.name);
-    }
-    if (windows === 0) {
-      this.onChange();
-      return;
-    }
-    if (this.holding) {
-      this.waiting += windows;
-      this.onChange();
-    } else {
-      this.scheduleRows();
-    }
-  }
-
-  // With the pointer in a chart or a menu open nothing shifts.
-  hold(on: boolean): void {
-    if (this.holding === on) return;
-    this.holding = on;
-    if (!on && this.waiting) {
-      this.waiting = 0;
-      this.scheduleRows();
-    }
+    if (answer) this.follow.take(event, answer, () => void this.reloadCatalogue());
+    else if (this.metrics.length === 0) void this.reloadCatalogue();
   }
 
   private onSecond(): void {
     if (document.hidden || !this.active) return;
     if (Date.now() - this.lastCatalogue > kCatalogueGapMs && this.ready && !this.error) void this.reloadCatalogue();
-    const answer = this.answer;
-    if (answer?.live && !this.holding && !this.loading && this.error === null) {
-      const to = ceilTo(serverNow(), answer.step * kSecond);
-      if (to > answer.to) {
-        const shift = this.view.from.kind === 'ago' ? to - answer.to : 0;
-        answer.from += shift;
-        answer.to = to;
-        for (const s of answer.series) s.rows.remove(-Infinity, answer.from);
-        this.dirtyFigures = true;
-        this.scheduleFigures();
-        this.changed();
-        return;
-      }
-    }
-    this.onChange(); // ages in words: "last window 3 s ago"
+    const {answer} = this;
+    if (answer && !this.loading && this.error === null && this.isHeard() && this.follow.advance(answer)) this.changed();
+    else this.onChange(); // ages in words: "last window 3 s ago"
   }
 
   private async reloadCatalogue(): Promise<void> {
@@ -463,100 +406,12 @@ export class ExploreModel {
       await this.loadCatalogue();
       if (before === 0 && this.metrics.length) await this.load();
       else {
-        if (this.answer?.live) {
-          this.dirtyFigures = true; // completeness ages without windows too
-          this.scheduleFigures();
-        }
+        if (this.answer?.live) this.follow.askFigures(); // completeness ages without windows too
         this.changed();
       }
     } catch (error) {
       this.fail(error);
     }
-  }
-
-  private scheduleRows(): void {
-    if (this.rowsTimer) return;
-    this.rowsTimer = -1;
-    void this.refreshRows();
-  }
-  private async refreshRows(): Promise<void> {
-    const answer = this.answer;
-    const dirty = this.dirty;
-    this.dirty = null;
-    const began = Date.now();
-    try {
-      if (answer && dirty) {
-        const stepMs = answer.step * kSecond;
-        const from = Math.max(answer.from, floorTo(dirty.from, stepMs));
-        const to = Math.max(ceilTo(dirty.to, stepMs), from + stepMs);
-        const part = await get<SeriesAnswer>(this.seriesPath(from, to, answer.step), this.abort?.signal);
-        if (this.answer === answer && this.answer) this.replace(answer, part, from, to);
-      }
-    } catch (error) {
-      this.fail(error);
-    }
-    const pause = Math.max(kRowsGapMs, 3 * (Date.now() - began));
-    this.rowsTimer = window.setTimeout(() => {
-      this.rowsTimer = 0;
-      if (this.dirty && !this.holding) this.scheduleRows();
-    }, pause);
-    this.dirtyFigures = true;
-    this.scheduleFigures();
-  }
-  private replace(answer: Answer, part: SeriesAnswer, from: number, to: number): void {
-    const now = serverNow();
-    const stepMs = answer.step * kSecond;
-    if (answer.live) answer.to = Math.max(answer.to, ceilTo(now, stepMs));
-    for (const s of answer.series) s.rows.remove(from, to);
-    for (const {group, rows} of part.series) {
-      let data = answer.series.find((s) => s.name === group);
-      if (!data) {
-        data = {name: group, rows: new Rows(), color: this.colorOf(group, [group]), gateways: this.gatewaysOf(group)};
-        answer.series.push(data);
-        answer.series.sort((a, b) => (a.name < b.name ? -1 : 1));
-        this.dirtyGroups.add(group);
-      }
-      for (const row of rows as Row[]) data.rows.put(row);
-    }
-    this.changed();
-  }
-
-  private scheduleFigures(): void {
-    if (this.figuresTimer) return;
-    this.figuresTimer = -1;
-    void this.refreshFigures();
-  }
-  private async refreshFigures(): Promise<void> {
-    const answer = this.answer;
-    this.dirtyFigures = false;
-    const began = Date.now();
-    const signal = this.abort?.signal;
-    try {
-      if (answer && signal && !this.loading) {
-        const total = await get<RangeSummary>(
-          this.summaryPath(
-            selectionQuery(answer.metric, this.view.devices, this.view.labels),
-            answer.from,
-            kTotalStats,
-          ),
-          signal,
-        );
-        if (this.answer === answer) {
-          this.total = total;
-          if (answer.live && answer.series.length > 1 && this.dirtyGroups.size === 0)
-            for (const s of answer.series) this.dirtyGroups.add(s.name);
-          await this.loadGroups(signal);
-          this.changed();
-        }
-      }
-    } catch (error) {
-      this.fail(error);
-    }
-    const pause = Math.max(kFiguresGapMs, 3 * (Date.now() - began));
-    this.figuresTimer = window.setTimeout(() => {
-      this.figuresTimer = 0;
-      if (this.dirtyFigures) this.scheduleFigures();
-    }, pause);
   }
 
   // ---- what is said about it
@@ -575,20 +430,34 @@ export class ExploreModel {
     if (this.said.key !== key) this.said = {key, words: this.describe()};
     return this.said.words;
   }
+  // From when on a gateway is known, by itself or by what it brought: history that it sent later is known, too.
+  private knownSince(g: Gateway): number {
+    const first = Date.parse(g.first_seen ?? '');
+    const rows = (this.answer?.series ?? []).filter((s) => s.rows.length && s.gateways.includes(g.gateway));
+    return Math.min(first, ...rows.map((s) => s.rows.start(0)));
+  }
+  // Since when nothing is heard of the server; null: it is there.
+  private hungMs(): number | null {
+    return this.isHeard() ? null : Math.max(this.totalAt, this.heardAt());
+  }
   private describe(): CompletenessWords | null {
     const answer = this.answer;
     const completeness = this.completeness();
     if (!answer || !completeness) return null;
     const gateways = [...new Set(this.selected().flatMap((d) => d.gateways))];
-    const frontiers = new Map(this.gateways.map((g) => [g.gateway, Date.parse(g.frontier)]));
+    const heard = new Map(
+      this.gateways.map((g) => [g.gateway, {frontier: Date.parse(g.frontier), since: this.knownSince(g)}]),
+    );
     return describe({
       completeness,
       gateways,
-      frontiers,
+      heard,
       coarse: this.coarse(),
       fromMs: answer.from,
       toMs: answer.to,
       nowMs: serverNow(),
+      askedMs: this.totalAt,
+      hungMs: this.hungMs(),
       live: answer.live,
     });
   }

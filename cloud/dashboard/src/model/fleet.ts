@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fleet in rows: what each gateway is at, in one word and in numbers; searching, sorting and counting 10 000 of them within a frame. Pure
-// but for FleetModel at the end.
+// The fleet in rows: what each gateway is at, in one word and in numbers; searching, sorting and counting 10 000 of
+// them within a frame. Pure but for FleetModel at the end.
 import type {Device, Gateway} from '../api';
 import type {ExploreModel} from './explore';
 import {Watch} from './watch';
@@ -57,7 +57,8 @@ const positive = (text: string | undefined | null): number => {
   return ms > 0 ? ms : NaN;
 };
 
-// The labels of each gateway's devices: key, its values, key, its values. Most have few, so a search beats a map of maps.
+// The labels of each gateway's devices: key, its values, key, its values. Most have few, so a search beats a map of
+// maps.
 type Labels = (string | string[])[];
 function labelsByGateway(devices: Device[]): Map<string, Labels> {
   const all = new Map<string, Labels>();
@@ -66,7 +67,10 @@ function labelsByGateway(devices: Device[]): Map<string, Labels> {
     if (keys.length === 0) continue;
     for (const name of device.gateways) {
       let own = all.get(name);
-      if (!own) all.set(name, (own = []));
+      if (!own) {
+        own = [];
+        all.set(name, own);
+      }
       for (const key of keys) {
         if (key === 'unit') continue;
         const value = device.labels[key]!;
@@ -113,7 +117,11 @@ export function fleetRows(gateways: Gateway[], devices: Device[], nowMs: number)
       haystack: `${g.gateway} ${site} ${text}`.toLowerCase(),
     };
   });
-  [...rows].sort((a, b) => (a.name < b.name ? -1 : 1)).forEach((row, i) => (row.rank = i));
+  [...rows]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .forEach((row, i) => {
+      row.rank = i;
+    });
   return rows;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Now view: one tile a metric and device, fed by the stream itself, so that a window is seen as soon as it is told. Figures since the
-// beginning are asked for behind it, since they are exact at the server alone.
+// The Now view: one tile a metric and device, fed by the stream itself, so that a window is seen as soon as it is told.
+// Figures since the beginning are asked for behind it, since they are exact at the server alone.
 import {
   type Device,
   get,
@@ -12,7 +12,7 @@ import {
   type Summary,
 } from '../api';
 import {selectionQuery, type View} from '../address';
-import {Rows} from '../rows';
+import {Rows} from './rows';
 import {isoTime, kSecond} from '../time';
 import type {ExploreModel} from './explore';
 import {Watch} from './watch';
@@ -186,7 +186,8 @@ export class NowModel extends Watch {
       this.dirtyAll.add(tile);
       const start = Date.parse(row.start);
       if (start + row.width * kSecond <= begin) continue;
-      // A wider row holds the finer ones too, and one of several series is not the whole: the server makes the rows then.
+      // A wider row holds the finer ones too, and one of several series is not the whole: the server makes the rows
+      // then.
       if (row.width !== kStepS || tile.several || tile.asking || tile.version === 0)
         this.dirtyRows.set(tile, Math.min(start, this.dirtyRows.get(tile) ?? Infinity));
       else {

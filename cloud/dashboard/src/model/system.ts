@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where readings are: amounts and oldest at each station between sensor and screen, delays of the last hour, what was rejected, lost or parked.
+// Where readings are: amounts and oldest at each station between sensor and screen, delays of the last hour, what was
+// rejected, lost or parked.
 import {type Gateway, get, type LogGap, type Service, serverNow, type SystemAnswer} from '../api';
 import {count, duration, kNbsp, reason} from '../format';
 import type {ExploreModel} from './explore';
@@ -16,6 +17,7 @@ export interface Amounts {
   parked: number;
   lost: number; // partials
   accepted: number; // readings, as the gateways last said
+  toldAt: number; // ms, the oldest of what they said; NaN: none said anything
 }
 
 export function amountsOf(gateways: Gateway[], answer: SystemAnswer | null): Amounts {
@@ -30,6 +32,7 @@ export function amountsOf(gateways: Gateway[], answer: SystemAnswer | null): Amo
     parked: 0,
     lost: 0,
     accepted: 0,
+    toldAt: NaN,
   };
   for (const g of gateways) {
     if (g.state === 'retired') continue;
@@ -43,6 +46,8 @@ export function amountsOf(gateways: Gateway[], answer: SystemAnswer | null): Amo
     if (oldest > 0 && !(oldest >= sum.oldestWaiting)) sum.oldestWaiting = oldest;
     sum.parked += g.parked ?? 0;
     sum.accepted += g.status?.counters?.accepted ?? 0;
+    const told = g.status?.time ? Date.parse(g.status.time) : NaN;
+    if (told > 0 && !(told >= sum.toldAt)) sum.toldAt = told;
     for (const lost of g.lost ?? []) {
       const [first, last] = lost.seqs.split('-').map(Number) as [number, number | undefined];
       sum.lost += (last ?? first) - first + 1;
@@ -170,7 +175,10 @@ export function recoveryText(service: Service): {text: string; title: string} | 
   const amounts = Object.entries(last.amounts).map(([name, n]) => `${count(n)} ${reason(name)}`);
   return {
     text: reason(last.kind),
-    title: [last.seconds < 1 ? `${Math.round(last.seconds * 1000)}${kNbsp}ms` : duration(last.seconds, true), ...amounts].join(', '),
+    title: [
+      last.seconds < 1 ? `${Math.round(last.seconds * 1000)}${kNbsp}ms` : duration(last.seconds, true),
+      ...amounts,
+    ].join(', '),
   };
 }
 
@@ -206,7 +214,8 @@ export class SystemModel extends Watch {
     while (this.merged.length > 2 && this.merged[0]!.at < this.merged[this.merged.length - 1]!.at - 60_000)
       this.merged.shift();
   }
-  // Readings merged a second, over up to the last minute; null: not known yet. Windows come by steps, so some seconds are needed.
+  // Readings merged a second, over up to the last minute; null: not known yet. Windows come by steps, so some seconds
+  // are needed.
   rate(): number | null {
     const first = this.merged[0];
     const last = this.merged[this.merged.length - 1];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the panels draw: the rows of the compared series, the range they belong to, the row under the cursor.
-import type {CoarseNote} from '../completeness';
-import {coarseSpans, type Rows} from '../rows';
+import type {CoarseNote} from '../words/types';
+import {coarseSpans, type Rows} from './rows';
 
 export interface SeriesData {
   name: string;

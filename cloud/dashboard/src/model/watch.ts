@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the views besides Explore have in common: they ask when they are opened, again when the stream says that something came (though not too
-// often), and now and then anyway; when the server is away they keep what they had and try again by themselves.
+// What the views besides Explore have in common: they ask when they are opened, again when the stream says that
+// something came (though not too often), and now and then anyway; when the server is away they keep what they had and
+// try again by themselves.
 import {ApiError, type StreamEvent} from '../api';
 import {Live, type LiveState} from '../live';
 
@@ -10,6 +11,7 @@ export interface Pulse {
   lastWindowAt: number;
   error: ApiError | null;
   retryAt: number;
+  heardMs(): number; // when the server last said anything, by this clock
   load(): Promise<void>;
 }
 
@@ -42,6 +44,7 @@ export abstract class Watch implements Pulse {
     this.live = new Live({
       state: (state) => {
         const back = state === 'live' && this.liveState !== 'live' && this.loaded;
+        if (this.liveState === state) return;
         this.liveState = state;
         if (back) this.came();
         this.onChange();
@@ -80,6 +83,9 @@ export abstract class Watch implements Pulse {
       this.timer = 0;
       this.liveState = 'connecting';
     }
+  }
+  heardMs(): number {
+    return this.live.heardAt;
   }
   protected follow(): void {
     if (this.active) this.live.follow(this.query());

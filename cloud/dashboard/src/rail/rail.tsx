@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rail: how complete this answer is and what it lacks, the window under the cursor, and the figures since the beginning.
+// The rail: how complete this answer is and what it lacks, the window under the cursor, and the figures since the
+// beginning.
 import {useState} from 'preact/hooks';
 import type {App} from '../app';
-import {serverNow} from '../api';
+import {serverNow, type Summary} from '../api';
 import {clock, count, day, kNbsp, number, tick, withUnit, zone} from '../format';
 import {colors, seriesColor} from '../theme';
 import {Canvas} from '../ui/canvas';
 import {Figure} from '../ui/figure';
 import {Glyph, LaneMark} from '../ui/glyph';
-import {stripSpan} from '../hist';
-import {drawStrip} from '../ui/strip';
+import {type StripSpan as Span, stripSpan} from '../model/hist';
+import type {SeriesData} from '../model/types';
+import {drawStrip, farWords} from '../ui/strip';
 import {WindowPart} from './window';
 
 const kStripsShown = 12;
@@ -78,13 +80,63 @@ function ThisAnswer({app}: {app: App}) {
   );
 }
 
+// All readings of one series.
+function StripOf({app, series: s, summary, span}: {app: App; series: SeriesData; summary: Summary; span: Span | null}) {
+  const model = app.model!;
+  const d = model.decimals();
+  const unit = model.unit();
+  const p = colors();
+  const name = s.name || 'all devices';
+  const far = span ? farWords(summary, span) : '';
+  return (
+    <li class={`strip${model.raised === s.name ? ' raised' : ''}`} data-strip={s.name}>
+      <div class="top">
+        <span class="name" style={{'--key': seriesColor(p, s.color)}} title={name}>
+          {name}
+        </span>
+        <span class="value">
+          <Figure app={app} name="all-mean" value={summary.mean}>
+            {number(summary.mean, d)}
+          </Figure>
+          {summary.stddev !== null && (
+            <span>
+              {' '}
+              ±{' '}
+              <Figure app={app} name="all-stddev" value={summary.stddev}>
+                {number(summary.stddev, d)}
+              </Figure>
+            </span>
+          )}
+        </span>
+      </div>
+      {span && (
+        <Canvas
+          height={22}
+          version={`${s.name} ${summary.count} ${span.low} ${span.high} ${summary.last?.time ?? ''}`}
+          label={`Distribution of ${name} since the beginning${far && `; ${far}`}`}
+          draw={drawStrip(summary, span)}
+        />
+      )}
+      <div class="under">
+        <span>
+          <Figure app={app} name="all-count" value={summary.count}>
+            {count(summary.count)}
+          </Figure>{' '}
+          {summary.count === 1 ? 'reading' : 'readings'}
+        </span>
+        <span>
+          {number(summary.min, d)} to {withUnit(number(summary.max, d), unit)}
+        </span>
+      </div>
+    </li>
+  );
+}
+
 function SinceTheBeginning({app}: {app: App}) {
   const model = app.model!;
   const [whole, setWhole] = useState(false);
   const series = (model.answer?.series ?? []).filter((s) => model.allTime.get(s.name)?.count);
   if (series.length === 0) return null;
-  const p = colors();
-  const d = model.decimals();
   const unit = model.unit();
   const all = series.map((s) => model.allTime.get(s.name)!);
   const span = stripSpan(all);
@@ -96,52 +148,9 @@ function SinceTheBeginning({app}: {app: App}) {
         Since the beginning
       </h2>
       <ul>
-        {series.slice(0, whole ? series.length : kStripsShown).map((s, i) => {
-          const summary = all[i]!;
-          const name = s.name || 'all devices';
-          return (
-            <li class={`strip${model.raised === s.name ? ' raised' : ''}`} key={s.name} data-strip={s.name}>
-              <div class="top">
-                <span class="name" style={{'--key': seriesColor(p, s.color)}} title={name}>
-                  {name}
-                </span>
-                <span class="value">
-                  <Figure app={app} name="all-mean" value={summary.mean}>
-                    {number(summary.mean, d)}
-                  </Figure>
-                  {summary.stddev !== null && (
-                    <span>
-                      {' '}
-                      ±{' '}
-                      <Figure app={app} name="all-stddev" value={summary.stddev}>
-                        {number(summary.stddev, d)}
-                      </Figure>
-                    </span>
-                  )}
-                </span>
-              </div>
-              {span && (
-                <Canvas
-                  height={22}
-                  version={`${s.name} ${summary.count} ${span.low} ${span.high} ${summary.last?.time ?? ''}`}
-                  label={`Distribution of ${name} since the beginning`}
-                  draw={drawStrip(summary, span)}
-                />
-              )}
-              <div class="under">
-                <span>
-                  <Figure app={app} name="all-count" value={summary.count}>
-                    {count(summary.count)}
-                  </Figure>{' '}
-                  {summary.count === 1 ? 'reading' : 'readings'}
-                </span>
-                <span>
-                  {number(summary.min, d)} to {withUnit(number(summary.max, d), unit)}
-                </span>
-              </div>
-            </li>
-          );
-        })}
+        {series.slice(0, whole ? series.length : kStripsShown).map((s, i) => (
+          <StripOf key={s.name} app={app} series={s} summary={all[i]!} span={span} />
+        ))}
       </ul>
       {series.length > kStripsShown && (
         <button type="button" class="link" onClick={() => setWhole(!whole)}>

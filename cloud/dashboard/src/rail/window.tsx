@@ -2,6 +2,7 @@
 // The window under the cursor, or the newest: its histogram in its own buckets, quantiles with bounds, readings.
 import type {App} from '../app';
 import {clockExact, count, kNbsp, number, quantileDecimals, range, tick, width as widthText} from '../format';
+import type {Rows} from '../model/rows';
 import type {SeriesData} from '../model/types';
 import {colors, seriesColor} from '../theme';
 import {valueTicks} from '../time';
@@ -64,6 +65,43 @@ function drawHistogram(series: SeriesData, i: number, unit: string) {
   };
 }
 
+// The figures of row i.
+function Figures({rows, i: under, d, late}: {rows: Rows; i: number; d: number; late: boolean}) {
+  const quantileRow = (name: string, key: 'p50' | 'p95' | 'p99') => {
+    const q = rows.quantile(key, under);
+    const decimals = q ? quantileDecimals(q.low, q.high, d) : d;
+    return (
+      <tr>
+        <th scope="row">{name}</th>
+        <td>{number(q?.value, decimals)}</td>
+        <td>{q ? (q.low === q.high ? 'exact' : range(number(q.low, decimals), number(q.high, decimals))) : ''}</td>
+      </tr>
+    );
+  };
+  return (
+    <table>
+      <caption class="hidden">Figures of the window</caption>
+      <tbody>
+        {quantileRow('Median', 'p50')}
+        {quantileRow('95th', 'p95')}
+        {quantileRow('99th', 'p99')}
+        <tr>
+          <th scope="row">Minimum, maximum</th>
+          <td>{number(rows.value('min', under), d)}</td>
+          <td>{number(rows.value('max', under), d)}</td>
+        </tr>
+        <tr>
+          <th scope="row">Readings</th>
+          <td>{count(rows.value('count', under))}</td>
+          <td>
+            <Glyph state={late ? 'late' : 'complete'} share={0.5} r={4.5} /> {late ? 'not all here yet' : 'complete'}
+          </td>
+        </tr>
+      </tbody>
+    </table>
+  );
+}
+
 export function WindowPart({app}: {app: App}) {
   const model = app.model!;
   const answer = model.answer;
@@ -79,17 +117,6 @@ export function WindowPart({app}: {app: App}) {
   const late = lanes.some(
     (lane) => series.gateways.includes(lane.gateway) && lane.frontier !== null && lane.frontier < rows.end(under),
   );
-  const quantileRow = (name: string, key: 'p50' | 'p95' | 'p99') => {
-    const q = rows.quantile(key, under);
-    const decimals = q ? quantileDecimals(q.low, q.high, d) : d;
-    return (
-      <tr>
-        <th scope="row">{name}</th>
-        <td>{number(q?.value, decimals)}</td>
-        <td>{q ? (q.low === q.high ? 'exact' : range(number(q.low, decimals), number(q.high, decimals))) : ''}</td>
-      </tr>
-    );
-  };
   return (
     <section class="window" aria-labelledby="window" data-window>
       <h2 class="small" id="window">
@@ -116,26 +143,7 @@ export function WindowPart({app}: {app: App}) {
         label="Histogram of the window"
         draw={drawHistogram(series, under, answer.unit)}
       />
-      <table>
-        <caption class="hidden">Figures of the window</caption>
-        <tbody>
-          {quantileRow('Median', 'p50')}
-          {quantileRow('95th', 'p95')}
-          {quantileRow('99th', 'p99')}
-          <tr>
-            <th scope="row">Minimum, maximum</th>
-            <td>{number(rows.value('min', under), d)}</td>
-            <td>{number(rows.value('max', under), d)}</td>
-          </tr>
-          <tr>
-            <th scope="row">Readings</th>
-            <td>{count(rows.value('count', under))}</td>
-            <td>
-              <Glyph state={late ? 'late' : 'complete'} share={0.5} r={4.5} /> {late ? 'not all here yet' : 'complete'}
-            </td>
-          </tr>
-        </tbody>
-      </table>
+      <Figures rows={rows} i={under} d={d} late={late} />
     </section>
   );
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The field: one cell a gateway, a line a site; what is well is grey, the others stand out by shape and colour. Where there are too many for
-// that, the cells shrink, and at last there is one bar a site.
+// The field: one cell a gateway, a line a site; what is well is grey, the others stand out by shape and colour. Where
+// there are too many for that, the cells shrink, and at last there is one bar a site.
 import {useMemo} from 'preact/hooks';
 import {count} from '../format';
 import type {FleetState, SiteLine} from '../model/fleet';
@@ -84,7 +84,10 @@ function drawField(lines: SiteLine[], namePx: number) {
 }
 
 export function Field({lines: all}: {lines: SiteLine[]}) {
-  const version = useMemo(() => all.map((line) => `${line.site}:${line.states.map((state) => state[0]).join('')}`).join('|'), [all]);
+  const version = useMemo(
+    () => all.map((line) => `${line.site}:${line.states.map((state) => state[0]).join('')}`).join('|'),
+    [all],
+  );
   if (all.length === 0) return <div />;
   const lines = all.slice(0, kSitesMax);
   const rest = all.slice(kSitesMax).reduce((n, line) => n + line.states.length, 0);

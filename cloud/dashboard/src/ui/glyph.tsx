@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The marks of completeness, the same in every view, and the few icons of the frame.
-import type {Mark} from '../completeness';
-import {hatchPath} from '../lanes/hatch';
+import type {Mark} from '../words/types';
+import {hatchPath} from './hatch';
 
-type State = 'complete' | 'late' | 'silent' | 'parked' | 'rejected' | 'live' | 'retired';
+type State = 'complete' | 'late' | 'silent' | 'unknown' | 'parked' | 'rejected' | 'live' | 'retired';
 
-// A disc, a ring with a wedge as large as the share, an empty ring, a diamond, a cross.
+// A disc, a ring with a wedge as large as the share, an empty ring, a dashed one, a diamond, a cross.
 export function Glyph({state, share = 0, r = 5, label}: {state: State; share?: number; r?: number; label?: string}) {
   const size = 2 * r + 2;
   const c = size / 2;
   const inner = r - 2.6;
   const angle = 2 * Math.PI * Math.min(0.999, Math.max(0, share));
-  const wedge = `M${c} ${c}L${c} ${c - inner}A${inner} ${inner} 0 ${angle > Math.PI ? 1 : 0} 1 ${c + inner * Math.sin(angle)} ${c - inner * Math.cos(angle)}Z`;
+  const end = `${c + inner * Math.sin(angle)} ${c - inner * Math.cos(angle)}`;
+  const wedge = `M${c} ${c}L${c} ${c - inner}A${inner} ${inner} 0 ${angle > Math.PI ? 1 : 0} 1 ${end}Z`;
   return (
     <svg
       width={size}
@@ -28,6 +29,9 @@ export function Glyph({state, share = 0, r = 5, label}: {state: State; share?: n
       )}
       {state === 'late' && <path d={wedge} fill="var(--warn-mark)" />}
       {state === 'retired' && <circle cx={c} cy={c} r={r - 1} fill="none" stroke="var(--ink3)" stroke-width="1.5" />}
+      {state === 'unknown' && (
+        <circle cx={c} cy={c} r={r - 1} fill="none" stroke="var(--ink2)" stroke-width="1.5" stroke-dasharray="2.2 2" />
+      )}
       {state === 'parked' && <path d={`M${c} 0L${size} ${c}L${c} ${size}L0 ${c}Z`} fill="var(--bad)" />}
       {state === 'rejected' && (
         <path
@@ -77,6 +81,7 @@ export function LaneMark({mark}: {mark: Mark}) {
       {mark === 'rejected' && <path d="M7 .5l8 8m0-8l-8 8" stroke="var(--ink2)" stroke-width="1.4" fill="none" />}
       {mark === 'overflow' && <path d="M0 4.500h22" stroke="var(--ink3)" stroke-width="1.5" stroke-dasharray="6 3" />}
       {mark === 'estimated' && <path d="M.5 1.500h21v6h-21z" fill="none" stroke="var(--ink2)" stroke-dasharray="2 2" />}
+      {mark === 'unknown' && <path d="M0 4.500h22" stroke="var(--ink3)" stroke-width="1.5" stroke-dasharray="1.5 3" />}
       {mark === 'complete' && <rect y="1" width="22" height="7" fill="var(--ink3)" fill-opacity="0.42" />}
     </svg>
   );

@@ -1,11 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// The strip of all readings since the beginning: buckets, mean ± standard deviation under them, and where asked for the value of now above.
+// The strip of all readings since the beginning: buckets, mean ± standard deviation under them, and where asked for the
+// value of now above.
 import type {Summary} from '../api';
-import {bins, spread} from '../hist';
+import {count} from '../format';
+import {beyond, bins, spread} from '../model/hist';
 import {colors, rampCss} from '../theme';
 
 // Buckets can be finer than what sensors resolve: cells of a few px join what would else be a comb.
 const kStripCellPx = 5;
+
+// Readings lie further out than the strip reaches.
+function arrow(ctx: CanvasRenderingContext2D, tip: number, y: number, back: number): void {
+  ctx.beginPath();
+  ctx.moveTo(tip, y);
+  ctx.lineTo(tip + back, y - 5);
+  ctx.lineTo(tip + back, y + 5);
+  ctx.fill();
+}
+
+// What the strip cannot show, in words; empty: it shows all.
+export function farWords(summary: Summary, span: {low: number; high: number}): string {
+  const {below, above} = beyond(bins(summary.histogram, summary.min, summary.max), span.low, span.high);
+  const words = [below ? `${count(below)} below` : '', above ? `${count(above)} above` : ''].filter(Boolean);
+  return words.length ? `${words.join(', ')} the strip` : '';
+}
 
 export function drawStrip(summary: Summary, span: {low: number; high: number}, now: number | null = null, top = 2) {
   return (ctx: CanvasRenderingContext2D, width: number): void => {
@@ -14,7 +32,8 @@ export function drawStrip(summary: Summary, span: {low: number; high: number}, n
       ((Math.min(Math.max(value, span.low), span.high) - span.low) / (span.high - span.low)) * width;
     const cells = Math.max(1, Math.floor(width / kStripCellPx));
     const sums = new Float64Array(cells);
-    spread(bins(summary.histogram, summary.min, summary.max), 1, sums, 0, cells, span.low, span.high);
+    const all = bins(summary.histogram, summary.min, summary.max);
+    spread(all, 1, sums, 0, cells, span.low, span.high);
     const greatest = Math.max(...sums);
     for (let k = 0; k < cells; k++) {
       // Below a thousandth of the greatest there is nothing to see, only dust.
@@ -24,6 +43,10 @@ export function drawStrip(summary: Summary, span: {low: number; high: number}, n
     }
     ctx.fillStyle = p.line2;
     ctx.fillRect(0, top + 10, width, 1);
+    const far = beyond(all, span.low, span.high);
+    ctx.fillStyle = p.ink2;
+    if (far.below) arrow(ctx, 0, top + 5, 6);
+    if (far.above) arrow(ctx, width, top + 5, -6);
     if (now !== null) {
       const at = Math.min(width - 5, Math.max(5, x(now)));
       ctx.fillStyle = p.ink;

@@ -34,12 +34,11 @@ function QuantileCell({
   );
 }
 
-export function AnswerLine({app}: {app: App}) {
+function MeanCell({app, d}: {app: App; d: number}) {
   const model = app.model!;
   const total = model.total;
   const unit = model.unit();
   const words = model.words();
-  const d = model.decimals();
   const devices = model.selected();
   const who =
     devices.length === 1
@@ -48,6 +47,44 @@ export function AnswerLine({app}: {app: App}) {
         ? `${count(devices.length)} devices`
         : `All ${count(devices.length)} devices`;
   const beyond = (name: string): boolean => total?.overflow?.includes(name) ?? false;
+  return (
+    <div class="cell">
+      <dt>{who}, whole range</dt>
+      <dd class="figure">
+        <Figure app={app} name="mean" value={total?.mean}>
+          {beyond('mean') ? 'beyond double' : number(total?.mean, d)}
+        </Figure>
+        {total && total.stddev !== null && (
+          <span class="sd">
+            {' '}
+            ±{' '}
+            <Figure app={app} name="stddev" value={total.stddev}>
+              {beyond('stddev') ? 'beyond double' : number(total.stddev, d)}
+            </Figure>
+          </span>
+        )}
+        {unit && (
+          <span class="unit">
+            {kNbsp}
+            {unit}
+          </span>
+        )}
+        {words && (
+          <span class="phone-mark">
+            <Glyph state={words.mark} share={words.share} r={6} />
+            {words.headline}
+          </span>
+        )}
+      </dd>
+      <dd class="note">mean ± standard deviation, exact</dd>
+    </div>
+  );
+}
+
+export function AnswerLine({app}: {app: App}) {
+  const model = app.model!;
+  const total = model.total;
+  const d = model.decimals();
   const plain = (name: 'min' | 'max', title: string) => (
     <div class="cell">
       <dt>{title}</dt>
@@ -62,36 +99,7 @@ export function AnswerLine({app}: {app: App}) {
   const longest = Math.max(...[total?.min, total?.max].map((value) => number(value, d).length));
   return (
     <dl class={`answer${model.loading && total ? ' old' : ''}${longest > 11 ? ' long' : ''}`} data-answer>
-      <div class="cell">
-        <dt>{who}, whole range</dt>
-        <dd class="figure">
-          <Figure app={app} name="mean" value={total?.mean}>
-            {beyond('mean') ? 'beyond double' : number(total?.mean, d)}
-          </Figure>
-          {total && total.stddev !== null && (
-            <span class="sd">
-              {' '}
-              ±{' '}
-              <Figure app={app} name="stddev" value={total.stddev}>
-                {beyond('stddev') ? 'beyond double' : number(total.stddev, d)}
-              </Figure>
-            </span>
-          )}
-          {unit && (
-            <span class="unit">
-              {kNbsp}
-              {unit}
-            </span>
-          )}
-          {words && (
-            <span class="phone-mark">
-              <Glyph state={words.mark} share={words.share} r={6} />
-              {words.headline}
-            </span>
-          )}
-        </dd>
-        <dd class="note">mean ± standard deviation, exact</dd>
-      </div>
+      <MeanCell app={app} d={d} />
       <div class="cell">
         <dt>Readings</dt>
         <dd class="figure">

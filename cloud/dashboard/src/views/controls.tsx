@@ -5,7 +5,7 @@ import {type App, kRanges} from '../app';
 import {serverNow} from '../api';
 import {clockExact, count, day, moment, range, sameDay, width, zone} from '../format';
 import {exportBuckets, exportPng, type Part} from '../chart/export';
-import {autoStep, kSteps} from '../time';
+import {autoStep, type Bound, kSteps} from '../time';
 import {Item, Menu} from '../ui/menu';
 
 const kPictures: {name: string; text: string; parts: Part[]}[] = [
@@ -168,133 +168,192 @@ function rangeText(app: App): string {
   );
 }
 
-export function Controls({app}: {app: App}) {
+function MetricMenu({app}: {app: App}) {
   const model = app.model!;
   const metric = model.metric();
   const unit = model.unit();
-  const by = app.view.by;
-  const splits = ['none', 'device', ...model.labelKeys()];
-  const answer = model.answer;
-  const auto = answer ? autoStep(answer.to - answer.from, model.plotWidth) : null;
-  const live = model.isLive();
-  const setStep = (step: number): void => {
-    app.open(null);
-    app.go({step});
-  };
   return (
-    <section class="controls" aria-label="What is shown">
-      <Menu
-        app={app}
-        id="metric"
-        label={`Metric: ${metric}`}
-        face={
-          <>
-            <span class="label">Metric</span>
-            <b>{metric}</b>
-            {unit && <span class="unit">{unit}</span>}
-          </>
-        }
-      >
-        {model.metrics.map((m) => (
-          <Item
-            key={m.name}
-            chosen={m.name === metric}
-            note={m.unit}
-            onPick={() => {
-              app.open(null);
-              app.go({metric: m.name});
-            }}
-          >
-            {m.name}
-          </Item>
-        ))}
-      </Menu>
-      <DeviceMenu app={app} />
-      <LabelMenu app={app} />
+    <Menu
+      app={app}
+      id="metric"
+      label={`Metric: ${metric}`}
+      face={
+        <>
+          <span class="label">Metric</span>
+          <b>{metric}</b>
+          {unit && <span class="unit">{unit}</span>}
+        </>
+      }
+    >
+      {model.metrics.map((m) => (
+        <Item
+          key={m.name}
+          chosen={m.name === metric}
+          note={m.unit}
+          onPick={() => {
+            app.open(null);
+            app.go({metric: m.name});
+          }}
+        >
+          {m.name}
+        </Item>
+      ))}
+    </Menu>
+  );
+}
+
+function Split({app}: {app: App}) {
+  const splits = ['none', 'device', ...app.model!.labelKeys()];
+  return (
+    <>
       <span class="split-label" id="split">
         split by
       </span>
       <span class="segments" role="group" aria-labelledby="split">
         {splits.map((key) => (
-          <button type="button" key={key} aria-pressed={by === key} onClick={() => app.go({by: key})}>
+          <button type="button" key={key} aria-pressed={app.view.by === key} onClick={() => app.go({by: key})}>
             {key}
           </button>
         ))}
       </span>
-      <div class="range push">
-        <span class="segments" style={{overflow: 'visible'}}>
-          <button type="button" aria-label="Range before" title="Range before ([)" onClick={() => app.step(-1)}>
-            ◂
-          </button>
-          <Menu
-            app={app}
-            id="range"
-            label={`Range: ${rangeText(app)}`}
-            face={
-              <>
-                <b>{rangeText(app)}</b> <span class="unit">{zone(serverNow())}</span>
-              </>
-            }
-            right
-          >
-            {kRanges.map((r) => (
-              <Item
-                key={r.ms}
-                chosen={live && app.view.from.kind === 'ago' && app.view.from.ms === r.ms}
-                onPick={() => {
-                  app.open(null);
-                  app.go({from: {kind: 'ago', ms: r.ms}, to: {kind: 'now'}});
-                }}
-              >
-                {r.text}
-              </Item>
-            ))}
-            <Item
-              chosen={app.view.from.kind === 'begin'}
-              onPick={() => {
-                app.open(null);
-                app.go({from: {kind: 'begin'}, to: {kind: 'now'}});
-              }}
-            >
-              Since the beginning
-            </Item>
-            <p class="note">Drag in the chart to choose any other range.</p>
-          </Menu>
-          <button
-            type="button"
-            aria-label="Range after"
-            title="Range after (])"
-            disabled={live}
-            onClick={() => app.step(1)}
-          >
-            ▸
-          </button>
-        </span>
-      </div>
-      <Menu
-        app={app}
-        id="step"
-        label={`Step: ${app.view.step ? width(app.view.step) : 'auto'}`}
-        right
-        face={
-          <>
-            <span class="label">Step</span>
-            <b>{app.view.step ? width(app.view.step) : 'auto'}</b>
-            {!app.view.step && auto && <span class="unit">{width(answer?.step ?? auto)}</span>}
-          </>
-        }
-      >
-        <Item chosen={app.view.step === 0} {...(auto ? {note: width(auto)} : {})} onPick={() => setStep(0)}>
-          auto
+    </>
+  );
+}
+
+function RangeMenu({app}: {app: App}) {
+  const live = app.model!.isLive();
+  const pick = (from: Bound): void => {
+    app.open(null);
+    app.go({from, to: {kind: 'now'}});
+  };
+  return (
+    <Menu
+      app={app}
+      id="range"
+      label={`Range: ${rangeText(app)}`}
+      face={
+        <>
+          <b>{rangeText(app)}</b> <span class="unit">{zone(serverNow())}</span>
+        </>
+      }
+      right
+    >
+      {kRanges.map((r) => (
+        <Item
+          key={r.ms}
+          chosen={live && app.view.from.kind === 'ago' && app.view.from.ms === r.ms}
+          onPick={() => pick({kind: 'ago', ms: r.ms})}
+        >
+          {r.text}
         </Item>
-        {kSteps
-          .filter((step) => !answer || (answer.to - answer.from) / (step * 1000) >= 2)
-          .map((step) => (
-            <Item key={step} chosen={app.view.step === step} onPick={() => setStep(step)}>
-              {width(step)}
-            </Item>
-          ))}
-      </Menu>
+      ))}
+      <Item chosen={app.view.from.kind === 'begin'} onPick={() => pick({kind: 'begin'})}>
+        Since the beginning
+      </Item>
+      <p class="note">Drag in the chart to choose any other range.</p>
+    </Menu>
+  );
+}
+
+function RangeControl({app}: {app: App}) {
+  return (
+    <div class="range push">
+      <span class="segments" style={{overflow: 'visible'}}>
+        <button type="button" aria-label="Range before" title="Range before ([)" onClick={() => app.step(-1)}>
+          ◂
+        </button>
+        <RangeMenu app={app} />
+        <button
+          type="button"
+          aria-label="Range after"
+          title="Range after (])"
+          disabled={app.model!.isLive()}
+          onClick={() => app.step(1)}
+        >
+          ▸
+        </button>
+      </span>
+    </div>
+  );
+}
+
+function StepMenu({app}: {app: App}) {
+  const model = app.model!;
+  const {answer} = model;
+  const auto = answer ? autoStep(answer.to - answer.from, model.plotWidth) : null;
+  const text = app.view.step ? width(app.view.step) : 'auto';
+  const setStep = (step: number): void => {
+    app.open(null);
+    app.go({step});
+  };
+  return (
+    <Menu
+      app={app}
+      id="step"
+      label={`Step: ${text}`}
+      right
+      face={
+        <>
+          <span class="label">Step</span>
+          <b>{text}</b>
+          {!app.view.step && auto && <span class="unit">{width(answer?.step ?? auto)}</span>}
+        </>
+      }
+    >
+      <Item chosen={app.view.step === 0} {...(auto ? {note: width(auto)} : {})} onPick={() => setStep(0)}>
+        auto
+      </Item>
+      {kSteps
+        .filter((step) => !answer || (answer.to - answer.from) / (step * 1000) >= 2)
+        .map((step) => (
+          <Item key={step} chosen={app.view.step === step} onPick={() => setStep(step)}>
+            {width(step)}
+          </Item>
+        ))}
+    </Menu>
+  );
+}
+
+function ExportMenu({app}: {app: App}) {
+  const model = app.model!;
+  const save = (act: () => void) => (): void => {
+    app.open(null);
+    act();
+  };
+  return (
+    <Menu app={app} id="export" label="Export" face="Export" right>
+      <a
+        class="item"
+        href={model.csvPath()}
+        download={`${model.metric()}.csv`}
+        title="The API's own answer for this view"
+        data-export="csv"
+        onClick={() => app.open(null)}
+      >
+        CSV, the rows as the API gives them
+      </a>
+      <button type="button" class="item" data-export="csv-heat" onClick={save(() => exportBuckets(app))}>
+        CSV, the distribution: each bucket of each row
+      </button>
+      <hr />
+      {kPictures.map(({name, text, parts}) => (
+        <button type="button" key={name} class="item" data-export={name} onClick={save(() => exportPng(app, parts))}>
+          {text}
+        </button>
+      ))}
+    </Menu>
+  );
+}
+
+export function Controls({app}: {app: App}) {
+  return (
+    <section class="controls" aria-label="What is shown">
+      <MetricMenu app={app} />
+      <DeviceMenu app={app} />
+      <LabelMenu app={app} />
+      <Split app={app} />
+      <RangeControl app={app} />
+      <StepMenu app={app} />
       <button
         type="button"
         class="control"
@@ -303,44 +362,7 @@ export function Controls({app}: {app: App}) {
       >
         Copy link
       </button>
-      <Menu app={app} id="export" label="Export" face="Export" right>
-        <a
-          class="item"
-          href={model.csvPath()}
-          download={`${metric}.csv`}
-          title="The API's own answer for this view"
-          data-export="csv"
-          onClick={() => app.open(null)}
-        >
-          CSV, the rows as the API gives them
-        </a>
-        <button
-          type="button"
-          class="item"
-          data-export="csv-heat"
-          onClick={() => {
-            app.open(null);
-            exportBuckets(app);
-          }}
-        >
-          CSV, the distribution: each bucket of each row
-        </button>
-        <hr />
-        {kPictures.map(({name, text, parts}) => (
-          <button
-            type="button"
-            key={name}
-            class="item"
-            data-export={name}
-            onClick={() => {
-              app.open(null);
-              exportPng(app, parts);
-            }}
-          >
-            {text}
-          </button>
-        ))}
-      </Menu>
+      <ExportMenu app={app} />
     </section>
   );
 }

@@ -2,7 +2,7 @@
 // One gateway: what happens now and when it ends, seven days of its lane, its outbox by width, facts, devices.
 import {useEffect, useRef, useState} from 'preact/hooks';
 import type {App} from '../app';
-import {get, type SeriesAnswer, serverNow} from '../api';
+import {type Device, get, type SeriesAnswer, serverNow} from '../api';
 import {selectionQuery} from '../address';
 import {
   capital,
@@ -19,7 +19,7 @@ import {
 } from '../format';
 import {SpanLane} from '../lanes/span';
 import type {FleetRow} from '../model/fleet';
-import {coarseSpans, Rows} from '../rows';
+import {coarseSpans, Rows} from '../model/rows';
 import {Glyph} from '../ui/glyph';
 
 const kWeekMs = 7 * 86_400_000;
@@ -59,13 +59,20 @@ function useCoarse(app: App, gateway: string): [number, number][] {
 
 function now1(row: FleetRow, now: number): string {
   const behind = duration((now - row.frontier) / 1000);
+  const left = row.waiting + row.flight;
   switch (row.state) {
     case 'parked':
-      return `${row.alarm || 'Something'}: ${counted(row.gateway.parked ?? 0, 'partial')} wait for a decision. What it measures now is merged as ever.`;
+      return (
+        `${row.alarm || 'Something'}: ${counted(row.gateway.parked ?? 0, 'partial')} wait for a decision. ` +
+        'What it measures now is merged as ever.'
+      );
     case 'silent':
       return `Silent for ${duration((now - row.seen) / 1000)}. What it measures waits there and comes when it is back.`;
     case 'late':
-      return `${capital(behind)} behind. Live windows go first, the backlog between: ${counted(row.waiting + row.flight, 'partial')} ${row.waiting + row.flight === 1 ? 'is' : 'are'} still to come.`;
+      return (
+        `${capital(behind)} behind. Live windows go first, the backlog between: ` +
+        `${counted(left, 'partial')} ${left === 1 ? 'is' : 'are'} still to come.`
+      );
     case 'retired':
       return 'Retired: nothing is expected of it.';
     case 'complete':
@@ -143,26 +150,10 @@ function OutboxPart({row}: {row: FleetRow}) {
   );
 }
 
-export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
-  const now = serverNow();
+function factsOf(row: FleetRow, now: number): [string, string][] {
   const g = row.gateway;
-  const title = useRef<HTMLHeadingElement>(null);
-  const coarse = useCoarse(app, row.name);
-  const devices = (app.model?.devices ?? []).filter((d) => d.gateways.includes(row.name));
-  const inOrder = [...devices].sort((a, b) => kByNumber.compare(a.device, b.device));
-  const off = row.state === 'silent' || row.state === 'late';
   const rejected = Object.entries(g.rejected ?? {}).filter(([, n]) => n > 0);
-  const explore = (): void =>
-    app.go({
-      page: 'explore',
-      metric: devices[0]?.metrics.includes('temperature') ? 'temperature' : (devices[0]?.metrics[0] ?? ''),
-      devices: devices.map((d) => d.device).slice(0, 50),
-      labels: [],
-      from: {kind: 'ago', ms: 86_400_000},
-      to: {kind: 'now'},
-      step: 0,
-    });
-  const facts: [string, string][] = [
+  return [
     ['Complete to', Number.isFinite(row.frontier) ? moment(row.frontier, now) : kNone],
     ['Accepted to', Number.isFinite(row.mark) ? moment(row.mark, now) : kNone],
     ['Lost', g.lost?.length ? g.lost.map((one) => `${one.seqs}, ${reason(one.cause)}`).join('; ') : 'none'],
@@ -184,18 +175,13 @@ export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
     ['Version', row.version || kNone],
     ['Labels', row.labels || 'none'],
   ];
+}
+
+function LanePart({app, row, now}: {app: App; row: FleetRow; now: number}) {
+  const coarse = useCoarse(app, row.name);
+  const off = row.state === 'silent' || row.state === 'late';
   return (
-    <aside class="drawer" aria-label={`Gateway ${row.name}`} data-drawer={row.name}>
-      <div class="drawer-head">
-        <Glyph state={row.state} share={0.6} r={8} />
-        <h2 ref={title} tabIndex={-1}>
-          {row.name}
-        </h2>
-        <button type="button" class="icon" aria-label="Close" onClick={() => app.go({gateway: ''}, true)}>
-          ×
-        </button>
-      </div>
-      <p class="quiet">{now1(row, now)}</p>
+    <>
       <h3>Completeness, last 7 days</h3>
       <SpanLane
         from={now - kWeekMs}
@@ -217,6 +203,60 @@ export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
           );
         })}
       </p>
+    </>
+  );
+}
+
+function DevicesPart({devices, now}: {devices: Device[]; now: number}) {
+  const inOrder = [...devices].sort((a, b) => kByNumber.compare(a.device, b.device));
+  return (
+    <>
+      <h3>{counted(devices.length, 'device')}</h3>
+      <ul class="devices">
+        {inOrder.slice(0, kDevicesShown).map((d) => {
+          const age = (now - Date.parse(d.last_seen)) / 1000;
+          return (
+            <li key={d.device}>
+              {d.device}
+              <span class={age > 3600 ? 'warn' : undefined}>{Number.isFinite(age) ? duration(age) : kNone}</span>
+            </li>
+          );
+        })}
+      </ul>
+      {devices.length > kDevicesShown && <p class="quiet">and {count(devices.length - kDevicesShown)} more</p>}
+    </>
+  );
+}
+
+export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
+  const now = serverNow();
+  const g = row.gateway;
+  const title = useRef<HTMLHeadingElement>(null);
+  const devices = (app.model?.devices ?? []).filter((d) => d.gateways.includes(row.name));
+  const explore = (): void =>
+    app.go({
+      page: 'explore',
+      metric: devices[0]?.metrics.includes('temperature') ? 'temperature' : (devices[0]?.metrics[0] ?? ''),
+      devices: devices.map((d) => d.device).slice(0, 50),
+      labels: [],
+      from: {kind: 'ago', ms: 86_400_000},
+      to: {kind: 'now'},
+      step: 0,
+    });
+  const facts = factsOf(row, now);
+  return (
+    <aside class="drawer" aria-label={`Gateway ${row.name}`} data-drawer={row.name}>
+      <div class="drawer-head">
+        <Glyph state={row.state} share={0.6} r={8} />
+        <h2 ref={title} tabIndex={-1}>
+          {row.name}
+        </h2>
+        <button type="button" class="icon" aria-label="Close" onClick={() => app.go({gateway: ''}, true)}>
+          ×
+        </button>
+      </div>
+      <p class="quiet">{now1(row, now)}</p>
+      <LanePart app={app} row={row} now={now} />
       <OutboxPart row={row} />
       <dl class="facts">
         {facts.map(([name, text]) => (
@@ -231,19 +271,7 @@ export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
           {alarm}. <a href="/docs/index.html#parked">What to do</a>
         </p>
       ))}
-      <h3>{counted(devices.length, 'device')}</h3>
-      <ul class="devices">
-        {inOrder.slice(0, kDevicesShown).map((d) => {
-          const age = (now - Date.parse(d.last_seen)) / 1000;
-          return (
-            <li key={d.device}>
-              {d.device}
-              <span class={age > 3600 ? 'warn' : undefined}>{Number.isFinite(age) ? duration(age) : kNone}</span>
-            </li>
-          );
-        })}
-      </ul>
-      {devices.length > kDevicesShown && <p class="quiet">and {count(devices.length - kDevicesShown)} more</p>}
+      <DevicesPart devices={devices} now={now} />
       {devices.length > 0 && (
         <button type="button" class="control full" onClick={explore}>
           Explore its devices

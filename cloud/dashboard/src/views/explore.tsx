@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Explore view: the answer in figures, the chart, its completeness, the distribution over time, the table, and the rail beside them.
+// The Explore view: the answer in figures, the chart, its completeness, the distribution over time, the table, and the
+// rail beside them.
 import {useEffect, useLayoutEffect, useRef} from 'preact/hooks';
 import type {App} from '../app';
-import {attachPointer} from '../chart/pointer';
+import {attachPointer, type Gestures} from '../chart/pointer';
 import {ChartPanel} from '../chart/panel';
 import type {Panel} from '../chart/base';
 import {HeatPanel} from '../heat/panel';
@@ -106,15 +107,58 @@ function Readout({app}: {app: App}) {
       const i = series.rows.at((now.row[0] + now.row[1]) / 2);
       if (i < 0) return;
       const mean = withUnit(number(series.rows.value('mean', i), model.decimals()), model.unit());
-      ref.current.textContent = `${series.name} ${range(clockExact(now.row[0]), clockExact(now.row[1]))}: mean ${mean}, ${counted(series.rows.value('count', i) ?? 0, 'reading')}`;
+      const time = range(clockExact(now.row[0]), clockExact(now.row[1]));
+      const readings = counted(series.rows.value('count', i) ?? 0, 'reading');
+      ref.current.textContent = `${series.name} ${time}: mean ${mean}, ${readings}`;
     }, kSpeakEveryMs);
   }, [cursor?.row[0], cursor?.group]);
   return <p ref={ref} class="hidden" aria-live="polite" />;
 }
 
-function Panels({app}: {app: App}) {
-  const chartRef = useRef<HTMLDivElement>(null);
-  const heatRef = useRef<HTMLDivElement>(null);
+// What pointer and wheel mean here: reading moves the cursor, dragging chooses a range.
+function gesturesOf(app: App, panels: {current: Panel[]}, cursorChanged: () => void): Gestures {
+  const model = app.model!;
+  const picture = app.picture!;
+  return {
+    read: (ms: number, value: number | null) => {
+      model.hold(true);
+      const next = picture.snap(ms, value);
+      const before = model.cursor;
+      model.cursor = next;
+      if (before?.row[0] !== next?.row[0] || before?.row[1] !== next?.row[1] || before?.group !== next?.group)
+        cursorChanged();
+    },
+    leave: () => {
+      if (!model.cursor) return;
+      model.cursor = null;
+      model.hold(app.menu !== null);
+      cursorChanged();
+    },
+    picking: (from: number | null, to: number | null) => {
+      for (const panel of panels.current) panel.pick(from, to);
+    },
+    zoom: (from: number, to: number, done: boolean) => {
+      if (done) {
+        model.cursor = null;
+        model.hold(false);
+        app.setRange(from, to, true);
+      } else if (model.answer) {
+        // The rows that are here move at once; the answer for the new range follows on release.
+        model.answer.from = from;
+        model.answer.to = to;
+        model.changed();
+      }
+    },
+    back: () => app.back(),
+  };
+}
+
+// The two panels and what they listen to, for as long as the model lives.
+function usePanels(
+  app: App,
+  chartRef: {current: HTMLDivElement | null},
+  heatRef: {current: HTMLDivElement | null},
+): void {
   const panels = useRef<Panel[]>([]);
   const model = app.model!;
   const picture = app.picture!;
@@ -129,36 +173,7 @@ function Panels({app}: {app: App}) {
       app.changed();
     };
     model.onCursor = cursorChanged;
-    const gestures = {
-      read: (ms: number, value: number | null) => {
-        model.hold(true);
-        const next = picture.snap(ms, value);
-        const before = model.cursor;
-        model.cursor = next;
-        if (before?.row[0] !== next?.row[0] || before?.row[1] !== next?.row[1] || before?.group !== next?.group)
-          cursorChanged();
-      },
-      leave: () => {
-        if (!model.cursor) return;
-        model.cursor = null;
-        model.hold(app.menu !== null);
-        cursorChanged();
-      },
-      picking: (from: number | null, to: number | null) => panels.current.forEach((panel) => panel.pick(from, to)),
-      zoom: (from: number, to: number, done: boolean) => {
-        if (done) {
-          model.cursor = null;
-          model.hold(false);
-          app.setRange(from, to, true);
-        } else if (model.answer) {
-          // The rows that are here move at once; the answer for the new range follows on release.
-          model.answer.from = from;
-          model.answer.to = to;
-          model.changed();
-        }
-      },
-      back: () => app.back(),
-    };
+    const gestures = gesturesOf(app, panels, cursorChanged);
     const detach = [chart, heat].map((panel) => attachPointer(panel, picture, gestures));
     const offTheme = onTheme(() => {
       for (const panel of panels.current) onFrame(() => panel.retheme());
@@ -171,8 +186,8 @@ function Panels({app}: {app: App}) {
     return () => {
       offTheme();
       document.removeEventListener('visibilitychange', visible);
-      detach.forEach((off) => off());
-      panels.current.forEach((panel) => panel.destroy());
+      for (const off of detach) off();
+      for (const panel of panels.current) panel.destroy();
       model.onCursor = () => {};
     };
   }, [model]);
@@ -181,17 +196,11 @@ function Panels({app}: {app: App}) {
   useEffect(() => {
     for (const panel of panels.current) onFrame(panel.draw);
   }, [model.revision, model.raised, app.view.show, app.view.y]);
+}
 
-  const answer = model.answer;
-  const words = model.words();
-  const single = picture.single();
-  const shows = picture.shows();
-  const by = model.groupBy();
-  const title = single
-    ? shows.has('percentiles')
-      ? 'Mean, percentiles and range'
-      : 'Mean and range'
-    : `Mean and range by ${by}`;
+function ChartHead({app, title}: {app: App; title: string}) {
+  const model = app.model!;
+  const {answer} = model;
   const p = colors();
   return (
     <>
@@ -207,7 +216,7 @@ function Panels({app}: {app: App}) {
         )}
         <Legend app={app} />
       </div>
-      {!single && (
+      {!app.picture!.single() && (
         <div class="chips" aria-hidden="true">
           {(answer?.series ?? []).slice(0, 8).map((s) => (
             <span key={s.name}>
@@ -217,6 +226,29 @@ function Panels({app}: {app: App}) {
           ))}
         </div>
       )}
+    </>
+  );
+}
+
+function Panels({app}: {app: App}) {
+  const chartRef = useRef<HTMLDivElement>(null);
+  const heatRef = useRef<HTMLDivElement>(null);
+  const model = app.model!;
+  const picture = app.picture!;
+  usePanels(app, chartRef, heatRef);
+  const answer = model.answer;
+  const words = model.words();
+  const single = picture.single();
+  const shows = picture.shows();
+  const by = model.groupBy();
+  const title = single
+    ? shows.has('percentiles')
+      ? 'Mean, percentiles and range'
+      : 'Mean and range'
+    : `Mean and range by ${by}`;
+  return (
+    <>
+      <ChartHead app={app} title={title} />
       <div
         ref={chartRef}
         class={`panel chart${model.loading && answer ? ' old' : ''}`}
@@ -224,6 +256,7 @@ function Panels({app}: {app: App}) {
         tabIndex={0}
         aria-label={picture.sentence(title)}
         data-panel="chart"
+        data-offset={picture.offset() || undefined}
         data-rows={answer?.series.reduce((sum, s) => sum + s.rows.length, 0) ?? 0}
         data-newest={Math.max(
           0,

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fleet: who is up to date, who is late or silent and by how much; thousands of gateways in a list of which only what is seen exists.
+// The fleet: who is up to date, who is late or silent and by how much; thousands of gateways in a list of which only
+// what is seen exists.
 import {useEffect, useLayoutEffect, useRef, useState} from 'preact/hooks';
 import type {App} from '../app';
 import {serverNow} from '../api';
 import {clock, count, counted, moment, share as shareText} from '../format';
-import {type FleetState, type FleetSummary, kFilters} from '../model/fleet';
+import {type FleetRow, type FleetState, type FleetSummary, type FleetView, kFilters} from '../model/fleet';
 import {Field} from '../ui/field';
 import {Glyph} from '../ui/glyph';
 import {Away} from './away';
@@ -53,12 +54,13 @@ function Lead({sum}: {sum: FleetSummary}) {
     return `${count(n)} ${is} ${state === 'late' ? 'late and catching up' : 'silent'}`;
   });
   const now = serverNow();
+  const are = sum.expected === 1 ? 'is' : 'are';
   return (
     <>
       <h1>
         {sum.expected === 0
           ? 'No gateway has reported yet'
-          : `${count(sum.counts.complete)} of ${counted(sum.expected, 'gateway')} ${sum.expected === 1 ? 'is' : 'are'} up to date`}
+          : `${count(sum.counts.complete)} of ${counted(sum.expected, 'gateway')} ${are} up to date`}
       </h1>
       {sum.expected > 0 && (
         <p class="lead">
@@ -76,55 +78,174 @@ function Lead({sum}: {sum: FleetSummary}) {
   );
 }
 
-export function Fleet({app}: {app: App}) {
-  const model = app.fleet!;
-  const catalogue = app.model!;
-  const [scroll, setScroll] = useState<HTMLDivElement | null>(null);
-  const [, moved] = useState(0);
-  const now = serverNow();
-  const whole = model.view(now);
-  const {rows: all, sum} = whole;
-  const {find, filter, sort, gateway} = app.view;
-  const shown = model.selected(whole, find, filter, sort);
-  const phone = window.innerWidth < kPhonePx;
-  const selected = all.find((row) => row.name === gateway) ?? null;
+// Rows are one stop of the keyboard: arrows choose, Enter opens what it says about it.
+function onKeys(app: App, shown: FleetRow[], reveal: (i: number) => void, event: KeyboardEvent): void {
+  const down = event.key === 'ArrowDown' || event.key === 'j';
+  const up = event.key === 'ArrowUp' || event.key === 'k';
+  const chosen = shown.findIndex((row) => row.name === app.view.gateway);
+  if (down || up) {
+    const next = shown[Math.min(shown.length - 1, Math.max(0, chosen < 0 ? 0 : chosen + (down ? 1 : -1)))];
+    if (!next) return;
+    app.go({gateway: next.name}, true);
+    reveal(shown.indexOf(next));
+  } else if (event.key === 'Enter') {
+    document.querySelector<HTMLElement>('.drawer h2')?.focus();
+  } else return;
+  event.preventDefault();
+  event.stopPropagation();
+}
 
+function useResize(): void {
+  const [, moved] = useState(0);
   useEffect(() => {
     const changed = (): void => moved((n) => n + 1);
     addEventListener('resize', changed);
     return () => removeEventListener('resize', changed);
   }, []);
+}
+
+// The rows that are seen, in nodes of their own; made anew when the page turns into that of a phone or back.
+function useRows(shown: FleetRow[], gateway: string, now: number, scroll: HTMLElement | null) {
+  const phone = window.innerWidth < kPhonePx;
   const body = useRef<HTMLTableSectionElement>(null);
   const rows = useRef<FleetList | null>(null);
   useLayoutEffect(() => {
     if (!scroll || !body.current) return undefined;
-    const made = (rows.current = new FleetList(scroll, body.current, phone));
+    const made = new FleetList(scroll, body.current, phone);
+    rows.current = made;
     return () => {
       made.destroy();
       rows.current = null;
     };
   }, [phone, scroll]);
   useLayoutEffect(() => rows.current?.update(shown, gateway, now));
-  const at = (target: EventTarget | null): string =>
-    (target as HTMLElement).closest('tr')?.getAttribute('data-gateway') ?? '';
+  return {body, rows};
+}
 
-  // Rows are one stop of the keyboard: arrows choose, Enter opens what it says about it.
-  const keys = (event: KeyboardEvent): void => {
-    const down = event.key === 'ArrowDown' || event.key === 'j';
-    const up = event.key === 'ArrowUp' || event.key === 'k';
-    const chosen = shown.findIndex((row) => row.name === gateway);
-    if (down || up) {
-      const next = shown[Math.min(shown.length - 1, Math.max(0, chosen < 0 ? 0 : chosen + (down ? 1 : -1)))];
-      if (!next) return;
-      app.go({gateway: next.name}, true);
-      rows.current?.reveal(shown.indexOf(next));
-    } else if (event.key === 'Enter') {
-      document.querySelector<HTMLElement>('.drawer h2')?.focus();
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
+function Filters({app, whole, toTop}: {app: App; whole: FleetView; toTop: () => void}) {
+  const {find, filter} = app.view;
+  const pressed = (key: string): boolean =>
+    filter === key || (filter === 'behind' && (key === 'late' || key === 'silent'));
+  const chips = [
+    {key: '', name: 'All', n: whole.rows.length, glyph: null as FleetState | null},
+    ...kFilters
+      .filter((one) => one.key !== 'behind')
+      .map((one) => ({
+        key: one.key,
+        name: one.name,
+        n: whole.counts.get(one.key) ?? 0,
+        glyph: one.key === 'coarse' || one.key === 'gaps' ? null : (one.key as FleetState),
+      })),
+  ];
+  return (
+    <div class="filters">
+      <div class="chips-row" role="group" aria-label="Which gateways">
+        {chips.map((chip) => (
+          <button
+            type="button"
+            key={chip.key}
+            class="chip"
+            aria-pressed={pressed(chip.key)}
+            disabled={chip.key !== '' && chip.n === 0 && filter !== chip.key}
+            onClick={() => {
+              app.go({filter: chip.key}, true);
+              toTop();
+            }}
+          >
+            {chip.glyph && <Glyph state={chip.glyph} share={0.6} r={5} />}
+            {chip.name} <b>{count(chip.n)}</b>
+          </button>
+        ))}
+      </div>
+      <span class="finder">
+        <input
+          class="control find"
+          type="search"
+          aria-label="Name, site or label"
+          placeholder="Name, site or label"
+          data-find
+          value={find}
+          onInput={(event) => {
+            app.go({find: event.currentTarget.value}, true);
+            toTop();
+          }}
+        />
+        {!find && <kbd aria-hidden="true">/</kbd>}
+      </span>
+    </div>
+  );
+}
+
+function Head({app}: {app: App}) {
+  const {sort} = app.view;
+  const by = (key: string): void => {
+    app.go({sort: sort === key ? `-${key}` : sort === `-${key}` ? '' : key}, true);
   };
+  const classOf = ({left, key}: (typeof kColumns)[number], i: number): string =>
+    [left && 'name', i > 1 && key !== 'behind' && 'wide', `c-${key}`, sort === '' && key === 'behind' && 'by-default']
+      .filter(Boolean)
+      .join(' ');
+  return (
+    <thead>
+      <tr aria-rowindex={1}>
+        {kColumns.map((column, i) => {
+          const own = column.key !== '' && (sort === column.key || sort === `-${column.key}`);
+          return (
+            <th
+              key={column.name}
+              scope="col"
+              class={classOf(column, i)}
+              aria-sort={own ? (sort.startsWith('-') ? 'descending' : 'ascending') : undefined}
+            >
+              {i === 0 ? (
+                <span class="hidden">{column.name}</span>
+              ) : column.key ? (
+                <button type="button" onClick={() => by(column.key)}>
+                  {column.name}
+                  {own && <span aria-hidden="true">{sort.startsWith('-') ? ' ▴' : ' ▾'}</span>}
+                  {sort === '' && column.key === 'behind' && <span aria-hidden="true"> ▾</span>}
+                </button>
+              ) : (
+                column.name
+              )}
+            </th>
+          );
+        })}
+      </tr>
+    </thead>
+  );
+}
 
+const gatewayAt = (target: EventTarget | null): string =>
+  (target as HTMLElement).closest('tr')?.getAttribute('data-gateway') ?? '';
+
+function NoneFits({app}: {app: App}) {
+  return (
+    <p class="none" role="status">
+      {app.view.find ? `No gateway matches "${app.view.find}".` : 'No gateway is in this state.'}{' '}
+      <button type="button" class="link" onClick={() => app.go({find: '', filter: ''}, true)}>
+        Clear
+      </button>
+    </p>
+  );
+}
+
+export function Fleet({app}: {app: App}) {
+  const model = app.fleet!;
+  const catalogue = app.model!;
+  const [scroll, setScroll] = useState<HTMLDivElement | null>(null);
+  const now = serverNow();
+  const whole = model.view(now);
+  const {rows: all, sum} = whole;
+  const {find, filter, sort, gateway} = app.view;
+  const shown = model.selected(whole, find, filter, sort);
+  const selected = all.find((row) => row.name === gateway) ?? null;
+
+  useResize();
+  const {body, rows} = useRows(shown, gateway, now, scroll);
+  const toTop = (): void => {
+    if (scroll) scroll.scrollTop = 0;
+  };
   if (model.loaded && all.length === 0 && catalogue.metrics.length === 0)
     return (
       <main class="picture">
@@ -132,63 +253,21 @@ export function Fleet({app}: {app: App}) {
         <NoReadings app={app} />
       </main>
     );
-  const by = (key: string): void => {
-    app.go({sort: sort === key ? `-${key}` : sort === `-${key}` ? '' : key}, true);
-  };
-  const chips = [
-    {key: '', name: 'All', n: all.length, glyph: null as FleetState | null},
-    ...kFilters.filter((one) => one.key !== 'behind').map((one) => ({
-      key: one.key,
-      name: one.name,
-      n: whole.counts.get(one.key) ?? 0,
-      glyph: one.key === 'coarse' || one.key === 'gaps' ? null : (one.key as FleetState),
-    })),
-  ];
   return (
     <div class={`fleet-page${selected ? ' with-drawer' : ''}`}>
       <main class={`fleet${model.error ? ' stale' : ''}`}>
         <Away app={app} />
         <div class="fleet-top">
           <div>
-            {catalogue.ready || all.length === 0 ? <Lead sum={sum} /> : <Coming read={all.length} expected={catalogue.expected} />}
+            {catalogue.ready || all.length === 0 ? (
+              <Lead sum={sum} />
+            ) : (
+              <Coming read={all.length} expected={catalogue.expected} />
+            )}
           </div>
           <Field lines={whole.lines} />
         </div>
-        <div class="filters">
-          <div class="chips-row" role="group" aria-label="Which gateways">
-            {chips.map((chip) => (
-              <button
-                type="button"
-                key={chip.key}
-                class="chip"
-                aria-pressed={filter === chip.key || (filter === 'behind' && (chip.key === 'late' || chip.key === 'silent'))}
-                disabled={chip.key !== '' && chip.n === 0 && filter !== chip.key}
-                onClick={() => {
-                  app.go({filter: chip.key}, true);
-                  if (scroll) scroll.scrollTop = 0;
-                }}
-              >
-                {chip.glyph && <Glyph state={chip.glyph} share={0.6} r={5} />}
-                {chip.name} <b>{count(chip.n)}</b>
-              </button>
-            ))}
-          </div>
-          <span class="finder">
-          <input
-            class="control find"
-            type="search"
-            aria-label="Name, site or label"
-            placeholder="Name, site or label"
-            data-find
-            value={find}
-            onInput={(event) => {
-              app.go({find: event.currentTarget.value}, true);
-              if (scroll) scroll.scrollTop = 0;
-            }}
-          />
-          {!find && <kbd aria-hidden="true">/</kbd>}
-          </span>
-        </div>
+        <Filters app={app} whole={whole} toTop={toTop} />
         <div
           class="scroll"
           ref={setScroll}
@@ -196,7 +275,7 @@ export function Fleet({app}: {app: App}) {
           role="region"
           aria-label="Gateways"
           onScroll={() => model.scrolled()}
-          onKeyDown={keys}
+          onKeyDown={(event) => onKeys(app, shown, (i) => rows.current?.reveal(i), event)}
         >
           <table data-gateways={shown.length} aria-rowcount={shown.length + 1}>
             <caption class="hidden">Gateways</caption>
@@ -205,49 +284,16 @@ export function Fleet({app}: {app: App}) {
                 <col key={column.name} style={column.px ? {width: `${column.px}px`} : {}} />
               ))}
             </colgroup>
-            <thead>
-              <tr aria-rowindex={1}>
-                {kColumns.map((column, i) => {
-                  const own = column.key !== '' && (sort === column.key || sort === `-${column.key}`);
-                  return (
-                    <th
-                      key={column.name}
-                      scope="col"
-                      class={`${column.left ? 'name' : ''}${i > 1 && column.key !== 'behind' ? ' wide' : ''} c-${column.key}${sort === '' && column.key === 'behind' ? ' by-default' : ''}`}
-                      aria-sort={own ? (sort.startsWith('-') ? 'descending' : 'ascending') : undefined}
-                    >
-                      {i === 0 ? (
-                        <span class="hidden">{column.name}</span>
-                      ) : column.key ? (
-                        <button type="button" onClick={() => by(column.key)}>
-                          {column.name}
-                          {own && <span aria-hidden="true">{sort.startsWith('-') ? ' ▴' : ' ▾'}</span>}
-                          {sort === '' && column.key === 'behind' && <span aria-hidden="true"> ▾</span>}
-                        </button>
-                      ) : (
-                        column.name
-                      )}
-                    </th>
-                  );
-                })}
-              </tr>
-            </thead>
+            <Head app={app} />
             <tbody
               ref={body}
               onClick={(event) => {
-                const name = at(event.target);
+                const name = gatewayAt(event.target);
                 if (name) app.go({gateway: name}, true);
               }}
             />
           </table>
-          {model.loaded && shown.length === 0 && (
-            <p class="none" role="status">
-              {find ? `No gateway matches "${find}".` : 'No gateway is in this state.'}{' '}
-              <button type="button" class="link" onClick={() => app.go({find: '', filter: ''}, true)}>
-                Clear
-              </button>
-            </p>
-          )}
+          {model.loaded && shown.length === 0 && <NoneFits app={app} />}
         </div>
       </main>
       {selected && <Drawer app={app} row={selected} since={clock(now)} />}

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of the fleet that are seen. Their nodes are made once and used again: scrolling moves those that left one end to the other and writes
-// only what differs, so that ten thousand gateways cost what thirty cost. Row height is fixed; nothing here asks for layout.
+// The rows of the fleet that are seen. Their nodes are made once and used again: scrolling moves those that left one
+// end to the other and writes only what differs, so that ten thousand gateways cost what thirty cost. Row height is
+// fixed; nothing here asks for layout.
 import {render} from 'preact';
 import {count, counted, duration, kNone, width as widthText} from '../format';
-import {hatchPath} from '../lanes/hatch';
+import {hatchPath} from '../ui/hatch';
 import {type FleetRow, type FleetState, kStateWords, visibleRows} from '../model/fleet';
 import {Glyph} from '../ui/glyph';
 
@@ -28,13 +29,23 @@ function shareOf(seconds: number): number {
 const widest = (row: FleetRow): string =>
   row.widest < 0 ? kNone : row.widest === 0 ? 'all time' : widthText(row.widest);
 
-const kLane = `<svg class="lane" role="img" width="${kLanePx}" height="${kLaneHigh}"><rect data-part="bar" height="${kLaneHigh}"/><path data-part="hatch"/><path data-part="frame"/><path data-part="gaps"/><path data-part="parked"/></svg>`;
-const kOutbox = `<span class="outbox"><svg width="${kOutboxPx}" height="12" aria-hidden="true"><rect y="4" width="${kOutboxPx}" height="4" rx="1" class="room"/><rect data-part="filled" y="4" height="4" rx="1"/><path d="M${kOutboxPx * kOutboxTick} 0v12" class="limit"/></svg><span data-part="partials"></span></span>`;
+const kLane =
+  `<svg class="lane" role="img" width="${kLanePx}" height="${kLaneHigh}">` +
+  `<rect data-part="bar" height="${kLaneHigh}"/>` +
+  '<path data-part="hatch"/><path data-part="frame"/><path data-part="gaps"/><path data-part="parked"/></svg>';
+const kOutbox =
+  `<span class="outbox"><svg width="${kOutboxPx}" height="12" aria-hidden="true">` +
+  `<rect y="4" width="${kOutboxPx}" height="4" rx="1" class="room"/>` +
+  `<rect data-part="filled" y="4" height="4" rx="1"/>` +
+  `<path d="M${kOutboxPx * kOutboxTick} 0v12" class="limit"/></svg><span data-part="partials"></span></span>`;
 const template = (phone: boolean): string =>
-  `<td data-part="glyph"></td><th scope="row" class="name"><button type="button" class="open" tabindex="-1" data-part="name"></button>${phone ? kLane : ''}</th>` +
-  `<td class="name wide" data-part="site"><span data-part="where"></span><span class="quiet" data-part="with"></span></td>` +
+  `<td data-part="glyph"></td><th scope="row" class="name">` +
+  `<button type="button" class="open" tabindex="-1" data-part="name"></button>${phone ? kLane : ''}</th>` +
+  `<td class="name wide" data-part="site"><span data-part="where"></span>` +
+  `<span class="quiet" data-part="with"></span></td>` +
   `<td class="wide c-devices" data-part="devices"></td><td class="wide" data-part="seen"></td>` +
-  `<td class="behind" data-part="behind"><span class="track" aria-hidden="true"><i data-part="track"></i></span><span class="for" data-part="for"></span>${phone ? kOutbox : ''}</td>` +
+  `<td class="behind" data-part="behind"><span class="track" aria-hidden="true"><i data-part="track"></i></span>` +
+  `<span class="for" data-part="for"></span>${phone ? kOutbox : ''}</td>` +
   (phone ? '' : `<td class="name wide">${kLane}</td><td class="name wide">${kOutbox}</td>`) +
   `<td class="wide c-widest" data-part="widest"></td><td class="wide c-version" data-part="version"></td>`;
 
@@ -46,7 +57,8 @@ function glyph(state: FleetState, r: number): Node {
   if (!made) {
     const holder = document.createElement('div');
     render(<Glyph state={state} share={0.6} r={r} label={kStateWords[state]} />, holder);
-    glyphs.set(key, (made = holder.firstChild!));
+    made = holder.firstChild!;
+    glyphs.set(key, made);
   }
   return made.cloneNode(true);
 }
@@ -135,7 +147,8 @@ class RowNode {
       gaps
         .map(([a, b]) => {
           const at = Math.min(x(a), kLanePx - kMarkMin);
-          return `M${at.toFixed(1)} .75h${Math.max(kMarkMin, x(b) - x(a)).toFixed(1)}v${kLaneHigh - 1.5}h-${Math.max(kMarkMin, x(b) - x(a)).toFixed(1)}z`;
+          const wide = Math.max(kMarkMin, x(b) - x(a)).toFixed(1);
+          return `M${at.toFixed(1)} .75h${wide}v${kLaneHigh - 1.5}h-${wide}z`;
         })
         .join(''),
     );

@@ -10,8 +10,14 @@ import {toggleTheme} from '../theme';
 import {ExploreIcon, FleetIcon, Glyph, Logo, NowIcon, SystemIcon, ThemeIcon} from '../ui/glyph';
 import {Item, Menu} from '../ui/menu';
 
-const kNames: Record<Page, string> = {fleet: 'Fleet', explore: 'Explore', now: 'Now', system: 'System'};
-const kIcons: Record<Page, () => JSX.Element> = {
+const kNames: Record<Page, string> = {
+  fleet: 'Fleet',
+  explore: 'Explore',
+  now: 'Now',
+  system: 'System',
+  nowhere: 'Not found',
+};
+const kIcons: Record<Exclude<Page, 'nowhere'>, () => JSX.Element> = {
   fleet: FleetIcon,
   explore: ExploreIcon,
   now: NowIcon,
@@ -21,8 +27,22 @@ const kIcons: Record<Page, () => JSX.Element> = {
 function LiveLine({app}: {app: App}) {
   const pulse = app.pulse();
   if (!pulse) return null;
-  const state = pulse.error?.away ? 'offline' : pulse.liveState;
-  if (state === 'live' || state === 'connecting') {
+  const state = pulse.error?.away && pulse.liveState !== 'quiet' ? 'offline' : pulse.liveState;
+  if (state === 'quiet')
+    return (
+      <span class="live" data-live={state} role="status">
+        <Glyph state="silent" r={6} />
+        no answer<span class="wide"> for {duration((Date.now() - pulse.heardMs()) / 1000)}</span>
+      </span>
+    );
+  if (state === 'connecting')
+    return (
+      <span class="live" data-live={state}>
+        <Glyph state="unknown" r={5} />
+        connecting
+      </span>
+    );
+  if (state === 'live') {
     const last = Math.max(...[app.model, app.fleet, app.now, app.system].map((one) => one?.lastWindowAt ?? 0));
     const ago = last ? (Date.now() - last) / 1000 : null;
     const age = ago === null ? '' : ago < 10 ? `${ago.toFixed(1)}${kNbsp}s` : duration(ago);

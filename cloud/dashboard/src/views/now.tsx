@@ -5,92 +5,16 @@ import type {App} from '../app';
 import {type Gateway, serverNow, type Summary} from '../api';
 import {count, counted, decimalsOfAll, duration, kNbsp, list, metricName, number, tick, withUnit} from '../format';
 import {stateOf} from '../model/fleet';
-import {kNowMs, kTilesMore, type Tile} from '../model/now';
+import {kTilesMore, type Tile} from '../model/now';
 import {colors, seriesColor} from '../theme';
 import {Canvas} from '../ui/canvas';
 import {Figure} from '../ui/figure';
 import {Glyph} from '../ui/glyph';
-import {stripSpan} from '../hist';
-import {drawStrip} from '../ui/strip';
+import {type StripSpan, stripSpan} from '../model/hist';
+import {drawStrip, farWords} from '../ui/strip';
 import {Away} from './away';
 import {NoReadings} from './empty';
-
-const kBreakMs = 60_000; // rows further apart are not joined
-
-// The last half hour: band, mean, a dot at the newest, a hatch where readings are still to come.
-function drawSpark(tile: Tile, toMs: number, frontier: number | null) {
-  return (ctx: CanvasRenderingContext2D, width: number, height: number): void => {
-    const p = colors();
-    const {rows} = tile;
-    const from = toMs - kNowMs;
-    const x = (ms: number): number => ((ms - from) / kNowMs) * (width - 6);
-    let low = Infinity;
-    let high = -Infinity;
-    for (let i = 0; i < rows.length; i++) {
-      low = Math.min(low, rows.column('mean')[i]!);
-      high = Math.max(high, rows.column('mean')[i]!);
-    }
-    if (frontier !== null) {
-      const left = Math.max(0, x(Math.max(from, frontier)));
-      ctx.save();
-      ctx.beginPath();
-      ctx.rect(left, 0, width - left, height);
-      ctx.clip();
-      ctx.strokeStyle = p.warnMark;
-      ctx.globalAlpha = 0.55;
-      ctx.beginPath();
-      for (let k = left - height; k < width; k += 5) {
-        ctx.moveTo(k, height);
-        ctx.lineTo(k + height, 0);
-      }
-      ctx.stroke();
-      ctx.restore();
-    }
-    if (!(high >= low)) return;
-    const margin = (high - low || Math.abs(high) * 0.02 || 1) * 0.15;
-    const y = (value: number): number =>
-      Math.min(height - 1, Math.max(1, 4 + ((high + margin - value) / (high - low + 2 * margin)) * (height - 8)));
-    const color = seriesColor(p, tile.color);
-    ctx.fillStyle = color;
-    ctx.globalAlpha = Math.min(0.6, p.band * 2);
-    for (let i = 0; i < rows.length; i++) {
-      const top = y(rows.column('max')[i]!);
-      const left = Math.max(0, x(rows.start(i)));
-      ctx.fillRect(left, top, Math.max(1, x(rows.end(i)) - left), Math.max(1, y(rows.column('min')[i]!) - top));
-    }
-    ctx.globalAlpha = 1;
-    ctx.strokeStyle = color;
-    ctx.lineWidth = 1.75;
-    ctx.lineJoin = 'round';
-    ctx.beginPath();
-    let end = -Infinity;
-    for (let i = 0; i < rows.length; i++) {
-      const at = Math.max(0, x((rows.start(i) + rows.end(i)) / 2));
-      if (rows.start(i) - end > kBreakMs) ctx.moveTo(at, y(rows.column('mean')[i]!));
-      else ctx.lineTo(at, y(rows.column('mean')[i]!));
-      end = rows.end(i);
-    }
-    ctx.stroke();
-    // A row that is joined to none is a dot.
-    ctx.fillStyle = color;
-    for (let i = 0; i < rows.length; i++) {
-      if (i > 0 && rows.start(i) - rows.end(i - 1) <= kBreakMs) continue;
-      if (i + 1 < rows.length && rows.start(i + 1) - rows.end(i) <= kBreakMs) continue;
-      ctx.beginPath();
-      ctx.arc(Math.max(1.5, x((rows.start(i) + rows.end(i)) / 2)), y(rows.column('mean')[i]!), 1.5, 0, 2 * Math.PI);
-      ctx.fill();
-    }
-    const i = rows.length - 1;
-    if (i < 0) return;
-    ctx.fillStyle = color;
-    ctx.strokeStyle = p.panel;
-    ctx.lineWidth = 2;
-    ctx.beginPath();
-    ctx.arc(x((rows.start(i) + rows.end(i)) / 2), y(rows.column('mean')[i]!), 4, 0, 2 * Math.PI);
-    ctx.fill();
-    ctx.stroke();
-  };
-}
+import {drawSpark} from './spark';
 
 interface Lateness {
   state: 'silent' | 'late';
@@ -117,85 +41,51 @@ function lateness(tile: Tile, gateways: Map<string, Gateway>, now: number): Late
   return worst;
 }
 
-function TileView({
-  app,
-  tile,
-  d,
-  span,
-  late,
-}: {
-  app: App;
-  tile: Tile;
-  d: number;
-  span: {low: number; high: number; step: number} | null;
-  late: Lateness | null;
-}) {
-  const now = serverNow();
-  const {allTime: all, last} = tile;
-  const to = Math.ceil(now / 10_000) * 10_000;
-  const color = seriesColor(colors(), tile.color);
-  let readings = 0;
-  for (let i = 0; i < tile.rows.length; i++) readings += tile.rows.column('count')[i]!;
-  const spoken = `${tile.device} ${tile.metric}, last 30 min`;
+function TileHead({app, tile, late}: {app: App; tile: Tile; late: Lateness | null}) {
+  const {last} = tile;
   return (
-    <li
-      class="tile"
-      data-tile={`${tile.metric} ${tile.device}`}
-      data-rows={tile.rows.length}
-      data-readings={readings}
-      data-newest={tile.rows.length ? tile.rows.end(tile.rows.length - 1) : 0}
-    >
-      <h2>
-        <i class="key" style={{background: color}} />
-        <a
-          href={`/explore?m=${encodeURIComponent(tile.metric)}&d=${encodeURIComponent(listEntry(tile.device))}&from=-1h`}
-          onClick={(event) => {
-            if (event.metaKey || event.ctrlKey || event.shiftKey) return;
-            event.preventDefault();
-            app.go({
-              page: 'explore',
-              metric: tile.metric,
-              devices: [tile.device],
-              labels: [],
-              from: {kind: 'ago', ms: 3_600_000},
-              to: {kind: 'now'},
-              step: 0,
-            });
-          }}
-        >
-          {tile.device}
-        </a>
-        <span class="metric">{tile.metric.replace(/_/g, ' ')}</span>
-        <span class={`age${late ? ' warn' : ''}`}>
-          <Glyph state={late?.state ?? 'complete'} share={0.6} r={5} label={late ? '' : 'complete'} />
-          {late ? late.words : last ? `${duration((now - last.ms) / 1000)} ago` : ''}
-        </span>
-      </h2>
-      <div class="big">
-        <span class={`value${late ? ' old-value' : ''}`}>
-          <Figure app={app} name="last" value={last?.value}>
-            {number(last?.value, Math.max(0, d - 1))}
-          </Figure>
-          {tile.unit && (
-            <small>
-              {kNbsp}
-              {tile.unit}
-            </small>
-          )}
-        </span>
-        <Canvas
-          height={52}
-          version={`${tile.version} ${to} ${late?.frontier ?? ''}`}
-          label={spoken}
-          draw={drawSpark(tile, to, late?.frontier ?? null)}
-        />
-      </div>
+    <h2>
+      <i class="key" style={{background: seriesColor(colors(), tile.color)}} />
+      <a
+        href={`/explore?m=${encodeURIComponent(tile.metric)}&d=${encodeURIComponent(listEntry(tile.device))}&from=-1h`}
+        onClick={(event) => {
+          if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+          event.preventDefault();
+          app.go({
+            page: 'explore',
+            metric: tile.metric,
+            devices: [tile.device],
+            labels: [],
+            from: {kind: 'ago', ms: 3_600_000},
+            to: {kind: 'now'},
+            step: 0,
+          });
+        }}
+      >
+        {tile.device}
+      </a>
+      <span class="metric">{tile.metric.replace(/_/g, ' ')}</span>
+      <span class={`age${late ? ' warn' : ''}`}>
+        <Glyph state={late?.state ?? 'complete'} share={0.6} r={5} label={late ? '' : 'complete'} />
+        {late ? late.words : last ? `${duration((serverNow() - last.ms) / 1000)} ago` : ''}
+      </span>
+    </h2>
+  );
+}
+
+const spokenStrip = (tile: Tile, far: string): string =>
+  `Distribution of ${tile.device} ${tile.metric} since the beginning${far && `; ${far}`}`;
+
+function Since({app, tile, d, span}: {app: App; tile: Tile; d: number; span: StripSpan | null}) {
+  const {allTime: all, last} = tile;
+  return (
+    <>
       {all && span && (
         <>
           <Canvas
             height={30}
             version={`${all.count} ${span.low} ${span.high} ${last?.value ?? ''}`}
-            label={`Distribution of ${tile.device} ${tile.metric} since the beginning`}
+            label={spokenStrip(tile, farWords(all, span))}
             draw={drawStrip(all, span, last?.value ?? null, 10)}
           />
           <div class="ends" aria-hidden="true">
@@ -229,6 +119,58 @@ function TileView({
           {all?.count === 1 ? 'reading' : 'readings'}
         </span>
       </div>
+    </>
+  );
+}
+
+function TileView({
+  app,
+  tile,
+  d,
+  span,
+  late,
+}: {
+  app: App;
+  tile: Tile;
+  d: number;
+  span: StripSpan | null;
+  late: Lateness | null;
+}) {
+  const now = serverNow();
+  const {last} = tile;
+  const to = Math.ceil(now / 10_000) * 10_000;
+  let readings = 0;
+  for (let i = 0; i < tile.rows.length; i++) readings += tile.rows.column('count')[i]!;
+  const spoken = `${tile.device} ${tile.metric}, last 30 min`;
+  return (
+    <li
+      class="tile"
+      data-tile={`${tile.metric} ${tile.device}`}
+      data-rows={tile.rows.length}
+      data-readings={readings}
+      data-newest={tile.rows.length ? tile.rows.end(tile.rows.length - 1) : 0}
+    >
+      <TileHead app={app} tile={tile} late={late} />
+      <div class="big">
+        <span class={`value${late ? ' old-value' : ''}`}>
+          <Figure app={app} name="last" value={last?.value}>
+            {number(last?.value, Math.max(0, d - 1))}
+          </Figure>
+          {tile.unit && (
+            <small>
+              {kNbsp}
+              {tile.unit}
+            </small>
+          )}
+        </span>
+        <Canvas
+          height={52}
+          version={`${tile.version} ${to} ${late?.frontier ?? ''}`}
+          label={spoken}
+          draw={drawSpark(tile, to, late?.frontier ?? null)}
+        />
+      </div>
+      <Since app={app} tile={tile} d={d} span={span} />
     </li>
   );
 }
@@ -251,13 +193,51 @@ function Completeness({app}: {app: App}) {
     <p class="now-line" data-now-line>
       <Glyph state={off.length ? 'late' : 'complete'} share={gateways.length ? well / gateways.length : 1} r={6} />
       {count(well)} of {counted(gateways.length, 'gateway')} up to date.
-      {words.length > 0 && ` ${list(words)}${off.length > words.length ? `, ${counted(off.length - words.length, 'other')} too` : ''}.`}
+      {words.length > 0 &&
+        ` ${list(words)}${off.length > words.length ? `, ${counted(off.length - words.length, 'other')} too` : ''}.`}
       {off.length > words.length && (
         <a href="/fleet?show=behind" onClick={(event) => app.follow(event)}>
           Which
         </a>
       )}
     </p>
+  );
+}
+
+function Filters({app}: {app: App}) {
+  const model = app.now!;
+  const catalogue = app.model!;
+  const begin = catalogue.firstMetric();
+  const chips = [
+    {name: '', text: 'All'},
+    ...[...catalogue.metrics]
+      .sort((a, b) => Number(b.name === begin) - Number(a.name === begin))
+      .map((m) => ({name: m.name, text: metricName(m.name)})),
+  ];
+  return (
+    <div class="filters" role="group" aria-label="Metric">
+      {chips.map((chip) => (
+        <button
+          type="button"
+          key={chip.name}
+          class="chip"
+          aria-pressed={app.view.chip === chip.name}
+          onClick={() => app.go({chip: chip.name}, true)}
+        >
+          {chip.text}
+        </button>
+      ))}
+      {(model.found > kTilesMore || app.view.find !== '') && (
+        <input
+          class="control find"
+          type="search"
+          aria-label="Device"
+          placeholder="Device"
+          value={app.view.find}
+          onInput={(event) => app.go({find: event.currentTarget.value}, true)}
+        />
+      )}
+    </div>
   );
 }
 
@@ -281,40 +261,11 @@ export function Now({app}: {app: App}) {
       .flatMap((tile): Summary[] => (tile.allTime ? [tile.allTime] : []));
     metrics.set(metric, {d: decimalsOfAll(all), span: stripSpan(all)});
   }
-  const begin = catalogue.firstMetric();
-  const chips = [
-    {name: '', text: 'All'},
-    ...[...catalogue.metrics]
-      .sort((a, b) => Number(b.name === begin) - Number(a.name === begin))
-      .map((m) => ({name: m.name, text: metricName(m.name)})),
-  ];
   return (
     <main class="now">
       <h1 class="hidden">Now</h1>
       <Away app={app} />
-      <div class="filters" role="group" aria-label="Metric">
-        {chips.map((chip) => (
-          <button
-            type="button"
-            key={chip.name}
-            class="chip"
-            aria-pressed={app.view.chip === chip.name}
-            onClick={() => app.go({chip: chip.name}, true)}
-          >
-            {chip.text}
-          </button>
-        ))}
-        {(model.found > kTilesMore || app.view.find !== '') && (
-          <input
-            class="control find"
-            type="search"
-            aria-label="Device"
-            placeholder="Device"
-            value={app.view.find}
-            onInput={(event) => app.go({find: event.currentTarget.value}, true)}
-          />
-        )}
-      </div>
+      <Filters app={app} />
       <Completeness app={app} />
       <ul class="tiles" data-tiles={model.tiles.length}>
         {model.tiles.map((tile) => (

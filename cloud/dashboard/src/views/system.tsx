@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where readings are, between the sensor and this screen: what lies at each station, how long the way takes, and what never arrives.
+// Where readings are, between the sensor and this screen: what lies at each station, how long the way takes, and what
+// never arrives.
 import {listEntry} from '../address';
 import type {App} from '../app';
 import {type LogGap, serverNow, type SystemAnswer} from '../api';
@@ -14,17 +15,19 @@ import {
   lagsOf,
   recoveryText,
   rejectedOf,
+  type Trouble,
   troublesOf,
 } from '../model/system';
 import {rampPosition} from '../heat/heat';
 import {colors, rampCss} from '../theme';
 import {Canvas} from '../ui/canvas';
 import {Glyph} from '../ui/glyph';
-import {River} from '../ui/river';
+import {River} from './river';
 import {Away} from './away';
 import {NoReadings} from './empty';
 
 const kListMax = 6;
+const kGoalMs = 300; // of the 95th percentile
 
 function headline(a: Amounts, logGaps: LogGap[]): string {
   const onTheWay = a.waiting + a.flight + Math.max(0, a.log);
@@ -35,22 +38,31 @@ function headline(a: Amounts, logGaps: LogGap[]): string {
     : log
       ? ''
       : 'Nothing is lost.';
-  const way = onTheWay
+  const open = a.open ? `${counted(a.open, 'window')} ${a.open === 1 ? 'is' : 'are'} open` : '';
+  const sent = onTheWay
     ? `${counted(onTheWay, 'partial')} ${onTheWay === 1 ? 'is' : 'are'} on ${onTheWay === 1 ? 'its' : 'their'} way`
-    : 'Nothing is on its way';
+    : open
+      ? 'nothing else is on its way'
+      : 'Nothing is on its way';
+  const way = [open, sent].filter(Boolean).join(', ');
   return `${log}${lost} ${way}${a.parked ? `, ${count(a.parked)} wait for a decision` : ''}.`;
+}
+
+// The two sums are of different moments and of different ways: what gateways say is as old as their last status, and
+// what came over HTTP no gateway accepted.
+function balance(a: Amounts, answer: SystemAnswer): string {
+  const posts = answer.minutes.some((minute) => minute.posts > 0);
+  const age = Number.isFinite(a.toldAt) ? ` up to ${duration((Date.parse(answer.time) - a.toldAt) / 1000)} ago` : '';
+  const more = answer.merged.readings > a.accepted ? `, with what came since${posts ? ' and over HTTP' : ''}` : '';
+  const merged = `merged ${count(answer.merged.readings)}${more}`;
+  return `accepted at gateways ${count(a.accepted)}, as they said${age}; ${merged}`;
 }
 
 const ms = (value: number | null): string =>
   value === null ? '–' : value >= 1000 ? `${(value / 1000).toFixed(1)}${kNbsp}s` : `${Math.round(value)}${kNbsp}ms`;
 
-function DelayPart({app}: {app: App}) {
-  const model = app.system!;
-  const answer = model.answer;
-  const delays = delaysOf(answer);
-  const screen = [...app.screenMs].sort((a, b) => a - b);
-  const now = serverNow();
-  const draw = (ctx: CanvasRenderingContext2D, width: number, height: number): void => {
+function drawDelays(answer: SystemAnswer | null, now: number) {
+  return (ctx: CanvasRenderingContext2D, width: number, height: number): void => {
     if (!answer) return;
     const p = colors();
     const left = 56;
@@ -81,6 +93,14 @@ function DelayPart({app}: {app: App}) {
     ctx.textAlign = 'right';
     ctx.fillText('now', width, height - 4);
   };
+}
+
+function DelayPart({app}: {app: App}) {
+  const model = app.system!;
+  const answer = model.answer;
+  const delays = delaysOf(answer);
+  const slow = (delays.quantile(0.95) ?? 0) > kGoalMs;
+  const screen = [...app.screenMs].sort((a, b) => a - b);
   return (
     <section class="delay" aria-labelledby="delay">
       <h2 id="delay">From the gateway to the rows, last hour</h2>
@@ -92,9 +112,12 @@ function DelayPart({app}: {app: App}) {
             ['99th', 0.99],
           ] as [string, number][]
         ).map(([name, p]) => (
-          <div key={name}>
+          <div key={name} data-delay={name}>
             <dt>{name}</dt>
-            <dd>{ms(delays.quantile(p))}</dd>
+            <dd class={p === 0.95 && slow ? 'warn' : undefined}>
+              {ms(delays.quantile(p))}
+              {p === 0.95 && slow && <small>beyond its goal</small>}
+            </dd>
           </div>
         ))}
         <div>
@@ -103,14 +126,17 @@ function DelayPart({app}: {app: App}) {
         </div>
         <div>
           <dt>goal, 95th</dt>
-          <dd class="quiet">{ms(300)}</dd>
+          <dd class="quiet">{ms(kGoalMs)}</dd>
         </div>
       </dl>
       <Canvas
         height={128}
         version={`${answer?.time.slice(0, 16) ?? ''} ${delays.count}`}
-        label={`Delay from gateway to rows over the last hour: median ${ms(delays.quantile(0.5))}, 95th percentile ${ms(delays.quantile(0.95))}`}
-        draw={draw}
+        label={
+          `Delay from gateway to rows over the last hour: median ${ms(delays.quantile(0.5))}, ` +
+          `95th percentile ${ms(delays.quantile(0.95))}`
+        }
+        draw={drawDelays(answer, serverNow())}
       />
       {screen.length === 0 && (
         <p class="note">
@@ -182,6 +208,39 @@ function Rejected({app}: {app: App}) {
   );
 }
 
+function TroubleRow({app, one, now}: {app: App; one: Trouble; now: number}) {
+  return (
+    <tr data-trouble={one.kind}>
+      <th scope="row" class={one.kind === 'gap' ? undefined : 'bad'}>
+        {one.kind !== 'gap' && <Glyph state={one.kind === 'parked' ? 'parked' : 'rejected'} r={4} />}{' '}
+        {one.kind === 'parked' && `parked, ${counted(Number(one.cause), 'partial')}`}
+        {one.kind === 'lost' && `lost, ${one.text}, ${reason(one.cause)}`}
+        {one.kind === 'gap' && `gap, ${duration((one.to - one.from) / 1000, true)}, ${reason(one.cause)}`}
+      </th>
+      <td>{one.where}</td>
+      <td class="num quiet">{Number.isFinite(one.from) ? moment(one.from, now, false) : ''}</td>
+      <td class="end">
+        {one.kind === 'gap' ? (
+          <a
+            href={gapLink(app, one.where, one.from, one.to)}
+            aria-label={`Show the gap of ${one.where}`}
+            onClick={(event) => app.follow(event)}
+          >
+            Show
+          </a>
+        ) : (
+          <a
+            href={`/docs/index.html#${one.kind}`}
+            aria-label={`${one.kind === 'parked' ? 'Decide' : 'Meaning'}: ${one.where}`}
+          >
+            {one.kind === 'parked' ? 'Decide' : 'Meaning'}
+          </a>
+        )}
+      </td>
+    </tr>
+  );
+}
+
 function Troubles({app}: {app: App}) {
   const all = troublesOf(app.model!.gateways, app.model!.logGaps);
   const now = serverNow();
@@ -205,34 +264,7 @@ function Troubles({app}: {app: App}) {
         </thead>
         <tbody>
           {all.slice(0, kListMax).map((one, i) => (
-            <tr key={i} data-trouble={one.kind}>
-              <th scope="row" class={one.kind === 'gap' ? undefined : 'bad'}>
-                {one.kind !== 'gap' && <Glyph state={one.kind === 'parked' ? 'parked' : 'rejected'} r={4} />}{' '}
-                {one.kind === 'parked' && `parked, ${counted(Number(one.cause), 'partial')}`}
-                {one.kind === 'lost' && `lost, ${one.text}, ${reason(one.cause)}`}
-                {one.kind === 'gap' && `gap, ${duration((one.to - one.from) / 1000, true)}, ${reason(one.cause)}`}
-              </th>
-              <td>{one.where}</td>
-              <td class="num quiet">{Number.isFinite(one.from) ? moment(one.from, now, false) : ''}</td>
-              <td class="end">
-                {one.kind === 'gap' ? (
-                  <a
-                    href={gapLink(app, one.where, one.from, one.to)}
-                    aria-label={`Show the gap of ${one.where}`}
-                    onClick={(event) => app.follow(event)}
-                  >
-                    Show
-                  </a>
-                ) : (
-                  <a
-                    href={`/docs/index.html#${one.kind}`}
-                    aria-label={`${one.kind === 'parked' ? 'Decide' : 'Meaning'}: ${one.where}`}
-                  >
-                    {one.kind === 'parked' ? 'Decide' : 'Meaning'}
-                  </a>
-                )}
-              </td>
-            </tr>
+            <TroubleRow key={i} app={app} one={one} now={now} />
           ))}
           {!lost && (
             <tr data-trouble="none">
@@ -274,6 +306,8 @@ function LogPart({app}: {app: App}) {
   const most = Math.max(1, ...lags.map((one) => one.lag ?? 0));
   const sum = lags.reduce((n, one) => n + (one.lag ?? 0), 0);
   const unsaid = log.missing?.length ?? 0;
+  const partitions = counted(lags.length - unsaid, 'partition');
+  const unknown = unsaid ? `; of ${counted(unsaid, 'partition')} it is not known` : '';
   return (
     <section aria-labelledby="log">
       <h2 id="log">Log, records not yet merged</h2>
@@ -281,7 +315,7 @@ function LogPart({app}: {app: App}) {
         class="bars"
         height="78"
         role="img"
-        aria-label={`${count(sum)} records in ${counted(lags.length - unsaid, 'partition')} are not yet merged${unsaid ? `; of ${counted(unsaid, 'partition')} it is not known` : ''}`}
+        aria-label={`${count(sum)} records in ${partitions} are not yet merged${unknown}`}
       >
         {lags.map(({partition, lag}, i) => {
           const wide = Math.min(24, 400 / lags.length);
@@ -376,7 +410,11 @@ function Services({app}: {app: App}) {
                   <td class="num">{told ? `${number((s.memory_bytes ?? 0) / 1e6, 0)}${kNbsp}MB` : kNone}</td>
                   <td class="num">{told ? counted(s.partials ?? 0, 'partial') : kNone}</td>
                   <td title={recovery?.title}>
-                    {recovery ? `${recovery.text}, ${moment(Date.parse(s.last_recovery!.ended), now)}` : told ? 'none' : kNone}
+                    {recovery
+                      ? `${recovery.text}, ${moment(Date.parse(s.last_recovery!.ended), now)}`
+                      : told
+                        ? 'none'
+                        : kNone}
                   </td>
                 </tr>
               );
@@ -393,15 +431,13 @@ function Missing({answer}: {answer: SystemAnswer | null}) {
   const missing = answer?.partitions?.missing;
   if (!missing?.length) return null;
   const names = answer?.services?.filter((s) => s.state === 'away' || s.state === 'unknown').map((s) => s.service);
+  const what = names?.length === 1 ? 'does not tell what it has.' : 'do not tell what they have.';
+  const which = missing.length === 1 ? `Partition ${missing[0]}` : counted(missing.length, 'partition');
   return (
     <div class="banner" role="status" data-missing={missing.join(' ')}>
       <span>
-        <strong>
-          {names?.length
-            ? `${capital(names.join(' and '))} ${names.length === 1 ? 'does' : 'do'} not tell what ${names.length === 1 ? 'it has' : 'they have'}.`
-            : `${missing.length === 1 ? `Partition ${missing[0]}` : counted(missing.length, 'partition')} did not answer.`}
-        </strong>{' '}
-        What is merged and in the log is that of {count(answer!.partitions!.answered)} of{' '}
+        <strong>{names?.length ? `${capital(names.join(' and '))} ${what}` : `${which} did not answer.`}</strong> What
+        is merged and in the log is that of {count(answer!.partitions!.answered)} of{' '}
         {counted(answer!.partitions!.expected, 'partition')}.
       </span>
     </div>
@@ -426,11 +462,7 @@ export function System({app}: {app: App}) {
       <Missing answer={answer} />
       <div class="system-head">
         <h1>{model.loaded ? headline(amounts, catalogue.logGaps) : 'Where readings are'}</h1>
-        {answer && (
-          <p>
-            accepted at gateways {count(amounts.accepted)}, as they last said; merged {count(answer.merged.readings)}
-          </p>
-        )}
+        {answer && <p>{balance(amounts, answer)}</p>}
       </div>
       <River app={app} amounts={amounts} />
       <div class="system-grid">

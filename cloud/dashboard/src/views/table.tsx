@@ -53,11 +53,40 @@ function sortValue(entry: Entry, key: Key): number | string {
   }
 }
 
+function DeviceRow({app, entry, d}: {app: App; entry: Entry; d: number}) {
+  const {series, summary: s, lastSeen, gateways, late} = entry;
+  return (
+    <tr data-series={series.name} onMouseEnter={() => raise(app, series.name)} onMouseLeave={() => raise(app, null)}>
+      <th scope="row">
+        <i class="key" style={{background: seriesColor(colors(), series.color)}} />
+        {app.model!.groupBy() === 'device' ? (
+          <button type="button" title={`Show ${series.name} alone`} onClick={() => app.go({devices: [series.name]})}>
+            {series.name}
+          </button>
+        ) : (
+          series.name || 'all devices'
+        )}
+      </th>
+      <td>{s ? count(s.count) : kNone}</td>
+      <td>
+        {number(s?.mean, d)}{' '}
+        <span class="quiet">{s?.stddev !== null && s?.stddev !== undefined ? `± ${number(s.stddev, d)}` : ''}</span>
+      </td>
+      <td>{number(s?.min, d)}</td>
+      <td>{quantile(s?.p50, d)}</td>
+      <td>{quantile(s?.p95, d)}</td>
+      <td>{quantile(s?.p99, d)}</td>
+      <td>{number(s?.max, d)}</td>
+      <td class={late ? 'late' : 'quiet'}>{lastSeen === null ? kNone : moment(lastSeen, serverNow())}</td>
+      <td class="quiet">{gateways || kNone}</td>
+    </tr>
+  );
+}
+
 export function DeviceTable({app}: {app: App}) {
   const [sort, setSort] = useState<{key: Key; down: boolean}>({key: 'name', down: false});
   const model = app.model!;
   const d = model.decimals();
-  const p = colors();
   const words = model.words();
   const late = new Set((words?.lanes ?? []).filter((lane) => lane.state !== 'complete').map((lane) => lane.gateway));
   const entries: Entry[] = (model.answer?.series ?? []).map((series) => {
@@ -105,42 +134,8 @@ export function DeviceTable({app}: {app: App}) {
           </tr>
         </thead>
         <tbody>
-          {entries.map(({series, summary: s, lastSeen, gateways, late: isLate}) => (
-            <tr
-              key={series.name}
-              data-series={series.name}
-              onMouseEnter={() => raise(app, series.name)}
-              onMouseLeave={() => raise(app, null)}
-            >
-              <th scope="row">
-                <i class="key" style={{background: seriesColor(p, series.color)}} />
-                {model.groupBy() === 'device' ? (
-                  <button
-                    type="button"
-                    title={`Show ${series.name} alone`}
-                    onClick={() => app.go({devices: [series.name]})}
-                  >
-                    {series.name}
-                  </button>
-                ) : (
-                  series.name || 'all devices'
-                )}
-              </th>
-              <td>{s ? count(s.count) : kNone}</td>
-              <td>
-                {number(s?.mean, d)}{' '}
-                <span class="quiet">
-                  {s?.stddev !== null && s?.stddev !== undefined ? `± ${number(s.stddev, d)}` : ''}
-                </span>
-              </td>
-              <td>{number(s?.min, d)}</td>
-              <td>{quantile(s?.p50, d)}</td>
-              <td>{quantile(s?.p95, d)}</td>
-              <td>{quantile(s?.p99, d)}</td>
-              <td>{number(s?.max, d)}</td>
-              <td class={isLate ? 'late' : 'quiet'}>{lastSeen === null ? kNone : moment(lastSeen, serverNow())}</td>
-              <td class="quiet">{gateways || kNone}</td>
-            </tr>
+          {entries.map((entry) => (
+            <DeviceRow key={entry.series.name} app={app} entry={entry} d={d} />
           ))}
         </tbody>
       </table>

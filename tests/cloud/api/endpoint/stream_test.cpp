@@ -77,6 +77,7 @@ TEST_F(ApiTest, AQuietStreamSaysThatItIsThere) {
   RawClient client(server_->port());
   open_stream(client, "");
   EXPECT_TRUE(await(client, "\n: "));
+  EXPECT_TRUE(await(client, "event: time\ndata: {\"time\":\"2023-11-14T22:13:20Z\"}\n\n"));
 }
 
 TEST_F(ApiTest, AStreamDoesNotOutliveItsKey) {

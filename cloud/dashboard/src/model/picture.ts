@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // What both panels share: the range, the scale, which of the statistics are shown, and how a series looks.
-import {kNbsp, number, span as spanText, width as widthText} from '../format';
-import type {ExploreModel} from '../model/explore';
-import type {Cursor, SeriesData} from '../model/types';
+import {kNbsp, number, span as spanText, tickOffset, width as widthText} from '../format';
+import {valueTicks} from '../time';
+import type {ExploreModel} from './explore';
+import type {Cursor, SeriesData} from './types';
 import type {Show} from '../address';
 import {serverNow} from '../api';
 import {type Palette, seriesColor} from '../theme';
-import type {PlotState} from './plot';
 import {scaleOf, type Span, SteadySpan} from './scale';
+
+// What a panel needs to know of the picture: its range, its scale.
+export interface PlotState {
+  from: number;
+  to: number;
+  y: Span;
+  unit: string;
+}
 
 const kNoScale: Span = {low: 0, high: 1};
 const kRaisedAway = 0.25;
@@ -44,7 +52,8 @@ export class Picture {
       answer.series.map((s) => s.name).join(),
     ].join();
     const y = this.steady.next(wanted, key, Date.now());
-    return (this.plotState = {from: answer.from, to: answer.to, y, unit: answer.unit});
+    this.plotState = {from: answer.from, to: answer.to, y, unit: answer.unit};
+    return this.plotState;
   };
 
   shows(): Set<Show> {
@@ -90,6 +99,12 @@ export class Picture {
     return best;
   }
 
+  // What the labels of the value axis are above; 0: nothing.
+  offset(): number {
+    const state = this.state();
+    return state ? tickOffset(valueTicks(state.y.low, state.y.high, 5).ticks) : 0;
+  }
+
   // One sentence for those who do not see the picture.
   sentence(what: string): string {
     const {answer, total} = this.model;
@@ -98,8 +113,9 @@ export class Picture {
     const d = this.model.decimals();
     const unit = answer.unit ? kNbsp + answer.unit : '';
     return (
-      `${what} of ${answer.metric}, ${spanText(answer.from, answer.to, serverNow())}, in rows of ${widthText(answer.step)}. ` +
-      `Mean ${number(total.mean, d)} ± ${number(total.stddev, d)}${unit} over ${number(total.count, 0)} readings. ${words?.headline ?? ''}.`
+      `${what} of ${answer.metric}, ${spanText(answer.from, answer.to, serverNow())}, ` +
+      `in rows of ${widthText(answer.step)}. Mean ${number(total.mean, d)} ± ${number(total.stddev, d)}${unit} ` +
+      `over ${number(total.count, 0)} readings. ${words?.headline ?? ''}.`
     );
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rows of one series in typed arrays, ascending by start. Rows are replaced by (start, width); late ones fill in where they belong.
-import type {Quantile, Summary} from './api';
+// The rows of one series in typed arrays, ascending by start. Rows are replaced by (start, width); late ones fill in
+// where they belong.
+import type {Quantile, Summary} from '../api';
 import {type Bins, bins, kNoBins} from './hist';
 
 const kColumns = [
@@ -153,7 +154,8 @@ export class Rows {
     this.write(i, startMs, row);
   }
 
-  // Rows that overlap in time (windows of one gateway beside the coarse ones of another) in layers that do not: the wide ones, then the others.
+  // Rows that overlap in time (windows of one gateway beside the coarse ones of another) in layers that do not: the
+  // wide ones, then the others.
   layers(stepMs: number): Rows[] {
     let overlap = false;
     for (let i = 1; i < this.length && !overlap; i++) overlap = this.start(i) < this.end(i - 1);
@@ -180,7 +182,8 @@ export class Rows {
   }
 }
 
-// Whether row i is drawn from its start to its end rather than through its centre: wider than the step, or wide enough to be seen.
+// Whether row i is drawn from its start to its end rather than through its centre: wider than the step, or wide enough
+// to be seen.
 export function isPlateau(widthMs: number, stepMs: number, pxPerMs: number): boolean {
   return widthMs > stepMs || widthMs * pxPerMs >= 6;
 }

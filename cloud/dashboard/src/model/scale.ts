@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a band is drawn and how far the scale reaches: to the fences of the rows, so that one bad reading stays visible and does not flatten
-// the picture. Pure.
-import type {Rows} from '../rows';
+// How far a band is drawn and how far the scale reaches: to the fences of the rows, so that one bad reading stays
+// visible and does not flatten the picture. Pure.
+import type {Rows} from './rows';
 
 export interface Span {
   low: number;
@@ -15,8 +15,8 @@ const kReachFactor = 3;
 // Up to this many readings the 5th percentile is the minimum itself and fences nothing off.
 const kFewReadings = 20;
 
-// Where the rows of a series usually lie: the quartiles of their ends, and three times their distance beyond. It fences what rows of few
-// readings cannot fence by themselves.
+// Where the rows of a series usually lie: the quartiles of their ends, and three times their distance beyond. It fences
+// what rows of few readings cannot fence by themselves.
 export function reachOf(rows: Rows): Span {
   const lows = Array.from(rows.column('min').subarray(0, rows.length)).sort((a, b) => a - b);
   const highs = Array.from(rows.column('max').subarray(0, rows.length)).sort((a, b) => a - b);
@@ -27,8 +27,8 @@ export function reachOf(rows: Rows): Span {
   return {low: low - beyond, high: high + beyond};
 }
 
-// The band of row i: minimum and maximum, cut at p5 − k and p95 + k; a row of few readings is cut at the reach of its series, though never
-// on the far side of its own median.
+// The band of row i: minimum and maximum, cut at p5 − k and p95 + k; a row of few readings is cut at the reach of its
+// series, though never on the far side of its own median.
 export function bandOf(rows: Rows, i: number, spanSize: number, reach: Span): Span {
   const min = rows.column('min')[i]!;
   const max = rows.column('max')[i]!;
@@ -36,7 +36,7 @@ export function bandOf(rows: Rows, i: number, spanSize: number, reach: Span): Sp
   const p95 = rows.column('p95')[i]!;
   if (Number.isNaN(p5) || Number.isNaN(p95)) return {low: min, high: max};
   const middle = rows.column('p50')[i]!;
-  if (rows.column('count')[i]! <= kFewReadings && middle === middle) {
+  if (rows.column('count')[i]! <= kFewReadings && !Number.isNaN(middle)) {
     return {low: Math.max(min, Math.min(middle, reach.low)), high: Math.min(max, Math.max(middle, reach.high))};
   }
   const k = Math.max(kFenceFactor * (p95 - p5), kFenceSpanShare * spanSize);
@@ -51,7 +51,8 @@ export function scaleOf(series: Rows[], full: boolean): Span | null {
     const reach = reachOf(rows);
     for (let i = 0; i < rows.length; i++) {
       const band = full ? {low: rows.column('min')[i]!, high: rows.column('max')[i]!} : bandOf(rows, i, 0, reach);
-      // The mean may lie outside of the fences, drawn there by the very reading that they cut off; its line stays whole.
+      // The mean may lie outside of the fences, drawn there by the very reading that they cut off; its line stays
+      // whole.
       const mean = rows.column('mean')[i]!;
       low = Math.min(low, band.low, mean);
       high = Math.max(high, band.high, mean);
@@ -75,7 +76,8 @@ export class SteadySpan {
     if (!span || key !== this.key) {
       this.key = key;
       this.smallerSince = 0;
-      return (this.span = wanted);
+      this.span = wanted;
+      return wanted;
     }
     const grown = {low: Math.min(span.low, wanted.low), high: Math.max(span.high, wanted.high)};
     const smaller = wanted.high - wanted.low < 0.9 * (grown.high - grown.low);
@@ -83,8 +85,10 @@ export class SteadySpan {
     else if (this.smallerSince === 0) this.smallerSince = nowMs;
     if (smaller && nowMs - this.smallerSince > SteadySpan.kShrinkAfterMs) {
       this.smallerSince = 0;
-      return (this.span = wanted);
+      this.span = wanted;
+      return wanted;
     }
-    return (this.span = grown);
+    this.span = grown;
+    return grown;
   }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base-2 exponential histograms as the API gives them: bucket i at scale s is (2^(i/2^s), 2^((i+1)/2^s)], sparse. Here only what drawing needs:
-// the buckets as intervals in ascending order, and spreading them over cells of equal height.
-import type {Histogram, Summary} from './api';
-import {valueTicks} from './time';
+// Base-2 exponential histograms as the API gives them: bucket i at scale s is (2^(i/2^s), 2^((i+1)/2^s)], sparse. Here
+// only what drawing needs: the buckets as intervals in ascending order, and spreading them over cells of equal height.
+import type {Histogram, Summary} from '../api';
+import {valueTicks} from '../time';
 
 export interface Bins {
   low: Float64Array;
@@ -52,8 +52,8 @@ export function bins(histogram: Histogram | null | undefined, min: number | null
   return out;
 }
 
-// Adds factor × the bins to cells, which divide [low, high) evenly from below. A bin spreads over its own height, so that coarse buckets look
-// coarse; what lies outside the cells is left out.
+// Adds factor × the bins to cells, which divide [low, high) evenly from below. A bin spreads over its own height, so
+// that coarse buckets look coarse; what lies outside the cells is left out.
 export function spread(
   from: Bins,
   factor: number,
@@ -68,7 +68,8 @@ export function spread(
     const a = (from.low[k]! - low) / perCell;
     const b = (from.high[k]! - low) / perCell;
     const n = from.count[k]! * factor;
-    const first = Math.floor(a);
+    // What lies at the very top belongs to the last cell.
+    const first = a === size ? size - 1 : Math.floor(a);
     if (b - a < 1e-9 || Math.ceil(b) - 1 <= first) {
       if (first >= 0 && first < size) cells[offset + first]! += n;
       continue;
@@ -80,8 +81,24 @@ export function spread(
   }
 }
 
+// How many readings lie wholly outside of [low, high].
+export function beyond(from: Bins, low: number, high: number): {below: number; above: number} {
+  let below = 0;
+  let above = 0;
+  for (let k = 0; k < from.count.length; k++) {
+    if (from.high[k]! < low) below += from.count[k]!;
+    if (from.low[k]! > high) above += from.count[k]!;
+  }
+  return {below, above};
+}
+
 // One range for all strips of the metric, so that devices compare at a glance: to the fences of their distributions.
-export function stripSpan(all: Summary[]): {low: number; high: number; step: number} | null {
+export interface StripSpan {
+  low: number;
+  high: number;
+  step: number;
+}
+export function stripSpan(all: Summary[]): StripSpan | null {
   let low = Infinity;
   let high = -Infinity;
   for (const s of all) {
