@@ -10,6 +10,8 @@
 #include <thread>
 
 #include "cloud/aggregator/aggregator.h"
+#include "cloud/feed/kafka_sink.h"
+#include "cloud/log/log.h"
 #include "common/runtime/faults.h"
 #include "common/runtime/program.h"
 
@@ -41,7 +43,12 @@ void share_heaps() {
 }
 
 int run(const api::AggregatorConfig& config) {
-  auto aggregator = api::Aggregator::open(config);
+  const auto open_feed_sink = [](const feed::KafkaSinkConfig& sink) -> Result<std::unique_ptr<feed::Sink>> {
+    auto opened = feed::KafkaSink::open(sink);
+    if (!opened) return opened.error();
+    return std::unique_ptr<feed::Sink>(std::move(opened).value());
+  };
+  auto aggregator = api::Aggregator::open(config, {.open_log = log::open_reader, .open_feed_sink = open_feed_sink});
   if (!aggregator) return fail(aggregator.error(), kExitFailure);
   if (Status started = (*aggregator)->start(); !started) return fail(started.error(), kExitFailure);
   runtime::log_info("http://" + config.http.host + ":" + std::to_string((*aggregator)->port()));
