@@ -21,48 +21,22 @@ uint32_t default_partitions(const std::string& url) { return url.starts_with("ka
 
 }  // namespace
 
-Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& config) {
-  std::unique_ptr<Aggregator> aggregator(new Aggregator(config));
+Result<std::unique_ptr<Aggregator>> Aggregator::open(const AggregatorConfig& config, AggregatorAdapters adapters) {
+  std::unique_ptr<Aggregator> aggregator(new Aggregator(config, std::move(adapters)));
   if (Status states = aggregator->open_states(); !states) return states.error();
   if (Status cluster = aggregator->open_cluster(); !cluster) return cluster.error();
-  aggregator->auth_ = std::make_unique<Auth>(config.keys_file);
   if (Status feed = aggregator->open_feed(); !feed) return feed.error();
-  for (const OtlpConfig& otlp : config.otlp) {
-    aggregator->otlp_.push_back(std::make_unique<OtlpExporter>(
-        otlp, OtlpExporter::Parts{.query = aggregator->query_.get(),
-                                  .instance = "aggregator-" + std::to_string(config.ordinal),
-                                  .now_ns = [] { return runtime::now().wall_ns; },
-                                  .say = [](const std::string& line) { runtime::log_info(line); }}));
-  }
-  Aggregator* self = aggregator.get();
-  const query::Query* query = self->query_.get();
-  if (self->cluster_) query = &self->cluster_->query();
-  auto api = Api::make(config.api, {.query = query,
-                                    .auth = self->auth_.get(),
-                                    .now_ns = [] { return runtime::now().wall_ns; },
-                                    .trouble = [self] { return self->trouble(); },
-                                    .ready =
-                                        [self](JsonWriter& json) {
-                                          json.key("log").begin_object();
-                                          json.field("durability", self->durability()).end_object();
-                                          if (self->cluster_) self->cluster_->ready(json);
-                                        },
-                                    .metrics = [self](Exposition& text) { self->families(text); },
-                                    .members =
-                                        [self](const std::string& tenant, int64_t now_ns) {
-                                          return self->cluster_ ? self->cluster_->members(tenant, now_ns)
-                                                                : self->own_system_->alone(tenant, now_ns);
-                                        }});
-  if (!api) return api.error();
-  aggregator->api_ = std::move(api).value();
-  auto server = http::HttpServer::open(config.http);
-  if (!server) return server.error();
-  aggregator->server_ = std::move(server).value();
-  aggregator->api_->attach(*aggregator->server_);
+  aggregator->open_exporters();
+  if (Status server = aggregator->open_server(); !server) return server.error();
+  aggregator->make_mergers();
   return aggregator;
 }
 
-Aggregator::Aggregator(const AggregatorConfig& config) : config_(config), started_(runtime::now()) {}
+Aggregator::Aggregator(const AggregatorConfig& config, AggregatorAdapters adapters)
+    : config_(config),
+      adapters_(std::move(adapters)),
+      started_(runtime::now()),
+      auth_(std::make_unique<Auth>(config.keys_file)) {}
 
 Aggregator::~Aggregator() { stop(); }
 
@@ -81,52 +55,65 @@ Status Aggregator::open_states() {
                                           " partitions: expected at least one for each. [log] partitions says how many "
                                           "a log gets when it is made"};
   }
-  std::vector<const merge::State*> views;
-  std::vector<TakenUp> taken_up;
   std::string damage;
   for (uint32_t partition = config_.ordinal; partition < partitions; partition += config_.replicas) {
-    merge::StateConfig one = config_.state;
-    one.partition = partition;
-    one.path = config_.state_dir + "/partition-" + std::to_string(partition);
-    auto state = merge::State::open(one);
-    if (!state && state.error().code == ErrorCode::kCorrupt) {
-      const auto aside = set_aside(one.path, partition, state.error().message);
-      if (!aside) return aside.error();
-      runtime::log_warn("state: " + *aside);
-      damage += (damage.empty() ? "" : "; ") + *aside;
-      state = merge::State::open(one);
-    }
-    if (!state) return state.error();
-    states_.push_back(std::move(state).value());
-    views.push_back(states_.back().get());
-    const size_t index = taken_up.size();
-    taken_up.push_back({states_.back()->position(), states_.back()->log_id() == 0});
-    mergers_.push_back(
-        std::make_unique<Merger>(MergerConfig{.partition = partition, .partitions = partitions},
-                                 MergerParts{.state = states_.back().get(),
-                                             .log = [this] { return reader(); },
-                                             .now_ns = [] { return runtime::now().wall_ns; },
-                                             .committed =
-                                                 [this] {
-                                                   api_->changed();
-                                                   if (feed_) feed_->wake();
-                                                   if (cluster_) cluster_->committed();
-                                                 },
-                                             .merged =
-                                                 [this](const std::vector<log::StoredRecord>& batch) {
-                                                   const int64_t now_ns = runtime::now().wall_ns;
-                                                   for (const auto& one : batch) traffic_.add(one.record, now_ns);
-                                                 },
-                                             .say = [](const std::string& line) { runtime::log_info(line); },
-                                             .looked =
-                                                 [this, index](MergeLook look) {
-                                                   look.index = index;
-                                                   watch_->look(look, runtime::now());
-                                                 }}));
+    if (Status opened = open_state(partition, damage); !opened) return opened;
+  }
+  std::vector<const merge::State*> views;
+  std::vector<TakenUp> taken_up;
+  for (const auto& state : states_) {
+    views.push_back(state.get());
+    taken_up.push_back({state->position(), state->log_id() == 0});
   }
   watch_ = std::make_unique<MergeWatch>(std::move(taken_up), std::move(damage), started_, recoveries_);
   query_ = query::LocalQuery::make(std::move(views));
   return {};
+}
+
+// damage: what was wrong with states that were moved aside, so far.
+Status Aggregator::open_state(uint32_t partition, std::string& damage) {
+  merge::StateConfig one = config_.state;
+  one.partition = partition;
+  one.path = config_.state_dir + "/partition-" + std::to_string(partition);
+  auto state = merge::State::open(one);
+  if (!state && state.error().code == ErrorCode::kCorrupt) {
+    const auto aside = set_aside(one.path, partition, state.error().message);
+    if (!aside) return aside.error();
+    runtime::log_warn("state: " + *aside);
+    damage += (damage.empty() ? "" : "; ") + *aside;
+    state = merge::State::open(one);
+  }
+  if (!state) return state.error();
+  states_.push_back(std::move(state).value());
+  return {};
+}
+
+// The last step: what they tell of their commits is there.
+void Aggregator::make_mergers() {
+  const auto committed = [this] {
+    api_->changed();
+    if (feed_) feed_->wake();
+    if (cluster_) cluster_->committed();
+  };
+  const auto merged = [this](const std::vector<log::StoredRecord>& batch) {
+    const int64_t now_ns = runtime::now().wall_ns;
+    for (const auto& one : batch) traffic_.add(one.record, now_ns);
+  };
+  for (size_t index = 0; index < states_.size(); ++index) {
+    const auto looked = [this, index](MergeLook look) {
+      look.index = index;
+      watch_->look(look, runtime::now());
+    };
+    mergers_.push_back(
+        std::make_unique<Merger>(MergerConfig{.partition = partition_of(index), .partitions = partitions_},
+                                 MergerParts{.state = states_[index].get(),
+                                             .log = [this] { return reader(); },
+                                             .now_ns = [] { return runtime::now().wall_ns; },
+                                             .committed = committed,
+                                             .merged = merged,
+                                             .say = [](const std::string& line) { runtime::log_info(line); },
+                                             .looked = looked}));
+  }
 }
 
 // A state is a function of the log: where the log still has everything, the state made again from it is the same, byte
@@ -162,7 +149,7 @@ Result<std::string> Aggregator::set_aside(const std::string& path, uint32_t part
 
 Status Aggregator::open_feed() {
   if (!config_.feed_windows && !config_.feed_dead_letters) return {};
-  auto sink = feed::KafkaSink::open(config_.feed);
+  auto sink = adapters_.open_feed_sink(config_.feed);
   if (!sink) return sink.error();
   feed_sink_ = std::move(sink).value();
   feed::FeedConfig config{.windows = config_.feed_windows, .dead_letters = config_.feed_dead_letters};
@@ -173,7 +160,7 @@ Status Aggregator::open_feed() {
   feed::FeedParts parts;
   for (const auto& state : states_) parts.states.push_back(state.get());
   parts.sink = feed_sink_.get();
-  parts.open_log = [this] { return log::open_reader(config_.log); };
+  parts.open_log = [this] { return adapters_.open_log(config_.log); };
   parts.say = [](const std::string& line) { runtime::log_info(line); };
   auto feed = feed::Feed::open(config, std::move(parts));
   if (!feed) return feed.error();
@@ -198,6 +185,42 @@ Status Aggregator::open_cluster() {
   return {};
 }
 
+void Aggregator::open_exporters() {
+  for (const OtlpConfig& otlp : config_.otlp) {
+    otlp_.push_back(std::make_unique<OtlpExporter>(
+        otlp, OtlpExporter::Parts{.query = query_.get(),
+                                  .instance = "aggregator-" + std::to_string(config_.ordinal),
+                                  .now_ns = [] { return runtime::now().wall_ns; },
+                                  .say = [](const std::string& line) { runtime::log_info(line); }}));
+  }
+}
+
+Status Aggregator::open_server() {
+  const query::Query* query = query_.get();
+  if (cluster_) query = &cluster_->query();
+  const auto ready = [this](JsonWriter& json) {
+    json.key("log").begin_object().field("durability", durability()).end_object();
+    if (cluster_) cluster_->ready(json);
+  };
+  const auto members = [this](const std::string& tenant, int64_t now_ns) {
+    return cluster_ ? cluster_->members(tenant, now_ns) : own_system_->alone(tenant, now_ns);
+  };
+  auto api = Api::make(config_.api, {.query = query,
+                                     .auth = auth_.get(),
+                                     .now_ns = [] { return runtime::now().wall_ns; },
+                                     .trouble = [this] { return trouble(); },
+                                     .ready = ready,
+                                     .metrics = [this](Exposition& text) { families(text); },
+                                     .members = members});
+  if (!api) return api.error();
+  api_ = std::move(api).value();
+  auto server = http::HttpServer::open(config_.http);
+  if (!server) return server.error();
+  server_ = std::move(server).value();
+  api_->attach(*server_);
+  return {};
+}
+
 uint64_t Aggregator::log_id() const {
   for (const auto& state : states_) {
     if (state->log_id() != 0) return state->log_id();
@@ -211,7 +234,7 @@ Result<log::Reader*> Aggregator::reader() {
   if (!reader_) {
     // One attempt serves all partitions: brokers that are away are waited for once, not once a partition.
     if (std::chrono::steady_clock::now() < reader_retry_) return reader_failure_;
-    auto opened = log::open_reader(config_.log);
+    auto opened = adapters_.open_log(config_.log);
     if (!opened) {
       reader_failure_ = opened.error();
       reader_retry_ = std::chrono::steady_clock::now() + kReaderRetryInterval;
@@ -274,7 +297,7 @@ query::ServiceInfo Aggregator::service() {
     info.partials += state.counters().partials_merged_total.load();
     info.rejected += state.counters().rejected_total.load();
     const uint64_t position = state.position();
-    info.partitions.push_back({.partition = static_cast<uint32_t>(config_.ordinal + i * config_.replicas),
+    info.partitions.push_back({.partition = partition_of(i),
                                .position = position,
                                .end = std::max<uint64_t>(position, mergers_[i]->log_end())});
   }
@@ -285,47 +308,49 @@ void Aggregator::families(Exposition& text) const {
   if (cluster_) cluster_->families(text);
   recoveries_.families(text);
   otlp_families(text, otlp_);
-  auto family = [&](const char* name, const char* help, std::atomic<uint64_t> merge::MergeCounters::*counter) {
-    text.counter(name, help);
-    for (const auto& merger : mergers_) {
-      const size_t index = static_cast<size_t>(&merger - mergers_.data());
-      const std::string partition = std::to_string(config_.ordinal + index * config_.replicas);
-      text.sample((states_[index]->counters().*counter).load(), {{"partition", partition}});
-    }
-  };
-  family("tributary_aggregator_records_total", "Records of the log merged since the start.",
-         &merge::MergeCounters::records_total);
-  family("tributary_aggregator_batches_total", "Transactions committed since the start.",
-         &merge::MergeCounters::batches_total);
-  family("tributary_aggregator_partials_total", "Partials merged since the start.",
-         &merge::MergeCounters::partials_merged_total);
-  family("tributary_aggregator_duplicates_total", "Partials that had been merged before.",
-         &merge::MergeCounters::duplicates_total);
-  family("tributary_aggregator_late_partials_total", "Partials merged below what was materialised.",
-         &merge::MergeCounters::late_partials_total);
-  family("tributary_aggregator_parked_total", "Partials parked in the dead letter.",
-         &merge::MergeCounters::parked_total);
-  family("tributary_aggregator_rejected_total", "Items that could not be merged.",
-         &merge::MergeCounters::rejected_total);
-  family("tributary_aggregator_lost_total", "Seqs named as lost.", &merge::MergeCounters::lost_total);
-  text.counter("tributary_aggregator_log_holes_total", "Offsets of the log that held no record of it, named as gaps.");
-  for (size_t i = 0; i < mergers_.size(); ++i) {
-    text.sample(mergers_[i]->holes_total(), {{"partition", std::to_string(config_.ordinal + i * config_.replicas)}});
-  }
+  merge_families(text);
   text.gauge("tributary_log_durability", "1 for what an acknowledged record survives: power, process or unknown.")
       .sample(uint64_t{1}, {{"durability", durability()}});
+  if (feed_) feed_families(text);
+}
+
+void Aggregator::merge_families(Exposition& text) const {
+  const auto each = [&](const auto& value) {
+    for (size_t i = 0; i < states_.size(); ++i)
+      text.sample(uint64_t{value(i)}, {{"partition", std::to_string(partition_of(i))}});
+  };
+  using Counters = merge::MergeCounters;
+  struct Counter {
+    const char *name, *help;
+    std::atomic<uint64_t> Counters::*value;
+  };
+  static constexpr Counter kCounters[] = {
+      {"tributary_aggregator_records_total", "Records of the log merged since the start.", &Counters::records_total},
+      {"tributary_aggregator_batches_total", "Transactions committed since the start.", &Counters::batches_total},
+      {"tributary_aggregator_partials_total", "Partials merged since the start.", &Counters::partials_merged_total},
+      {"tributary_aggregator_duplicates_total", "Partials that had been merged before.", &Counters::duplicates_total},
+      {"tributary_aggregator_late_partials_total", "Partials merged below what was materialised.",
+       &Counters::late_partials_total},
+      {"tributary_aggregator_parked_total", "Partials parked in the dead letter.", &Counters::parked_total},
+      {"tributary_aggregator_rejected_total", "Items that could not be merged.", &Counters::rejected_total},
+      {"tributary_aggregator_lost_total", "Seqs named as lost.", &Counters::lost_total},
+  };
+  for (const Counter& one : kCounters) {
+    text.counter(one.name, one.help);
+    each([&](size_t i) { return (states_[i]->counters().*one.value).load(); });
+  }
+  text.counter("tributary_aggregator_log_holes_total", "Offsets of the log that held no record of it, named as gaps.");
+  each([&](size_t i) { return mergers_[i]->holes_total(); });
   text.gauge("tributary_aggregator_position", "The next record of the log to merge.");
-  for (size_t i = 0; i < states_.size(); ++i) {
-    text.sample(uint64_t{states_[i]->position()},
-                {{"partition", std::to_string(config_.ordinal + i * config_.replicas)}});
-  }
+  each([&](size_t i) { return states_[i]->position(); });
   text.gauge("tributary_aggregator_lag_records", "Records of the log that are not merged yet, as far as was seen.");
-  for (size_t i = 0; i < states_.size(); ++i) {
+  each([&](size_t i) {
     const uint64_t position = states_[i]->position(), end = mergers_[i]->log_end();
-    text.sample(end > position ? end - position : uint64_t{0},
-                {{"partition", std::to_string(config_.ordinal + i * config_.replicas)}});
-  }
-  if (!feed_) return;
+    return end > position ? end - position : uint64_t{0};
+  });
+}
+
+void Aggregator::feed_families(Exposition& text) const {
   const feed::FeedCounters& feed = feed_->counters();
   text.counter("tributary_feed_rows_total", "Changed rows delivered since the start.").sample(feed.rows_total.load());
   text.counter("tributary_feed_dead_letters_total", "Dead letters delivered since the start.")

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,10 +21,17 @@
 
 namespace tributary::api {
 
+// What stands outside the process. The log is asked for when it is needed first; the sink only if the feed is
+// configured.
+struct AggregatorAdapters {
+  std::function<Result<std::unique_ptr<log::Reader>>(const log::LogConfig&)> open_log;
+  std::function<Result<std::unique_ptr<feed::Sink>>(const feed::KafkaSinkConfig&)> open_feed_sink;
+};
+
 class Aggregator {
  public:
   // Opens states and port; the log need not be there yet. Errors name what is in the way.
-  static Result<std::unique_ptr<Aggregator>> open(const AggregatorConfig& config);
+  static Result<std::unique_ptr<Aggregator>> open(const AggregatorConfig& config, AggregatorAdapters adapters);
   ~Aggregator();
 
   Status start();
@@ -34,21 +42,31 @@ class Aggregator {
   uint16_t cluster_port() const { return cluster_->port(); }
 
  private:
-  explicit Aggregator(const AggregatorConfig& config);
+  Aggregator(const AggregatorConfig& config, AggregatorAdapters adapters);
   Status open_states();
   // A state that is damaged: moved aside if the log can make it again, else why not. The sentence says what was done.
   Result<std::string> set_aside(const std::string& path, uint32_t partition, const std::string& damage);
+  Status open_state(uint32_t partition, std::string& damage);
   Status open_feed();
   Status open_cluster();
+  void open_exporters();
+  Status open_server();
+  void make_mergers();
   uint64_t log_id() const;
   Result<log::Reader*> reader();
   // "power", "process", or "unknown" before the log was seen. Never waits for the log.
   std::string durability() const;
   std::string trouble() const;
   void families(Exposition& text) const;
+  void merge_families(Exposition& text) const;
+  void feed_families(Exposition& text) const;
+  uint32_t partition_of(size_t index) const {
+    return config_.ordinal + static_cast<uint32_t>(index) * config_.replicas;
+  }
   query::ServiceInfo service();
 
   const AggregatorConfig config_;
+  const AggregatorAdapters adapters_;
   const Instant started_;
   runtime::Recoveries recoveries_{recovery_kinds()};
   Traffic traffic_;

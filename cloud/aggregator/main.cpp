@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "cloud/aggregator/aggregator.h"
+#include "cloud/feed/kafka_sink.h"
+#include "cloud/log/log.h"
 #include "common/runtime/event_loop.h"
 #include "common/runtime/program.h"
 #include "common/runtime/run_program.h"
@@ -36,10 +38,14 @@ void share_heaps() {
 }
 
 int run(const api::AggregatorConfig& config) {
-  auto aggregator = api::Aggregator::open(config);
+  const auto open_feed_sink = [](const feed::KafkaSinkConfig& sink) -> Result<std::unique_ptr<feed::Sink>> {
+    auto opened = feed::KafkaSink::open(sink);
+    if (!opened) return opened.error();
+    return std::unique_ptr<feed::Sink>(std::move(opened).value());
+  };
+  auto aggregator = api::Aggregator::open(config, {.open_log = log::open_reader, .open_feed_sink = open_feed_sink});
   if (!aggregator) return runtime::fail(kProgram, aggregator.error(), runtime::kExitFailure);
-  if (Status started = (*aggregator)->start(); !started)
-    return runtime::fail(kProgram, started.error(), runtime::kExitFailure);
+  if (Status started = (*aggregator)->start(); !started) return runtime::fail(kProgram, started.error(), runtime::kExitFailure);
   runtime::log_info("http://" + config.http.host + ":" + std::to_string((*aggregator)->port()));
 
   runtime::EventLoop loop;

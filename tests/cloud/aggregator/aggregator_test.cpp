@@ -22,6 +22,10 @@ using http::status_of;
 using Json = nlohmann::json;
 using testing::GatewaySim;
 
+Result<std::unique_ptr<feed::Sink>> no_sink(const feed::KafkaSinkConfig&) {
+  return Error{ErrorCode::kUnsupported, "found a feed, expected none"};
+}
+
 class AggregatorTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -35,7 +39,7 @@ class AggregatorTest : public ::testing::Test {
   }
   void start() {
     aggregator_.reset();
-    auto opened = Aggregator::open(config_);
+    auto opened = Aggregator::open(config_, {.open_log = log::open_reader, .open_feed_sink = no_sink});
     ASSERT_TRUE(opened.ok()) << opened.error().message;
     aggregator_ = std::move(opened).value();
     ASSERT_TRUE(aggregator_->start().ok());
@@ -182,7 +186,7 @@ TEST_F(AggregatorTest, RefusesAnotherLogButKeepsAnswering) {
 
 TEST_F(AggregatorTest, TwoOfThemNeverShareAState) {
   start();
-  const auto second = Aggregator::open(config_);
+  const auto second = Aggregator::open(config_, {.open_log = log::open_reader, .open_feed_sink = no_sink});
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.error().message, "");
 }
@@ -242,7 +246,7 @@ TEST_F(AggregatorTest, AClusterThatDoesNotFitIsRefused) {
   config_.replicas = 3;
   config_.log.partitions = 2;
   for (config_.ordinal = 0; config_.ordinal < 3; ++config_.ordinal) {
-    const auto refused = Aggregator::open(config_);
+    const auto refused = Aggregator::open(config_, {.open_log = log::open_reader, .open_feed_sink = no_sink});
     ASSERT_FALSE(refused.ok());
     EXPECT_NE(refused.error().message.find("2 partitions"), std::string::npos) << refused.error().message;
   }
