@@ -45,7 +45,8 @@ int run(const api::AggregatorConfig& config) {
   };
   auto aggregator = api::Aggregator::open(config, {.open_log = log::open_reader, .open_feed_sink = open_feed_sink});
   if (!aggregator) return runtime::fail(kProgram, aggregator.error(), runtime::kExitFailure);
-  if (Status started = (*aggregator)->start(); !started) return runtime::fail(kProgram, started.error(), runtime::kExitFailure);
+  if (Status started = (*aggregator)->start(); !started)
+    return runtime::fail(kProgram, started.error(), runtime::kExitFailure);
   runtime::log_info("http://" + config.http.host + ":" + std::to_string((*aggregator)->port()));
 
   runtime::EventLoop loop;

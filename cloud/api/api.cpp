@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "cloud/api/change_signal.h"
-#include "cloud/tenants/identify.h"
 #include "cloud/api/endpoint/static.h"
 #include "cloud/api/endpoint/stream.h"
 #include "cloud/api/endpoints.h"
+#include "cloud/tenants/identify.h"
 
 namespace tributary::api {
 namespace {

@@ -4,7 +4,6 @@
 
 #include <simdjson.h>
 
-
 #include "cloud/query/answers.h"
 #include "common/base/hex.h"
 #include "common/wire/message.h"

@@ -7,10 +7,7 @@
 #include "tests/faults/world.h"
 
 namespace tributary::faults {
-namespace {
-
-
-}  // namespace
+namespace {}  // namespace
 
 uint32_t World::number_of(const Edge& edge) const {
   uint32_t number = 0;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is asked without a key: /health, /ready, /metrics; and where readings are taken, which is elsewhere.
+#include "cloud/http/probes.h"
+
 #include <string>
 
 #include "cloud/api/context.h"
 #include "cloud/http/families.h"
-#include "cloud/http/probes.h"
 
 namespace tributary::api {
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys and sessions of requests, see cloud/tenants/identify.h.
-#include "cloud/tenants/identify.h"
-
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "cloud/api/context.h"
 #include "cloud/http/json_writer.h"
 #include "cloud/http/problem.h"
+#include "cloud/tenants/identify.h"
 
 namespace tributary::api {
 namespace {

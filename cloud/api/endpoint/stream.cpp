@@ -9,10 +9,10 @@
 #include <tuple>
 
 #include "cloud/api/context.h"
-#include "cloud/tenants/identify.h"
 #include "cloud/api/params.h"
 #include "cloud/http/problem.h"
 #include "cloud/render/answers.h"
+#include "cloud/tenants/identify.h"
 #include "common/base/hex.h"
 
 namespace tributary::api {

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "cloud/cluster/scatter.h"
 #include "cloud/cluster/peers.h"
+#include "cloud/cluster/scatter.h"
 #include "tests/cloud/merge/support/support.h"
 
 namespace tributary::testing {

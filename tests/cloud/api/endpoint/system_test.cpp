@@ -55,7 +55,11 @@ class SystemTest : public testing::Test {
         {.ordinal = 0, .partitions = {2}, .part = query::SystemPart{.readings = 1, .service = service}},
         {.ordinal = 1, .partitions = {3}, .absence = query::kOtherVersion}};
     ApiConfig config;
-    config.hints = {.mqtt_host = "10.0.0.7", .mqtt_username = "sensor", .ingest_url = "http://x:9", .mqtt_tenant = "demo", .mqtt_port = 1884};
+    config.hints = {.mqtt_host = "10.0.0.7",
+                    .mqtt_username = "sensor",
+                    .ingest_url = "http://x:9",
+                    .mqtt_tenant = "demo",
+                    .mqtt_port = 1884};
     config.operators = {"demo"};
     auto api = Api::make(config, {.query = &query_,
                                   .auth = auth_.get(),
