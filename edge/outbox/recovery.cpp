@@ -20,12 +20,6 @@ constexpr int kRoomAttemptsMax = 1000;
 
 Error corrupt(const std::string& what) { return {ErrorCode::kCorrupt, what}; }
 
-// Of a stored series; nothing if there is none that this program knows.
-std::optional<MetricKind> kind_of(const std::optional<std::string_view>& series_content) {
-  if (!series_content || series_content->empty()) return std::nullopt;
-  return kind_from(static_cast<uint8_t>((*series_content)[0]));
-}
-
 Result<std::string> move_aside(const std::string& folder) {
   for (int n = 1; n < 100000; ++n) {
     const std::string target = folder + ".corrupt-" + std::to_string(n);
