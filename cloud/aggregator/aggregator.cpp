@@ -90,29 +90,30 @@ Status Aggregator::open_states() {
                                           " partitions: expected at least one for each. [log] partitions says how many "
                                           "a log gets when it is made"};
   }
-  std::vector<const merge::State*> views;
+  std::vector<const state::State*> views;
   std::vector<TakenUp> taken_up;
   std::string damage;
   for (uint32_t partition = config_.ordinal; partition < partitions; partition += config_.replicas) {
-    merge::StateConfig one = config_.state;
+    merge::WriterConfig one = config_.state;
     one.partition = partition;
     one.path = config_.state_dir + "/partition-" + std::to_string(partition);
-    auto state = merge::State::open(one);
-    if (!state && state.error().code == ErrorCode::kCorrupt) {
-      const auto aside = set_aside(one.path, partition, state.error().message);
+    auto writer = merge::Writer::open(one);
+    if (!writer && writer.error().code == ErrorCode::kCorrupt) {
+      const auto aside = set_aside(one.path, partition, writer.error().message);
       if (!aside) return aside.error();
       runtime::log_warn("state: " + *aside);
       damage += (damage.empty() ? "" : "; ") + *aside;
-      state = merge::State::open(one);
+      writer = merge::Writer::open(one);
     }
-    if (!state) return state.error();
-    states_.push_back(std::move(state).value());
-    views.push_back(states_.back().get());
+    if (!writer) return writer.error();
+    writers_.push_back(std::move(writer).value());
+    const state::State& state = writers_.back()->state();
+    views.push_back(&state);
     const size_t index = taken_up.size();
-    taken_up.push_back({states_.back()->position(), states_.back()->log_id() == 0});
+    taken_up.push_back({state.position(), state.log_id() == 0});
     mergers_.push_back(
         std::make_unique<Merger>(MergerConfig{.partition = partition, .partitions = partitions},
-                                 MergerParts{.state = states_.back().get(),
+                                 MergerParts{.writer = writers_.back().get(),
                                              .log = [this] { return reader(); },
                                              .now_ns = [] { return runtime::now().wall_ns; },
                                              .committed =
@@ -150,7 +151,7 @@ Result<std::string> Aggregator::set_aside(const std::string& path, uint32_t part
   };
   const auto log = reader();
   if (!log) return refuse(log.error().message);
-  const uint64_t log_id = log.value()->settings().log_id, noted = merge::State::noted_log_id(path);
+  const uint64_t log_id = log.value()->settings().log_id, noted = state::State::noted_log_id(path);
   if (noted == 0) return refuse("which log it was merged from is not noted in " + path + "/log_id");
   if (noted != log_id) return refuse(config_.log.url + " is another log than the one it was merged from");
   const auto bounds = log.value()->bounds(partition);
@@ -180,7 +181,7 @@ Status Aggregator::open_feed() {
   config.replicas = config_.replicas;
   config.max_future_s = config_.state.max_future_s;
   feed::FeedParts parts;
-  for (const auto& state : states_) parts.states.push_back(state.get());
+  for (const auto& writer : writers_) parts.states.push_back(&writer->state());
   parts.sink = feed_sink_.get();
   parts.open_log = [this] { return log::open_reader(config_.log); };
   parts.say = [](const std::string& line) { runtime::log_info(line); };
@@ -208,8 +209,8 @@ Status Aggregator::open_cluster() {
 }
 
 uint64_t Aggregator::log_id() const {
-  for (const auto& state : states_) {
-    if (state->log_id() != 0) return state->log_id();
+  for (const auto& writer : writers_) {
+    if (writer->state().log_id() != 0) return writer->state().log_id();
   }
   return 0;
 }
@@ -277,12 +278,12 @@ ServiceInfo Aggregator::service() {
                    .recovery = recoveries_.last()};
   if (info.trouble.empty()) info.trouble = auth_->trouble();
   if (info.durability == "unknown") info.durability.clear();
-  for (size_t i = 0; i < states_.size(); ++i) {
-    const merge::State& state = *states_[i];
-    info.records += state.counters().records_total.load();
-    info.partials += state.counters().partials_merged_total.load();
-    info.rejected += state.counters().rejected_total.load();
-    const uint64_t position = state.position();
+  for (size_t i = 0; i < writers_.size(); ++i) {
+    const merge::MergeCounters& counters = writers_[i]->counters();
+    info.records += counters.records_total.load();
+    info.partials += counters.partials_merged_total.load();
+    info.rejected += counters.rejected_total.load();
+    const uint64_t position = writers_[i]->position();
     info.partitions.push_back({.partition = static_cast<uint32_t>(config_.ordinal + i * config_.replicas),
                                .position = position,
                                .end = std::max<uint64_t>(position, mergers_[i]->log_end())});
@@ -299,7 +300,7 @@ void Aggregator::families(Exposition& text) const {
     for (const auto& merger : mergers_) {
       const size_t index = static_cast<size_t>(&merger - mergers_.data());
       const std::string partition = std::to_string(config_.ordinal + index * config_.replicas);
-      text.sample((states_[index]->counters().*counter).load(), {{"partition", partition}});
+      text.sample((writers_[index]->counters().*counter).load(), {{"partition", partition}});
     }
   };
   family("tributary_aggregator_records_total", "Records of the log merged since the start.",
@@ -324,13 +325,13 @@ void Aggregator::families(Exposition& text) const {
   text.gauge("tributary_log_durability", "1 for what an acknowledged record survives: power, process or unknown.")
       .sample(uint64_t{1}, {{"durability", durability()}});
   text.gauge("tributary_aggregator_position", "The next record of the log to merge.");
-  for (size_t i = 0; i < states_.size(); ++i) {
-    text.sample(uint64_t{states_[i]->position()},
+  for (size_t i = 0; i < writers_.size(); ++i) {
+    text.sample(uint64_t{writers_[i]->position()},
                 {{"partition", std::to_string(config_.ordinal + i * config_.replicas)}});
   }
   text.gauge("tributary_aggregator_lag_records", "Records of the log that are not merged yet, as far as was seen.");
-  for (size_t i = 0; i < states_.size(); ++i) {
-    const uint64_t position = states_[i]->position(), end = mergers_[i]->log_end();
+  for (size_t i = 0; i < writers_.size(); ++i) {
+    const uint64_t position = writers_[i]->position(), end = mergers_[i]->log_end();
     text.sample(end > position ? end - position : uint64_t{0},
                 {{"partition", std::to_string(config_.ordinal + i * config_.replicas)}});
   }

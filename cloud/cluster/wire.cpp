@@ -49,8 +49,8 @@ void put(Out& out, const Row& row) { out.zigzag(row.start_s).varint(row.width_s)
 bool get(In& in, Row& row) {
   row.start_s = in.zigzag();
   row.width_s = in.u32();
-  return in.ok() && row.start_s >= -merge::kStartMax &&
-         row.start_s <= merge::kStartMax - static_cast<int64_t>(row.width_s);
+  return in.ok() && row.start_s >= -state::kStartMax &&
+         row.start_s <= state::kStartMax - static_cast<int64_t>(row.width_s);
 }
 
 void put(Out& out, const std::optional<Row>& row) {
@@ -342,7 +342,7 @@ void put(Out& out, const NewestBody& body) {
 bool get(In& in, NewestBody& body) {
   query::NewestPart& part = body.part;
   if (!in.flag(part.any) || !get(in, part.narrow) || !get(in, part.wide) || !get(in, part.coarse)) return false;
-  return !part.narrow || (*part.narrow >= -merge::kStartMax && *part.narrow <= merge::kStartMax);
+  return !part.narrow || (*part.narrow >= -state::kStartMax && *part.narrow <= state::kStartMax);
 }
 
 void put(Out& out, const CompletenessBody& body) {
@@ -439,7 +439,7 @@ bool get(In& in, TrafficMinute& minute) {
   for (size_t i = 1; i < delays.size(); ++i) {
     if (delays[i].first <= delays[i - 1].first) return false;
   }
-  return minute.start_s >= -merge::kStartMax && minute.start_s <= merge::kStartMax;
+  return minute.start_s >= -state::kStartMax && minute.start_s <= state::kStartMax;
 }
 void put(Out& out, const ServiceInfo& info) {
   out.text(info.service).text(info.version).text(info.trouble.substr(0, kNoteBytesMax)).text(info.durability);
@@ -469,8 +469,8 @@ bool get(In& in, ServiceInfo& info) {
   runtime::LastRecovery& recovery = info.recovery.emplace();
   if (!in.text(recovery.kind, kNameBytesMax)) return false;
   recovery.ended_s = in.zigzag();
-  return get(in, recovery.seconds) && get(in, recovery.amounts, kListMax) && recovery.ended_s >= -merge::kStartMax &&
-         recovery.ended_s <= merge::kStartMax;
+  return get(in, recovery.seconds) && get(in, recovery.amounts, kListMax) && recovery.ended_s >= -state::kStartMax &&
+         recovery.ended_s <= state::kStartMax;
 }
 void put(Out& out, const SystemBody& body) {
   const SystemPart& part = body.part;

@@ -42,7 +42,7 @@ class StateView {
                                  .sealed = true});
     if (!env) return env.error();
     view->env_ = std::move(env).value();
-    auto tables = merge::open_tables(*view->env_);
+    auto tables = state::open_tables(*view->env_);
     if (!tables) return tables.error();
     view->tables_ = *tables;
     return view;
@@ -50,10 +50,10 @@ class StateView {
   // Nothing if the state does not know the gateway.
   std::optional<ledger::GatewayLedger> ledger(const std::string& tenant, const std::string& gateway) const {
     auto txn = env_->read();
-    if (!txn || tenant.size() > merge::kNameBytesMax || gateway.size() > merge::kNameBytesMax) return std::nullopt;
+    if (!txn || tenant.size() > state::kNameBytesMax || gateway.size() > state::kNameBytesMax) return std::nullopt;
     const auto tenant_no = txn->get(tables_.tenants, tenant);
     if (!tenant_no) return std::nullopt;
-    const auto no = txn->get(tables_.gateway_names, merge::Key().u32(merge::KeyReader(*tenant_no).u32()).text(gateway));
+    const auto no = txn->get(tables_.gateway_names, state::Key().u32(state::KeyReader(*tenant_no).u32()).text(gateway));
     if (!no) return std::nullopt;
     const auto bytes = txn->get(tables_.ledgers, *no);
     return bytes ? ledger::GatewayLedger::decode(as_bytes(*bytes)) : std::nullopt;
@@ -63,14 +63,14 @@ class StateView {
     if (!txn) return;
     store::Cursor cursor(*txn, tables_.deadletter);
     for (bool more = cursor.first(); more; more = cursor.next()) {
-      merge::DeadLetter stored;
+      state::ParkedPartial stored;
       if (stored.decode(cursor.value())) visit(feed::parked_letter(partition, cursor.key(), stored));
     }
   }
 
  private:
   std::unique_ptr<store::Env> env_;
-  merge::Tables tables_;
+  state::Tables tables_;
 };
 
 bool chosen(const DeadLetterChoice& choice, const DeadLetter& letter) {

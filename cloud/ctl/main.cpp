@@ -18,7 +18,7 @@
 
 #include "cloud/ctl/dead_letters.h"
 #include "cloud/log/log.h"
-#include "cloud/merge/state.h"
+#include "cloud/state/state.h"
 #include "cloud/tenants/keys.h"
 #include "common/reading/payload.h"
 #include "common/runtime/faults.h"
@@ -186,11 +186,11 @@ int log_copy(const std::string& from, const std::string& to, const std::map<std:
 
 // The digest of a partition's state: equal where everything merged is equal, byte for byte.
 int state_digest(const std::string& folder, uint32_t partition) {
-  merge::StateConfig config;
+  state::StateConfig config;
   config.path = folder + "/partition-" + std::to_string(partition);
   config.partition = partition;
   if (!std::filesystem::exists(config.path)) return fail("found no state in " + config.path);
-  auto state = merge::State::open(config);
+  auto state = state::State::open(config);
   if (!state) return fail(state.error().message);
   std::printf("%s position %llu\n", (*state)->digest().c_str(), static_cast<unsigned long long>((*state)->position()));
   return 0;

@@ -44,7 +44,7 @@ wire::DecodeError MessageDecoder::on_series(uint32_t index, const wire::SeriesVi
 
 wire::DecodeError MessageDecoder::on_partial(uint64_t seq, const wire::Partial& partial) {
   if (partial.series >= series_count_) return wire::DecodeError::kBadSeries;
-  if (!is_width(partial.width_s) || partial.start_s < -kStartMax || partial.start_s > kStartMax ||
+  if (!is_width(partial.width_s) || partial.start_s < -state::kStartMax || partial.start_s > state::kStartMax ||
       window_start_s(partial.start_s, partial.width_s) != partial.start_s) {
     return wire::DecodeError::kBadWidth;
   }

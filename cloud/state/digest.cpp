@@ -7,7 +7,7 @@
 #include <array>
 #include <memory>
 
-namespace tributary::merge {
+namespace tributary::state {
 namespace {
 
 class Hash {
@@ -56,4 +56,4 @@ std::string digest_of(const store::Env& env, const Tables& t) {
   return hash.hex();
 }
 
-}  // namespace tributary::merge
+}  // namespace tributary::state
