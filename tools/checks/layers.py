@@ -36,8 +36,8 @@ MAY_INCLUDE = {
     "cloud/tenants": ["common", "cloud/http"],
     "cloud/state": ["common", "cloud/log"],
     "cloud/merge": ["common", "cloud/log", "cloud/state"],
-    "cloud/query": ["common", "cloud/log", "cloud/merge", "cloud/state"],
-    "cloud/cluster": ["common", "cloud/log", "cloud/merge", "cloud/query"],
+    "cloud/query": ["common", "cloud/state"],
+    "cloud/cluster": ["common", "cloud/state", "cloud/query"],
     "cloud/render": ["common", "cloud/http", "cloud/query"],
     "cloud/otlp": ["common", "cloud/http", "cloud/query", "cloud/render"],
     "cloud/bridge": ["common", "cloud/log", "cloud/http", "cloud/tenants"],
@@ -49,8 +49,6 @@ MAY_INCLUDE = {
 
 # Arrows that are still to be turned round: (room, room). A new one is not to be added; one that is gone is to be struck.
 STILL_WRONG = {
-    ("cloud/state", "cloud/merge"),
-    ("cloud/cluster", "cloud/state"),
     ("cloud/otlp", "cloud/api"),
     ("cloud/api", "cloud/cluster"),
     ("cloud/api", "cloud/aggregator"),
