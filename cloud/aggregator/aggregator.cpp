@@ -97,13 +97,13 @@ Status Aggregator::open_states() {
     merge::WriterConfig one = config_.state;
     one.partition = partition;
     one.path = config_.state_dir + "/partition-" + std::to_string(partition);
-    auto writer = merge::Writer::open(one);
+    auto writer = merge::StateWriter::open(one);
     if (!writer && writer.error().code == ErrorCode::kCorrupt) {
       const auto aside = set_aside(one.path, partition, writer.error().message);
       if (!aside) return aside.error();
       runtime::log_warn("state: " + *aside);
       damage += (damage.empty() ? "" : "; ") + *aside;
-      writer = merge::Writer::open(one);
+      writer = merge::StateWriter::open(one);
     }
     if (!writer) return writer.error();
     writers_.push_back(std::move(writer).value());

@@ -95,7 +95,7 @@ Merger::Round Merger::tie() {
                                      " partitions, this aggregator began with " + std::to_string(config_.partitions) +
                                      ". Start it again, or set [log] partitions");
   }
-  merge::Writer& writer = *parts_.writer;
+  merge::StateWriter& writer = *parts_.writer;
   if (writer.state().log_id() != 0 && writer.state().log_id() != settings.log_id) {
     return fail(Round::kRefused, "refusing to go on: the state was merged from log " + hex(writer.state().log_id()) +
                                      ", this is log " + hex(settings.log_id) +
@@ -116,7 +116,7 @@ Merger::Round Merger::tie() {
 Merger::Round Merger::place() {
   const auto bounds = reader_->bounds(config_.partition);
   if (!bounds) return fail(Round::kTrouble, bounds.error().message);
-  merge::Writer& writer = *parts_.writer;
+  merge::StateWriter& writer = *parts_.writer;
   const log::Offset at = writer.position();
   if (at > bounds.value().end) {
     return fail(Round::kRefused, "refusing to go on: the state has merged up to record " + std::to_string(at) +
@@ -154,7 +154,7 @@ Merger::Round Merger::check_past(log::Offset begin) {
 
 // What is no record of this log becomes a named gap; the records around it are merged.
 Status Merger::merge(const std::vector<log::StoredRecord>& batch) {
-  merge::Writer& writer = *parts_.writer;
+  merge::StateWriter& writer = *parts_.writer;
   const auto is_hole = [](const log::StoredRecord& one) { return !one.hole.empty(); };
   auto from = batch.begin();
   while (from != batch.end()) {
@@ -209,7 +209,7 @@ Merger::Round Merger::work() {
   if (!tied_) {
     if (const Round tied = tie(); tied != Round::kIdle) return tied;
   }
-  merge::Writer& writer = *parts_.writer;
+  merge::StateWriter& writer = *parts_.writer;
   auto batch =
       reader_->read(config_.partition, writer.position(), config_.records_max, config_.bytes_max, config_.wait_ms);
   if (!batch) {

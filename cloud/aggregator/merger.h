@@ -30,7 +30,7 @@ struct MergerConfig {
 };
 
 struct MergerParts {
-  merge::Writer* writer = nullptr;
+  merge::StateWriter* writer = nullptr;
   // The log, once it is there; kNotFound until then.
   std::function<Result<log::Reader*>()> log;
   std::function<int64_t()> now_ns;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writer: the transactions that change a state. See writer.h.
+// StateWriter: the transactions that change a state. See writer.h.
 #include "cloud/merge/writer.h"
 
 #include <optional>
@@ -11,18 +11,18 @@
 
 namespace tributary::merge {
 
-Writer::Writer(const WriterConfig& config, std::unique_ptr<state::State> state)
+StateWriter::StateWriter(const WriterConfig& config, std::unique_ptr<state::State> state)
     : config_(config), state_(std::move(state)), memory_(std::make_unique<BatchMemory>()) {}
 
-Writer::~Writer() = default;
+StateWriter::~StateWriter() = default;
 
-Result<std::unique_ptr<Writer>> Writer::open(const WriterConfig& config) {
+Result<std::unique_ptr<StateWriter>> StateWriter::open(const WriterConfig& config) {
   Result<std::unique_ptr<state::State>> state = state::State::open(config);
   if (!state) return state.error();
-  return std::unique_ptr<Writer>(new Writer(config, std::move(state).value()));
+  return std::unique_ptr<StateWriter>(new StateWriter(config, std::move(state).value()));
 }
 
-Status Writer::adopt_log(uint64_t log_id) {
+Status StateWriter::adopt_log(uint64_t log_id) {
   std::lock_guard lock(mutex_);
   const uint64_t known = state_->log_id();
   if (log_id == known) return {};
@@ -33,7 +33,7 @@ Status Writer::adopt_log(uint64_t log_id) {
   return state_->set_log_id(log_id);
 }
 
-Status Writer::merge(const std::vector<log::StoredRecord>& batch) {
+Status StateWriter::merge(const std::vector<log::StoredRecord>& batch) {
   if (batch.empty()) return {};
   std::lock_guard lock(mutex_);
   if (Status fits = check_batch(batch); !fits.ok()) return fits;
@@ -61,7 +61,7 @@ Status Writer::merge(const std::vector<log::StoredRecord>& batch) {
   return {};
 }
 
-Status Writer::skip_to(log::Offset offset, const std::string& cause, int64_t now_ns) {
+Status StateWriter::skip_to(log::Offset offset, const std::string& cause, int64_t now_ns) {
   std::lock_guard lock(mutex_);
   const uint64_t from = position();
   if (offset < from) {
@@ -77,7 +77,7 @@ Status Writer::skip_to(log::Offset offset, const std::string& cause, int64_t now
   });
 }
 
-Status Writer::set_retired(const std::string& tenant, const std::string& gateway, bool retired) {
+Status StateWriter::set_retired(const std::string& tenant, const std::string& gateway, bool retired) {
   std::lock_guard lock(mutex_);
   bool found = false;
   Status done = state_->write([&](state::Write& write) {
@@ -101,7 +101,7 @@ Status Writer::set_retired(const std::string& tenant, const std::string& gateway
   return {};
 }
 
-Status Writer::check_batch(const std::vector<log::StoredRecord>& batch) const {
+Status StateWriter::check_batch(const std::vector<log::StoredRecord>& batch) const {
   uint64_t expected = position();
   const uint64_t log_id = state_->log_id();
   for (const log::StoredRecord& stored : batch) {
@@ -119,7 +119,7 @@ Status Writer::check_batch(const std::vector<log::StoredRecord>& batch) const {
   return {};
 }
 
-void Writer::add(const BatchCounts& counts) {
+void StateWriter::add(const BatchCounts& counts) {
   counters_.records_total += counts.records;
   counters_.partials_merged_total += counts.merged;
   counters_.duplicates_total += counts.duplicates;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writer: the one writer of a state: merges the log's records into it, batch by batch, each one transaction.
+// StateWriter: the one writer of a state: merges the log's records into it, batch by batch, each one transaction.
 #pragma once
 
 #include <atomic>
@@ -31,13 +31,13 @@ struct MergeCounters {
 struct BatchCounts;
 struct BatchMemory;
 
-class Writer {
+class StateWriter {
  public:
   // Opens the state, too: errors as State::open.
-  static Result<std::unique_ptr<Writer>> open(const WriterConfig& config);
-  ~Writer();
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
+  static Result<std::unique_ptr<StateWriter>> open(const WriterConfig& config);
+  ~StateWriter();
+  StateWriter(const StateWriter&) = delete;
+  StateWriter& operator=(const StateWriter&) = delete;
 
   // For readers, in any thread; lives as long as the writer.
   const state::State& state() const { return *state_; }
@@ -56,7 +56,7 @@ class Writer {
   const MergeCounters& counters() const { return counters_; }
 
  private:
-  Writer(const WriterConfig& config, std::unique_ptr<state::State> state);
+  StateWriter(const WriterConfig& config, std::unique_ptr<state::State> state);
   Status check_batch(const std::vector<log::StoredRecord>& batch) const;
   void add(const BatchCounts& counts);
 

@@ -225,7 +225,7 @@ double merge_from_kafka(const std::string& url, const std::string& path, size_t 
   merge::WriterConfig config;
   config.path = path;
   for (int64_t& retention : config.retention_s) retention = 100LL * 365 * 86400;
-  auto writer = merge::Writer::open(config);
+  auto writer = merge::StateWriter::open(config);
   CHECK(writer.ok());
   log::LogConfig log;
   log.url = url;

@@ -122,7 +122,7 @@ double seconds(const auto& body) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-uint64_t rows_written(const merge::Writer& writer) {
+uint64_t rows_written(const merge::StateWriter& writer) {
   Result<store::Txn> txn = writer.state().read();
   CHECK(txn.ok());
   return txn->count(writer.state().tables().fresh);
@@ -141,7 +141,7 @@ void run(const Shape& shape, const std::string& folder, int rounds) {
   if (!shape.late) {
     for (int64_t& retention : config.retention_s) retention = 100LL * 365 * 86400;
   }
-  auto writer = merge::Writer::open(config);
+  auto writer = merge::StateWriter::open(config);
   CHECK(writer.ok());
   auto env = store::Env::open({.path = folder + "/bare"});
   CHECK(env.ok());

@@ -245,7 +245,7 @@ TEST(CrashPoints, RowsAndPositionAgreeAfterAPowerCutAtAnyInstant) {
       gateway->on_ack(acking.receive(*message), clock.now);
     }
   }
-  const auto merge = [&](merge::Writer& writer, size_t batch) {
+  const auto merge = [&](merge::StateWriter& writer, size_t batch) {
     const auto first = records.begin() + static_cast<std::ptrdiff_t>(writer.position());
     const auto count = std::min<size_t>(batch, static_cast<size_t>(records.end() - first));
     return writer.merge({first, first + static_cast<std::ptrdiff_t>(count)});
@@ -253,7 +253,7 @@ TEST(CrashPoints, RowsAndPositionAgreeAfterAPowerCutAtAnyInstant) {
   merge::WriterConfig config;
   config.path = folder.path() + "/state";
   config.map_bytes = 256 << 20;
-  auto writer = merge::Writer::open(config);
+  auto writer = merge::StateWriter::open(config);
   ASSERT_TRUE(writer.ok());
   ASSERT_TRUE((*writer)->adopt_log(42).ok());
   Recording recording(config.path);
@@ -275,7 +275,7 @@ TEST(CrashPoints, RowsAndPositionAgreeAfterAPowerCutAtAnyInstant) {
     again.path = after.path() + "/state";
     again.sync = false;
     write_bytes(again.path + "/data.mdb", recording.cut(at, random));
-    auto recovered = merge::Writer::open(again);
+    auto recovered = merge::StateWriter::open(again);
     ASSERT_TRUE(recovered.ok()) << recovered.error().message;
     ASSERT_GE((*recovered)->position(), durable_at(durable, at)) << "a committed batch is lost";
     ASSERT_TRUE(digests.contains((*recovered)->position())) << "the position is that of no commit";

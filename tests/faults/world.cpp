@@ -446,7 +446,7 @@ void World::start_aggregator() {
   config.path = folder("state");
   config.sync = false;
   for (int64_t& retention : config.retention_s) retention = 300LL * 365 * 86400;
-  auto writer = merge::Writer::open(config);
+  auto writer = merge::StateWriter::open(config);
   if (!writer) {
     if (!DiskFaults::is_full(config.path)) fail("the aggregator does not start: " + writer.error().message);
     aggregator_start_at_ns_ = mono_ns_ + kNanosPerSecond;

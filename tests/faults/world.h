@@ -260,7 +260,7 @@ class World {
   std::vector<log::StoredRecord> records_;  // everything ever appended
 
   std::unique_ptr<log::Reader> aggregator_reader_;
-  std::unique_ptr<merge::Writer> writer_;
+  std::unique_ptr<merge::StateWriter> writer_;
   std::unique_ptr<api::Merger> merger_;
   std::unique_ptr<query::Query> query_;
   int64_t aggregator_start_at_ns_ = 0, aggregator_full_until_ns_ = 0;

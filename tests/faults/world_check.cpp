@@ -407,7 +407,7 @@ void World::check_replica() {
   config.path = folder("replica");
   config.sync = false;
   for (int64_t& retention : config.retention_s) retention = 300LL * 365 * 86400;
-  auto replica = merge::Writer::open(config);
+  auto replica = merge::StateWriter::open(config);
   if (!replica) fail(replica.error().message);
   if (!(*replica)->adopt_log(writer_->state().log_id())) fail("the replica does not take the log");
   for (size_t at = 0; at < records_.size();) {

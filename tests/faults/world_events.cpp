@@ -515,7 +515,7 @@ void World::second_aggregator() {
   merge::WriterConfig config;
   config.path = folder("state");
   config.sync = false;
-  auto second = merge::Writer::open(config);
+  auto second = merge::StateWriter::open(config);
   require(!second.ok() && second.error().code == ErrorCode::kBusy, "a second aggregator takes the same partition");
 }
 

@@ -107,7 +107,7 @@ class MergerTest : public ::testing::Test {
   int64_t now_s_ = 0;
   std::unique_ptr<runtime::Recoveries> recoveries_;
   std::unique_ptr<MergeWatch> watch_;
-  std::unique_ptr<merge::Writer> writer_;
+  std::unique_ptr<merge::StateWriter> writer_;
   std::unique_ptr<Merger> merger_;
 };
 

@@ -239,7 +239,7 @@ TEST_F(FederationTest, StreamsTellEveryPartitionsChangesAndResumeAtAnyAggregator
     Random random(9);
     for (uint32_t i = 0; i < 16; ++i) {
       GatewaySim gateway("demo", "later-" + std::to_string(i), (*fleet == 0 ? 2000 : 3000) + i);
-      merge::Writer& writer = states_->writer(i);
+      merge::StateWriter& writer = states_->writer(i);
       ASSERT_TRUE(writer.merge({{writer.position(), gateway.open(now_s)}}).ok());
       for (int k = 0; k < 3; ++k) {
         const Part part = make_part(random, make_series("d" + std::to_string(i % 5), "temperature"), now_s - 30, 10);
@@ -321,7 +321,7 @@ TEST_F(FederationTest, WhoIsAwayIsNamedAndDeniedAndTakenBack) {
   Random random(3);
   GatewaySim gateway("demo", "late", 77);
   const int64_t now_s = now_ns_ / kNanosPerSecond;
-  merge::Writer& writer = states_->writer(0);
+  merge::StateWriter& writer = states_->writer(0);
   ASSERT_TRUE(writer.merge({{writer.position(), gateway.open(now_s)}}).ok());
   const Part part = make_part(random, make_series("d1", "temperature", {{"unit", "°C"}}), now_s - 30, 10);
   ASSERT_TRUE(writer.merge({{writer.position(), gateway.send({part}, now_s, now_s)}}).ok());

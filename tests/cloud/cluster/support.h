@@ -94,12 +94,12 @@ class States {
   const query::LocalQuery& all() const { return *all_; }
   const Scenario& scenario() const { return scenarios_.front(); }
   uint32_t partitions() const { return static_cast<uint32_t>(writers_.size()); }
-  merge::Writer& writer(size_t partition) { return *writers_[partition]; }
+  merge::StateWriter& writer(size_t partition) { return *writers_[partition]; }
 
  private:
   Folder folder_;
   Random random_;
-  std::vector<std::unique_ptr<merge::Writer>> writers_;
+  std::vector<std::unique_ptr<merge::StateWriter>> writers_;
   std::vector<Scenario> scenarios_;
   std::unique_ptr<query::LocalQuery> all_;
 };

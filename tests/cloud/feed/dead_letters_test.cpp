@@ -115,7 +115,7 @@ class DeadLettersTest : public ::testing::TestWithParam<bool> {  // true: Kafka
   testing::Random random_{3};
   log::LogConfig log_;
   std::unique_ptr<log::Writer> writer_;
-  std::unique_ptr<merge::Writer> merging_;
+  std::unique_ptr<merge::StateWriter> merging_;
   bridge::Core core_{bridge::CoreConfig{.max_future_s = kFuture}};
   GatewaySim attic_{"demo", "attic", 11};
 };

@@ -144,7 +144,7 @@ class FeedTest : public ::testing::Test {
 
   Folder folder_;
   Random random_{42};
-  std::unique_ptr<merge::Writer> writer_;
+  std::unique_ptr<merge::StateWriter> writer_;
   FakeSink sink_;
   Records records_;
   std::mutex records_mutex_;  // while a feed has a thread of its own

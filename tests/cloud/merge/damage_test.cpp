@@ -37,7 +37,7 @@ class StateDamage : public ::testing::Test {
   }
   WriterConfig config() { return testing::state_config(folder_.path("state")); }
   std::string file() const { return folder_.path("state") + "/data.mdb"; }
-  void merge_some(Writer& writer, size_t end) {
+  void merge_some(StateWriter& writer, size_t end) {
     while (writer.position() < end) {
       const size_t count = std::min<size_t>(10, end - writer.position());
       EXPECT_TRUE(writer.merge(scenario_.records.slice(writer.position(), count)).ok());
@@ -51,7 +51,7 @@ class StateDamage : public ::testing::Test {
   int use() {
     return test::outcome([&] {
       runtime::explain_file_faults("test");
-      auto writer = Writer::open(config());
+      auto writer = StateWriter::open(config());
       if (!writer) {
         return writer.error().message.find(folder_.path("state")) == std::string::npos ? kUnnamed : kRefused;
       }
@@ -93,7 +93,7 @@ TEST_F(StateDamage, ThatComesWhileItIsOpenStopsTheProgramAndIsFoundAtTheNextStar
     put_back();
     const int code = test::outcome([&] {
       runtime::explain_file_faults("test");
-      auto writer = Writer::open(config());
+      auto writer = StateWriter::open(config());
       if (!writer) return kRefused;
       if (cut) {
         std::filesystem::resize_file(file(), 2 * 4096);

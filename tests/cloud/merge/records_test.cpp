@@ -44,7 +44,7 @@ struct Bench {
 
   Folder folder;
   Random random{99};
-  std::unique_ptr<merge::Writer> writer;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
 };
 

@@ -121,11 +121,11 @@ TEST(ReplayTest, AFullDiskLeavesPositionAndRowsAgreeingAndGoesOnWithMoreSpace) {
 TEST(ReplayTest, ASecondOwnerIsRefused) {
   Folder folder;
   auto first = open_state(state_config(folder.path("state")));
-  auto second = merge::Writer::open(state_config(folder.path("state")));
+  auto second = merge::StateWriter::open(state_config(folder.path("state")));
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code, ErrorCode::kBusy);
   first.reset();
-  EXPECT_TRUE(merge::Writer::open(state_config(folder.path("state"))).ok());
+  EXPECT_TRUE(merge::StateWriter::open(state_config(folder.path("state"))).ok());
 }
 
 TEST(ReplayTest, AnotherPartitionsStateIsRefused) {
@@ -133,7 +133,7 @@ TEST(ReplayTest, AnotherPartitionsStateIsRefused) {
   open_state(state_config(folder.path("state"))).reset();
   merge::WriterConfig config = state_config(folder.path("state"));
   config.partition = 3;
-  auto writer = merge::Writer::open(config);
+  auto writer = merge::StateWriter::open(config);
   ASSERT_FALSE(writer.ok());
   EXPECT_EQ(writer.error().code, ErrorCode::kMismatch);
 }

@@ -49,7 +49,7 @@ struct Bench {
   Folder folder;
   Random random{4711};
   merge::WriterConfig config;
-  std::unique_ptr<merge::Writer> writer;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
   Oracle oracle;
   GatewaySim gateway{"demo", "attic", 5};

@@ -31,7 +31,7 @@ struct Bench {
   }
   Folder folder;
   Random random{7};
-  std::unique_ptr<merge::Writer> writer;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
 };
 
@@ -285,7 +285,7 @@ TEST(PartitionsTest, SeveralPartitionsAnswerAsOne) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     Folder folder;
-    std::vector<std::unique_ptr<merge::Writer>> states;
+    std::vector<std::unique_ptr<merge::StateWriter>> states;
     Oracle oracle;
     std::vector<Scenario> scenarios;
     for (uint32_t i = 0; i < 3; ++i) {

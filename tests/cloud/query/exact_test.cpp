@@ -20,7 +20,7 @@ struct Fixture {
   Folder folder;
   Random random;
   Scenario scenario;
-  std::unique_ptr<merge::Writer> writer;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
 
   // What the oracle knows of the records merged so far.

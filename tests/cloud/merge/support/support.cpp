@@ -136,8 +136,8 @@ merge::WriterConfig state_config(const std::string& path) {
   return config;
 }
 
-std::unique_ptr<merge::Writer> open_state(const merge::WriterConfig& config) {
-  Result<std::unique_ptr<merge::Writer>> writer = merge::Writer::open(config);
+std::unique_ptr<merge::StateWriter> open_state(const merge::WriterConfig& config) {
+  Result<std::unique_ptr<merge::StateWriter>> writer = merge::StateWriter::open(config);
   if (!writer.ok()) {
     ADD_FAILURE() << writer.error().message;
     return nullptr;
@@ -145,7 +145,7 @@ std::unique_ptr<merge::Writer> open_state(const merge::WriterConfig& config) {
   return std::move(writer).value();
 }
 
-void merge_all(merge::Writer& writer, const Records& records, size_t batch, Random& random) {
+void merge_all(merge::StateWriter& writer, const Records& records, size_t batch, Random& random) {
   while (writer.position() < records.size()) {
     const size_t count = batch == 0 ? 1 + pick(random, 40) : batch;
     const Status done = writer.merge(records.slice(writer.position(), count));

@@ -95,9 +95,9 @@ class Records {
 
 // Retention beyond every test's time, unless changed.
 merge::WriterConfig state_config(const std::string& path);
-std::unique_ptr<merge::Writer> open_state(const merge::WriterConfig& config);
+std::unique_ptr<merge::StateWriter> open_state(const merge::WriterConfig& config);
 // Merges all records from the state's position on, in batches of the size (0: random sizes).
-void merge_all(merge::Writer& writer, const Records& records, size_t batch, Random& random);
+void merge_all(merge::StateWriter& writer, const Records& records, size_t batch, Random& random);
 
 // All partials that count, by tenant; answers by going through them.
 class Oracle {
