@@ -15,7 +15,7 @@
 
 namespace tributary::query {
 
-using Snapshots = std::vector<Snapshot>;
+using Snapshots = std::vector<state::Snapshot>;
 
 // Seconds such that a row's start lies in the range exactly if it lies in the span.
 Span to_span(const Range& range);
@@ -32,7 +32,7 @@ stats::Summary sum_newest(const Snapshots& snapshots, const Selection& selection
 std::vector<LastReading> answer_last(const Snapshots& snapshots, const Selection& selection,
                                      std::optional<int64_t> at_ns, const std::string& after, size_t max);
 // All of one row: everything of width up to its own that starts in it.
-void merge_row(const Snapshot& snapshot, uint32_t no, const Row& row, stats::Summary& out);
+void merge_row(const state::Snapshot& snapshot, uint32_t no, const Row& row, stats::Summary& out);
 // The same for many rows, each key that has readings in order; the fresh rows of keys with equal windows are read once.
 void answer_rows(const Snapshots& snapshots, const std::string& tenant, const std::vector<RowKey>& keys,
                  const Query::KeySink& sink);
@@ -45,7 +45,7 @@ std::vector<MetricInfo> answer_metrics(const Snapshots& snapshots, const std::st
 std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::string& tenant, const NamePage& page);
 
 // Changes of one partition after the revision; upto is the revision they reach.
-Result<std::vector<Change>> answer_changes(const Snapshot& snapshot, const std::string& tenant, uint64_t after,
+Result<std::vector<Change>> answer_changes(const state::Snapshot& snapshot, const std::string& tenant, uint64_t after,
                                            size_t max, uint64_t* upto);
 
 }  // namespace tributary::query

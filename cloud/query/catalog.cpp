@@ -12,7 +12,7 @@ namespace {
 struct MetricNotes {
   MetricInfo info;
   std::set<std::string> units;
-  int64_t last_seen_ns = merge::kBeforeAll;
+  int64_t last_seen_ns = state::kBeforeAll;
 };
 
 std::string unit_of(const Series& series) {
@@ -25,7 +25,7 @@ std::string unit_of(const Series& series) {
 struct DeviceNotes {
   std::optional<std::vector<Label>> labels;  // common to all series so far
   std::set<std::string> gateways, metrics;
-  int64_t last_seen_ns = merge::kBeforeAll;
+  int64_t last_seen_ns = state::kBeforeAll;
 };
 
 void keep_common(std::optional<std::vector<Label>>& common, const std::vector<Label>& labels) {
@@ -42,21 +42,21 @@ void keep_common(std::optional<std::vector<Label>>& common, const std::vector<La
 
 std::vector<MetricInfo> answer_metrics(const Snapshots& snapshots, const std::string& tenant) {
   std::map<std::string, MetricNotes> metrics;
-  for (const Snapshot& snapshot : snapshots) {
+  for (const state::Snapshot& snapshot : snapshots) {
     const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
     if (!tenant_no) continue;
-    snapshot.each(snapshot.tables().by_metric, merge::number_key(*tenant_no),
+    snapshot.each(snapshot.tables().by_metric, state::number_key(*tenant_no),
                   [&](std::string_view rest, std::string_view) {
                     const size_t end = rest.find('\0');
                     MetricNotes& notes = metrics[std::string(rest.substr(0, end))];
-                    merge::KeyReader key(rest.substr(end + 1));
+                    state::KeyReader key(rest.substr(end + 1));
                     const bool fleet = key.u8() != 0;
                     const uint32_t no = key.u32();
                     if (!fleet) {
                       notes.info.series++;
                       return true;
                     }
-                    const std::optional<merge::SeriesInfo> info = snapshot.series_info(no);
+                    const std::optional<state::SeriesInfo> info = snapshot.series_info(no);
                     CHECK(info.has_value());
                     const Result<Series> series = series_from_id(info->id);
                     CHECK(series.ok());
@@ -83,20 +83,20 @@ std::vector<MetricInfo> answer_metrics(const Snapshots& snapshots, const std::st
 
 std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::string& tenant, const NamePage& page) {
   std::map<std::string, DeviceNotes> devices;
-  for (const Snapshot& snapshot : snapshots) {
+  for (const state::Snapshot& snapshot : snapshots) {
     const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
     if (!tenant_no) continue;
     std::map<uint32_t, std::string> gateways;
-    snapshot.each(snapshot.tables().gateway_names, merge::number_key(*tenant_no),
+    snapshot.each(snapshot.tables().gateway_names, state::number_key(*tenant_no),
                   [&](std::string_view name, std::string_view no) {
-                    gateways[merge::KeyReader(no).u32()] = name;
+                    gateways[state::KeyReader(no).u32()] = name;
                     return true;
                   });
     // A device's series stand together, in the order of the devices.
     std::string last;
     uint64_t names = 0;
     snapshot.each_from(
-        snapshot.tables().series, merge::series_key(*tenant_no, false, ""), page.after,
+        snapshot.tables().series, state::series_key(*tenant_no, false, ""), page.after,
         [&](std::string_view id, std::string_view no) {
           const std::string_view device = id.substr(0, id.find('\0'));
           if (device.empty() || device <= page.after) return true;  // empty: an overflow series
@@ -108,9 +108,9 @@ std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::st
           DeviceNotes& notes = devices[series->device];
           keep_common(notes.labels, series->labels);
           notes.metrics.insert(series->metric);
-          notes.last_seen_ns = std::max(notes.last_seen_ns, snapshot.last_seen_ns(merge::KeyReader(no).u32()));
+          notes.last_seen_ns = std::max(notes.last_seen_ns, snapshot.last_seen_ns(state::KeyReader(no).u32()));
           snapshot.each(snapshot.tables().contributors, no, [&](std::string_view gateway, std::string_view) {
-            notes.gateways.insert(gateways[merge::KeyReader(gateway).u32()]);
+            notes.gateways.insert(gateways[state::KeyReader(gateway).u32()]);
             return true;
           });
           return true;

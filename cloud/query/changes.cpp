@@ -6,9 +6,9 @@
 
 namespace tributary::query {
 
-Result<std::vector<Change>> answer_changes(const Snapshot& snapshot, const std::string& tenant, uint64_t after,
+Result<std::vector<Change>> answer_changes(const state::Snapshot& snapshot, const std::string& tenant, uint64_t after,
                                            size_t max, uint64_t* upto) {
-  const merge::Head& head = snapshot.head();
+  const state::Head& head = snapshot.head();
   if (after < head.changes_low || after > head.position) {
     return Error{ErrorCode::kNotFound, "revision " + std::to_string(after) + " is not kept: changes are from " +
                                            std::to_string(head.changes_low) + " to " + std::to_string(head.position)};
@@ -21,7 +21,7 @@ Result<std::vector<Change>> answer_changes(const Snapshot& snapshot, const std::
   auto name = [&](uint32_t no) -> const std::optional<Series>& {
     auto [found, added] = names.try_emplace(no);
     if (!added) return found->second;
-    std::optional<merge::SeriesInfo> info = snapshot.series_info(no);
+    std::optional<state::SeriesInfo> info = snapshot.series_info(no);
     CHECK(info.has_value());
     if (info->tenant_no == *tenant_no) {
       Result<Series> series = series_from_id(info->id);
@@ -32,18 +32,18 @@ Result<std::vector<Change>> answer_changes(const Snapshot& snapshot, const std::
     return found->second;
   };
   store::Cursor cursor(snapshot.txn(), snapshot.tables().changes);
-  merge::ChangeRecord record;
-  for (bool more = cursor.seek(merge::Key().u64(after)); more; more = cursor.next()) {
-    const uint64_t offset = merge::KeyReader(cursor.key()).u64();
+  state::ChangeRecord record;
+  for (bool more = cursor.seek(state::Key().u64(after)); more; more = cursor.next()) {
+    const uint64_t offset = state::KeyReader(cursor.key()).u64();
     int64_t clock_ns = 0;
     uint64_t rows = 0;
-    CHECK(merge::decode_change_head(cursor.value(), clock_ns, rows));
+    CHECK(state::decode_change_head(cursor.value(), clock_ns, rows));
     if (!changes.empty() && changes.size() + rows > max) {
       *upto = offset;
       break;
     }
     CHECK(record.decode(cursor.value()));
-    for (const merge::ChangedRow& row : record.rows) {
+    for (const state::ChangedRow& row : record.rows) {
       const std::optional<Series>& series = name(row.series_no);
       // A record is of one tenant.
       if (!series) break;

@@ -8,12 +8,12 @@
 namespace tributary::query {
 namespace {
 
-std::set<uint32_t> contributors_of(const Snapshot& snapshot, const std::vector<uint32_t>& numbers) {
+std::set<uint32_t> contributors_of(const state::Snapshot& snapshot, const std::vector<uint32_t>& numbers) {
   std::set<uint32_t> gateways;
   for (uint32_t no : numbers) {
-    snapshot.each(snapshot.tables().contributors, merge::number_key(no),
+    snapshot.each(snapshot.tables().contributors, state::number_key(no),
                   [&](std::string_view gateway, std::string_view) {
-                    gateways.insert(merge::KeyReader(gateway).u32());
+                    gateways.insert(state::KeyReader(gateway).u32());
                     return true;
                   });
   }
@@ -21,25 +21,25 @@ std::set<uint32_t> contributors_of(const Snapshot& snapshot, const std::vector<u
 }
 
 // The gateways that count readings in the overflow series of the metric (of any, if it is empty).
-std::set<uint32_t> overflowing(const Snapshot& snapshot, uint32_t tenant_no, const std::string& metric) {
+std::set<uint32_t> overflowing(const state::Snapshot& snapshot, uint32_t tenant_no, const std::string& metric) {
   std::vector<uint32_t> numbers;
   if (metric.size() > kMetricBytesMax) return {};
   std::string id(1, '\0');
   if (!metric.empty()) id.append(metric).push_back('\0');
-  snapshot.each(snapshot.tables().series, merge::series_key(tenant_no, false, id),
+  snapshot.each(snapshot.tables().series, state::series_key(tenant_no, false, id),
                 [&](std::string_view, std::string_view no) {
-                  numbers.push_back(merge::KeyReader(no).u32());
+                  numbers.push_back(state::KeyReader(no).u32());
                   return true;
                 });
   return contributors_of(snapshot, numbers);
 }
 
-void append_log_gaps(const Snapshot& snapshot, std::vector<LogGapNote>& out) {
+void append_log_gaps(const state::Snapshot& snapshot, std::vector<LogGapNote>& out) {
   store::Cursor cursor(snapshot.txn(), snapshot.tables().log_gaps);
   for (bool more = cursor.first(); more; more = cursor.next()) {
-    merge::LogGap gap;
+    state::LogGap gap;
     CHECK(gap.decode(cursor.value()));
-    out.push_back({snapshot.partition(), merge::KeyReader(cursor.key()).u64(), gap.to_offset, gap.cause});
+    out.push_back({snapshot.partition(), state::KeyReader(cursor.key()).u64(), gap.to_offset, gap.cause});
   }
 }
 
@@ -49,7 +49,7 @@ CompletenessPart read_completeness(const Snapshots& snapshots, const Selection& 
                                    int64_t now_ns) {
   CompletenessPart out;
   out.partitions = static_cast<uint32_t>(snapshots.size());
-  for (const Snapshot& snapshot : snapshots) {
+  for (const state::Snapshot& snapshot : snapshots) {
     append_log_gaps(snapshot, out.log_gaps);
     const std::optional<uint32_t> tenant_no = snapshot.tenant(selection.tenant);
     if (!tenant_no) continue;

@@ -12,7 +12,7 @@ namespace tributary::query {
 namespace {
 
 // The status is the gateway's own text: whatever does not fit is left out.
-void read_status(const merge::StatusRecord& status, GatewayView& view) {
+void read_status(const state::StatusRecord& status, GatewayView& view) {
   view.status_json = status.json;
   thread_local simdjson::dom::parser parser;
   simdjson::dom::object json;
@@ -28,7 +28,7 @@ void read_status(const merge::StatusRecord& status, GatewayView& view) {
   if (json["counters"]["rejected"].get(rejected) != simdjson::SUCCESS) return;
   for (const auto& [reason, value] : rejected) {
     uint64_t count = 0;
-    if (value.is_uint64() && value.get(count) == simdjson::SUCCESS && view.edge_rejected.size() < merge::kReasonsMax) {
+    if (value.is_uint64() && value.get(count) == simdjson::SUCCESS && view.edge_rejected.size() < state::kReasonsMax) {
       view.edge_rejected[std::string(reason)] += count;
     }
   }
@@ -45,20 +45,20 @@ std::string cause_text(uint8_t cause) {
     default:
       break;
   }
-  if (cause == merge::kGapWiped) return "wiped";
-  if (cause == merge::kGapRestored) return "restored";
-  if (cause == merge::kGapCloned) return "cloned";
+  if (cause == state::kGapWiped) return "wiped";
+  if (cause == state::kGapRestored) return "restored";
+  if (cause == state::kGapCloned) return "cloned";
   return "unknown";
 }
 
-std::string alarm_text(const merge::GatewayRecord& record, const merge::GatewayAlarm& alarm) {
+std::string alarm_text(const state::GatewayRecord& record, const state::GatewayAlarm& alarm) {
   const std::string end = " (epoch " + hex16(alarm.epoch) + ")";
   switch (alarm.kind) {
-    case merge::AlarmKind::kRestored:
+    case state::AlarmKind::kRestored:
       return "restored: gateway " + record.gateway + " went on from an older copy of its outbox" + end;
-    case merge::AlarmKind::kCloned:
+    case state::AlarmKind::kCloned:
       return "cloned: two gateways go on from one outbox of gateway " + record.gateway + end;
-    case merge::AlarmKind::kWiped:
+    case state::AlarmKind::kWiped:
       return "wiped: gateway " + record.gateway + " began anew without its outbox" + end;
   }
   return "unknown";
@@ -72,9 +72,9 @@ std::string GatewayView::absence(int64_t now_ns) const {
   return "";
 }
 
-std::optional<GatewayView> read_gateway(const Snapshot& snapshot, uint32_t no) {
-  const merge::Tables& tables = snapshot.tables();
-  const merge::Key key = merge::number_key(no);
+std::optional<GatewayView> read_gateway(const state::Snapshot& snapshot, uint32_t no) {
+  const state::Tables& tables = snapshot.tables();
+  const state::Key key = state::number_key(no);
   std::optional<std::string_view> record = snapshot.txn().get(tables.gateways, key);
   if (!record) return std::nullopt;
   GatewayView view;
@@ -87,17 +87,18 @@ std::optional<GatewayView> read_gateway(const Snapshot& snapshot, uint32_t no) {
   }
   view.retired = snapshot.txn().get(tables.retired, key).has_value();
   if (std::optional<std::string_view> bytes = snapshot.txn().get(tables.status, key)) {
-    merge::StatusRecord status;
+    state::StatusRecord status;
     CHECK(status.decode(*bytes));
     read_status(status, view);
   }
   return view;
 }
 
-void each_gateway(const Snapshot& snapshot, uint32_t tenant_no, const std::function<void(const GatewayView&)>& visit) {
-  snapshot.each(snapshot.tables().gateway_names, merge::number_key(tenant_no),
+void each_gateway(const state::Snapshot& snapshot, uint32_t tenant_no,
+                  const std::function<void(const GatewayView&)>& visit) {
+  snapshot.each(snapshot.tables().gateway_names, state::number_key(tenant_no),
                 [&](std::string_view, std::string_view value) {
-                  std::optional<GatewayView> view = read_gateway(snapshot, merge::KeyReader(value).u32());
+                  std::optional<GatewayView> view = read_gateway(snapshot, state::KeyReader(value).u32());
                   CHECK(view.has_value());
                   visit(*view);
                   return true;
@@ -107,7 +108,7 @@ void each_gateway(const Snapshot& snapshot, uint32_t tenant_no, const std::funct
 void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out) {
   // Readings are dated at most an hour (the edge's greatest max_future) ahead of their acceptance.
   constexpr int64_t kAheadMaxNs = 3600 * kNanosPerSecond;
-  for (const merge::GatewayGap& gap : gateway.record.gaps) {
+  for (const state::GatewayGap& gap : gateway.record.gaps) {
     const bool of_accepted = gap.cause >= static_cast<uint8_t>(wire::GapCause::kOutboxReplaced);
     if (range.from_ns && gap.to_ns <= *range.from_ns - (of_accepted ? kAheadMaxNs : 0)) continue;
     if (range.to_ns && gap.from_ns >= *range.to_ns) continue;
@@ -116,7 +117,7 @@ void append_gaps(const GatewayView& gateway, const Range& range, std::vector<Gap
 }
 
 void append_estimated(const GatewayView& gateway, const Range& range, std::vector<EstimatedNote>& out) {
-  for (const merge::EstimatedRange& estimated : gateway.record.estimated) {
+  for (const state::EstimatedRange& estimated : gateway.record.estimated) {
     if (range.from_ns && estimated.to_ns <= *range.from_ns) continue;
     if (range.to_ns && estimated.from_ns >= *range.to_ns) continue;
     out.push_back({gateway.record.gateway, estimated.from_ns, estimated.to_ns});
@@ -141,7 +142,7 @@ std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::
     size_t index = 0;  // in infos
     std::string device;
   };
-  for (const Snapshot& snapshot : snapshots) {
+  for (const state::Snapshot& snapshot : snapshots) {
     const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
     if (!tenant_no) continue;
     std::map<uint32_t, Counted> numbers;
@@ -160,28 +161,28 @@ std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::
       append_lost(view, info.lost);
       info.parked = view.ledger.parked_count();
       add_rejected(view, info.rejected);
-      for (const merge::GatewayAlarm& alarm : view.record.alarms) info.alarms.push_back(alarm_text(view.record, alarm));
+      for (const state::GatewayAlarm& alarm : view.record.alarms) info.alarms.push_back(alarm_text(view.record, alarm));
       numbers[view.no].index = infos.size();
       infos.push_back(std::move(info));
     };
     uint64_t names = 0;
-    snapshot.each_from(snapshot.tables().gateway_names, merge::number_key(*tenant_no), page.after,
+    snapshot.each_from(snapshot.tables().gateway_names, state::number_key(*tenant_no), page.after,
                        [&](std::string_view name, std::string_view no) {
                          if (!page.after.empty() && name <= page.after) return true;
                          if (++names > page.max) return false;
-                         const std::optional<GatewayView> view = read_gateway(snapshot, merge::KeyReader(no).u32());
+                         const std::optional<GatewayView> view = read_gateway(snapshot, state::KeyReader(no).u32());
                          CHECK(view.has_value());
                          add(*view);
                          return true;
                        });
     if (numbers.empty()) continue;
     // Devices by gateway: a device's series stand together in the series table.
-    snapshot.each(snapshot.tables().series, merge::series_key(*tenant_no, false, ""),
+    snapshot.each(snapshot.tables().series, state::series_key(*tenant_no, false, ""),
                   [&](std::string_view id, std::string_view no) {
                     const std::string_view device = id.substr(0, id.find('\0'));
                     if (device.empty()) return true;
                     snapshot.each(snapshot.tables().contributors, no, [&](std::string_view gateway, std::string_view) {
-                      const auto found = numbers.find(merge::KeyReader(gateway).u32());
+                      const auto found = numbers.find(state::KeyReader(gateway).u32());
                       if (found == numbers.end()) return true;
                       if (found->second.device != device) infos[found->second.index].devices++;
                       found->second.device = device;

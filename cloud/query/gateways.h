@@ -22,7 +22,7 @@ inline constexpr int64_t kLateAfterNs = 3750 * kNanosPerSecond;
 
 struct GatewayView {
   uint32_t no = 0;
-  merge::GatewayRecord record;
+  state::GatewayRecord record;
   ledger::GatewayLedger ledger;
   bool retired = false;
   bool offline = false;  // its last status says so
@@ -33,9 +33,10 @@ struct GatewayView {
   std::string absence(int64_t now_ns) const;
 };
 
-std::optional<GatewayView> read_gateway(const Snapshot& snapshot, uint32_t no);
+std::optional<GatewayView> read_gateway(const state::Snapshot& snapshot, uint32_t no);
 // All of a tenant's, by name, one after another: a fleet may have many.
-void each_gateway(const Snapshot& snapshot, uint32_t tenant_no, const std::function<void(const GatewayView&)>& visit);
+void each_gateway(const state::Snapshot& snapshot, uint32_t tenant_no,
+                  const std::function<void(const GatewayView&)>& visit);
 
 // Gaps that touch [from, to), and losses, for an answer.
 void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out);

@@ -14,7 +14,7 @@ namespace tributary::query {
 class LocalQuery : public Query {
  public:
   // The states, ascending by partition, must outlive it.
-  static std::unique_ptr<LocalQuery> make(std::vector<const merge::State*> partitions);
+  static std::unique_ptr<LocalQuery> make(std::vector<const state::State*> partitions);
 
   virtual Result<CompletenessPart> completeness_part(const Selection& selection, const Range& range,
                                                      int64_t now_ns) const = 0;

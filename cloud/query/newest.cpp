@@ -19,30 +19,30 @@ void raise(std::optional<Row>& newest, std::optional<int64_t> start_s, WidthS wi
   }
 }
 
-void look(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, WidthS window_s, NewestPart& found) {
-  const merge::Tables& tables = snapshot.tables();
+void look(const state::Snapshot& snapshot, const std::vector<uint32_t>& numbers, WidthS window_s, NewestPart& found) {
+  const state::Tables& tables = snapshot.tables();
   const int level = source_level(window_s);
-  for (int wider = 1; wider < merge::kAllTimeLevel; ++wider) {
-    const WidthS width_s = merge::kLevelWidth[static_cast<size_t>(wider)];
+  for (int wider = 1; wider < state::kAllTimeLevel; ++wider) {
+    const WidthS width_s = state::kLevelWidth[static_cast<size_t>(wider)];
     if (width_s <= window_s) continue;
     for (uint32_t no : numbers) raise(found.wide, snapshot.newest_start(tables.direct, wider, no), width_s);
   }
   for (uint32_t no : numbers) {
     raise(found.narrow, snapshot.newest_start(tables.rows, level, no));
-    for (int coarser = level + 1; coarser < merge::kAllTimeLevel; ++coarser) {
+    for (int coarser = level + 1; coarser < state::kAllTimeLevel; ++coarser) {
       raise(found.coarse, snapshot.newest_start(tables.rows, coarser, no),
-            merge::kLevelWidth[static_cast<size_t>(coarser)]);
+            state::kLevelWidth[static_cast<size_t>(coarser)]);
     }
   }
   // Fresh rows last, and only those that would change the choice: the walk over an hour of windows is what costs. All
   // time (width 0) is no bound here: its rows start at 0.
   auto is_narrow = [&](WidthS width_s) { return width_s != kAllTime && width_s <= window_s; };
-  if (auto fresh = snapshot.newest_fresh(numbers, found.narrow.value_or(merge::kBeforeAll), is_narrow)) {
+  if (auto fresh = snapshot.newest_fresh(numbers, found.narrow.value_or(state::kBeforeAll), is_narrow)) {
     raise(found.narrow, fresh->first);
   }
   // A wide row counts if it starts at the end of the narrow window or after it, see choose().
   const int64_t from_s =
-      found.narrow ? window_start_s(*found.narrow, window_s) + static_cast<int64_t>(window_s) : merge::kBeforeAll;
+      found.narrow ? window_start_s(*found.narrow, window_s) + static_cast<int64_t>(window_s) : state::kBeforeAll;
   if (auto fresh = snapshot.newest_fresh(numbers, from_s, [&](WidthS width_s) { return width_s > window_s; })) {
     raise(found.wide, fresh->first, fresh->second);
   }
@@ -52,7 +52,7 @@ void look(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, WidthS
 
 NewestPart find_newest(const Snapshots& snapshots, const Selection& selection, WidthS window_s) {
   NewestPart found;
-  for (const Snapshot& snapshot : snapshots) {
+  for (const state::Snapshot& snapshot : snapshots) {
     const std::vector<uint32_t> numbers = numbers_of(select(snapshot, selection, ""));
     found.any = found.any || !numbers.empty();
     if (window_s != kAllTime) look(snapshot, numbers, window_s, found);
@@ -64,7 +64,7 @@ stats::Summary sum_newest(const Snapshots& snapshots, const Selection& selection
                           const NewestChoice& choice, WidthS* unfit_s) {
   stats::Summary sum;
   *unfit_s = 0;
-  for (const Snapshot& snapshot : snapshots) {
+  for (const state::Snapshot& snapshot : snapshots) {
     const std::vector<uint32_t> numbers = numbers_of(select(snapshot, selection, ""));
     if (!choice.narrow) {
       for (uint32_t no : numbers) merge_row(snapshot, no, choice.row, sum);

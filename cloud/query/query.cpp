@@ -12,7 +12,7 @@ namespace {
 
 class LocalQueryImpl final : public LocalQuery {
  public:
-  LocalQueryImpl(std::vector<const merge::State*> partitions, bool keeps)
+  LocalQueryImpl(std::vector<const state::State*> partitions, bool keeps)
       : partitions_(std::move(partitions)), keeps_(keeps) {}
 
   std::shared_ptr<const Query> one_answer() const override {
@@ -49,7 +49,7 @@ class LocalQueryImpl final : public LocalQuery {
     if (!snapshots) return false;
     const Selection selection{.tenant = tenant, .metric = metric, .devices = {}, .labels = {}};
     return std::any_of((*snapshots)->begin(), (*snapshots)->end(),
-                       [&](const Snapshot& snapshot) { return !select(snapshot, selection, "").empty(); });
+                       [&](const state::Snapshot& snapshot) { return !select(snapshot, selection, "").empty(); });
   }
 
   Result<stats::Summary> summary(const Selection& selection, const Range& range) const override {
@@ -122,7 +122,7 @@ class LocalQueryImpl final : public LocalQuery {
 
   Place place() const override {
     Place place;
-    for (const merge::State* state : partitions_) place.push_back({state->state_id(), state->position()});
+    for (const state::State* state : partitions_) place.push_back({state->state_id(), state->position()});
     return place;
   }
 
@@ -167,8 +167,8 @@ class LocalQueryImpl final : public LocalQuery {
     if (kept_) return kept_;
     Snapshots snapshots;
     snapshots.reserve(partitions_.size());
-    for (const merge::State* state : partitions_) {
-      Result<Snapshot> snapshot = Snapshot::take(*state);
+    for (const state::State* state : partitions_) {
+      Result<state::Snapshot> snapshot = state::Snapshot::take(*state);
       if (!snapshot) return snapshot.error();
       snapshots.push_back(std::move(snapshot).value());
     }
@@ -177,18 +177,18 @@ class LocalQueryImpl final : public LocalQuery {
     return taken;
   }
 
-  const std::vector<const merge::State*> partitions_;
+  const std::vector<const state::State*> partitions_;
   const bool keeps_;    // one answer: every question is asked of the same instant
   mutable Taken kept_;  // used by one thread
 };
 
 }  // namespace
 
-std::unique_ptr<LocalQuery> LocalQuery::make(std::vector<const merge::State*> partitions) {
+std::unique_ptr<LocalQuery> LocalQuery::make(std::vector<const state::State*> partitions) {
   return std::make_unique<LocalQueryImpl>(std::move(partitions), false);
 }
 
-std::unique_ptr<Query> Query::make(std::vector<const merge::State*> partitions) {
+std::unique_ptr<Query> Query::make(std::vector<const state::State*> partitions) {
   return LocalQuery::make(std::move(partitions));
 }
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "cloud/merge/state.h"
+#include "cloud/state/state.h"
 #include "common/base/time.h"
 #include "common/runtime/result.h"
 #include "common/series/series.h"
@@ -154,7 +154,7 @@ struct NamePage {
 class Query {
  public:
   // Over states of this process, ascending by partition, which must outlive it; see local.h.
-  static std::unique_ptr<Query> make(std::vector<const merge::State*> partitions);
+  static std::unique_ptr<Query> make(std::vector<const state::State*> partitions);
   virtual ~Query() = default;
 
   // For the questions of one answer, asked by one thread, shortly after one another: over states of this process all of

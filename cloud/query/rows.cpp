@@ -50,7 +50,7 @@ std::vector<uint32_t> numbers_of(const std::vector<Member>& members) {
 
 stats::Summary answer_summary(const Snapshots& snapshots, const Selection& selection, const Range& range) {
   stats::Summary out;
-  for (const Snapshot& snapshot : snapshots) {
+  for (const state::Snapshot& snapshot : snapshots) {
     merge_span(snapshot, numbers_of(select(snapshot, selection, "")), to_span(range), out);
   }
   return out;
@@ -62,7 +62,7 @@ SeriesFacts answer_series(const Snapshots& snapshots, const Selection& selection
   const Span span = to_span(range);
   SeriesFacts facts;
   Groups groups;
-  for (const Snapshot& snapshot : snapshots) {
+  for (const state::Snapshot& snapshot : snapshots) {
     const std::vector<Member> members = select(snapshot, selection, by);
     std::vector<std::vector<RowRef>*> targets;
     targets.reserve(members.size());
@@ -100,21 +100,21 @@ namespace {
 constexpr size_t kKeysAtOnce = 128;
 
 // A row of the numbers (ascending, unique), each into its own sum.
-void merge_rows(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Row& row,
+void merge_rows(const state::Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Row& row,
                 const std::vector<stats::Summary*>& sums) {
-  const int level = merge::level_of(row.width_s);
-  const merge::Tables& tables = snapshot.tables();
+  const int level = state::level_of(row.width_s);
+  const state::Tables& tables = snapshot.tables();
   const bool all_time = row.width_s == kAllTime;
   if (!all_time && (row.start_s < -kStartMax || row.start_s > kStartMax)) return;
   for (size_t i = 0; i < numbers.size(); ++i) {
-    snapshot.rows(tables.rows, level, numbers[i], row.start_s, row.start_s + 1, [&](const StoredRow& stored) {
+    snapshot.rows(tables.rows, level, numbers[i], row.start_s, row.start_s + 1, [&](const state::StoredRow& stored) {
       if (stored.width_s == row.width_s) CHECK(sums[i]->merge_encoded(stored.summary));
     });
   }
   const Span span = all_time ? Span{} : Span{row.start_s, row.start_s + static_cast<int64_t>(row.width_s)};
-  snapshot.fresh(numbers, span.from_s, span.to_s, [&](size_t i, const StoredRow& stored) {
+  snapshot.fresh(numbers, span.from_s, span.to_s, [&](size_t i, const state::StoredRow& stored) {
     // A base row is its own window; a coarser one holds every finer partial.
-    const bool inside = level == merge::kBaseLevel
+    const bool inside = level == state::kBaseLevel
                             ? stored.start_s == row.start_s && stored.width_s == row.width_s
                             : all_time || (stored.width_s != kAllTime && stored.width_s <= row.width_s);
     if (inside) CHECK(sums[i]->merge_encoded(stored.summary));
@@ -123,7 +123,7 @@ void merge_rows(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, 
 
 }  // namespace
 
-void merge_row(const Snapshot& snapshot, uint32_t no, const Row& row, stats::Summary& out) {
+void merge_row(const state::Snapshot& snapshot, uint32_t no, const Row& row, stats::Summary& out) {
   merge_rows(snapshot, {no}, row, {&out});
 }
 
@@ -135,7 +135,7 @@ void answer_rows(const Snapshots& snapshots, const std::string& tenant, const st
   for (size_t first = 0; first < keys.size(); first += at_once) {
     const size_t count = std::min(at_once, keys.size() - first);
     for (size_t i = 0; i < count; ++i) sums[i]->clear();
-    for (const Snapshot& snapshot : snapshots) {
+    for (const state::Snapshot& snapshot : snapshots) {
       const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
       if (!tenant_no) continue;
       // By window and number. A key that stands twice has a sum of its own each time, so each in a round of its own.
@@ -145,9 +145,9 @@ void answer_rows(const Snapshots& snapshots, const std::string& tenant, const st
         const bool fleet = key.series.device.empty() && !key.series.overflow;
         const std::string id = key.series.id();
         if (id.size() > kSeriesIdBytesMax) continue;
-        const auto no = snapshot.txn().get(snapshot.tables().series, merge::series_key(*tenant_no, fleet, id));
+        const auto no = snapshot.txn().get(snapshot.tables().series, state::series_key(*tenant_no, fleet, id));
         if (!no) continue;
-        windows[{key.row.start_s, key.row.width_s}].emplace(merge::KeyReader(*no).u32(), sums[i].get());
+        windows[{key.row.start_s, key.row.width_s}].emplace(state::KeyReader(*no).u32(), sums[i].get());
       }
       for (auto& [window, members] : windows) {
         while (!members.empty()) {

@@ -17,6 +17,6 @@ struct Member {
 
 // The series that answer the selection, ascending by number: fleet series where no device is named and none is asked
 // for, devices' own otherwise. Empty: foreign and unknown are the same.
-std::vector<Member> select(const Snapshot& snapshot, const Selection& selection, const std::string& by);
+std::vector<Member> select(const state::Snapshot& snapshot, const Selection& selection, const std::string& by);
 
 }  // namespace tributary::query

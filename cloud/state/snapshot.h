@@ -9,14 +9,14 @@
 #include <string_view>
 #include <vector>
 
-#include "cloud/merge/impl.h"
 #include "cloud/state/levels.h"
 #include "cloud/state/records.h"
+#include "cloud/state/state.h"
 #include "cloud/state/tables.h"
 #include "common/runtime/result.h"
 #include "common/series/series.h"
 
-namespace tributary::query {
+namespace tributary::state {
 
 // A row as stored; the summary's bytes live as long as the snapshot.
 struct StoredRow {
@@ -27,15 +27,15 @@ struct StoredRow {
 
 class Snapshot {
  public:
-  static Result<Snapshot> take(const merge::State& state);
+  static Result<Snapshot> take(const State& state);
 
   const store::Txn& txn() const { return txn_; }
-  const merge::Tables& tables() const { return *tables_; }
-  const merge::Head& head() const { return head_; }
+  const Tables& tables() const { return *tables_; }
+  const Head& head() const { return head_; }
   uint32_t partition() const { return partition_; }
 
   std::optional<uint32_t> tenant(std::string_view name) const;
-  std::optional<merge::SeriesInfo> series_info(uint32_t no) const;
+  std::optional<SeriesInfo> series_info(uint32_t no) const;
   // INT64_MIN if nothing was seen.
   int64_t last_seen_ns(uint32_t no) const;
 
@@ -66,12 +66,12 @@ class Snapshot {
                                                          const std::function<bool(WidthS)>& accepts) const;
 
  private:
-  Snapshot(store::Txn txn, const merge::Tables& tables, const merge::Head& head, uint32_t partition)
+  Snapshot(store::Txn txn, const Tables& tables, const Head& head, uint32_t partition)
       : txn_(std::move(txn)), tables_(&tables), head_(head), partition_(partition) {}
   store::Txn txn_;
-  const merge::Tables* tables_;
-  merge::Head head_;
+  const Tables* tables_;
+  Head head_;
   uint32_t partition_;
 };
 
-}  // namespace tributary::query
+}  // namespace tributary::state

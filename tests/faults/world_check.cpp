@@ -60,7 +60,7 @@ void World::settle() {
   for (int i = 0; i < 6000 && quiet < 3; ++i) {
     advance(i < 400 ? 500 : 2000);
     step();
-    bool busy = !up_.empty() || !down_.empty() || !held_.empty() || !state_;
+    bool busy = !up_.empty() || !down_.empty() || !held_.empty() || !writer_;
     for (auto& edge : edges_) {
       if (!edge->core) {
         busy = true;
@@ -132,7 +132,7 @@ bool World::named(const Reading& reading, const query::Completeness& answer) con
 
 void World::probe(Depth depth) {
   const bool final = depth == Depth::kFinal;
-  if (!state_ || !query_) {
+  if (!writer_ || !query_) {
     require(!final, "the aggregator is not there at the end");
     return;
   }
@@ -368,7 +368,7 @@ void World::check_estimated(const query::Completeness& answer, const std::string
 void World::check_behind(const std::string& tenant, const query::Behind& behind, const query::GatewayInfo& info) {
   int64_t last_seen_ns = 0, status_ns = 0;
   bool offline = false;
-  for (uint64_t at = 0; at < state_->position(); ++at) {
+  for (uint64_t at = 0; at < writer_->position(); ++at) {
     const log::Record& record = records_.at(at).record;
     if (record.tenant != tenant || record.gateway != behind.gateway) continue;
     if (record.kind == log::RecordKind::kMessage || record.kind == log::RecordKind::kRejected) {
@@ -403,13 +403,13 @@ void World::check_no_false_alarm(const std::map<std::string, query::GatewayInfo>
 // The state is a function of the log: a replica that reads it in other batches has the same digest.
 void World::check_replica() {
   if (!state_is_whole_) return;
-  merge::StateConfig config;
+  merge::WriterConfig config;
   config.path = folder("replica");
   config.sync = false;
   for (int64_t& retention : config.retention_s) retention = 300LL * 365 * 86400;
-  auto replica = merge::State::open(config);
+  auto replica = merge::StateWriter::open(config);
   if (!replica) fail(replica.error().message);
-  if (!(*replica)->adopt_log(state_->log_id())) fail("the replica does not take the log");
+  if (!(*replica)->adopt_log(writer_->state().log_id())) fail("the replica does not take the log");
   for (size_t at = 0; at < records_.size();) {
     const size_t count = std::min<size_t>(1 + random_.below(200), records_.size() - at);
     const std::vector<log::StoredRecord> batch(records_.begin() + static_cast<std::ptrdiff_t>(at),
@@ -417,7 +417,7 @@ void World::check_replica() {
     if (Status merged = (*replica)->merge(batch); !merged) fail("the replica: " + merged.error().message);
     at += count;
   }
-  require((*replica)->digest() == state_->digest(), "a replica's state differs");
+  require((*replica)->state().digest() == writer_->state().digest(), "a replica's writer differs");
 }
 
 }  // namespace tributary::faults

@@ -151,10 +151,10 @@ void World::excuse_restored(const Edge& edge) {
 
 void World::look_at_parked() {
   parked_.assign(oracle_.series().size(), 0);
-  auto snapshot = query::Snapshot::take(*state_);
+  auto snapshot = state::Snapshot::take(writer_->state());
   if (!snapshot) fail(snapshot.error().message);
   snapshot->each(snapshot->tables().deadletter, "", [&](std::string_view, std::string_view value) {
-    merge::DeadLetter letter;
+    state::ParkedPartial letter;
     require(letter.decode(value), "a dead letter that is none");
     const auto series = oracle_.find(letter.tenant, letter.series_id);
     require(series.has_value(), "a dead letter of a series that nobody measured");

@@ -211,7 +211,7 @@ TEST_F(FederationTest, StreamsTellEveryPartitionsChangesAndResumeAtAnyAggregator
   for (uint32_t i = 0; i < 16; ++i) {
     GatewaySim gateway("demo", "live-" + std::to_string(i), 900 + i);
     ASSERT_TRUE(
-        states_->state(i).merge({{states_->state(i).position(), gateway.open(now_ns_ / kNanosPerSecond)}}).ok());
+        states_->writer(i).merge({{states_->writer(i).position(), gateway.open(now_ns_ / kNanosPerSecond)}}).ok());
   }
   merge_more(false);
   ASSERT_TRUE(soon([&] {
@@ -242,11 +242,11 @@ TEST_F(FederationTest, StreamsTellEveryPartitionsChangesAndResumeAtAnyAggregator
     Random random(9);
     for (uint32_t i = 0; i < 16; ++i) {
       GatewaySim gateway("demo", "later-" + std::to_string(i), (*fleet == 0 ? 2000 : 3000) + i);
-      merge::State& state = states_->state(i);
-      ASSERT_TRUE(state.merge({{state.position(), gateway.open(now_s)}}).ok());
+      merge::StateWriter& writer = states_->writer(i);
+      ASSERT_TRUE(writer.merge({{writer.position(), gateway.open(now_s)}}).ok());
       for (int k = 0; k < 3; ++k) {
         const Part part = make_part(random, make_series("d" + std::to_string(i % 5), "temperature"), now_s - 30, 10);
-        ASSERT_TRUE(state.merge({{state.position(), gateway.send({part}, now_s, now_s)}}).ok());
+        ASSERT_TRUE(writer.merge({{writer.position(), gateway.send({part}, now_s, now_s)}}).ok());
       }
       for (auto& member : members_) member->cluster->committed();
       for (auto& front : fronts_) front->changed();
@@ -299,7 +299,7 @@ TEST_F(FederationTest, WhoIsAwayIsNamedAndDeniedAndTakenBack) {
   stats::Summary sum;
   for (uint32_t i = 0; i < 16; ++i) {
     if (i % 3 == 1) continue;
-    const auto one = query::LocalQuery::make({&states_->state(i)});
+    const auto one = query::LocalQuery::make({&states_->writer(i).state()});
     sum.merge(*one->summary({.tenant = "demo", .metric = "temperature"}, {}));
   }
   EXPECT_EQ(answer["count"], sum.numeric().count());
@@ -324,10 +324,10 @@ TEST_F(FederationTest, WhoIsAwayIsNamedAndDeniedAndTakenBack) {
   Random random(3);
   GatewaySim gateway("demo", "late", 77);
   const int64_t now_s = now_ns_ / kNanosPerSecond;
-  merge::State& state = states_->state(0);
-  ASSERT_TRUE(state.merge({{state.position(), gateway.open(now_s)}}).ok());
+  merge::StateWriter& writer = states_->writer(0);
+  ASSERT_TRUE(writer.merge({{writer.position(), gateway.open(now_s)}}).ok());
   const Part part = make_part(random, make_series("d1", "temperature", {{"unit", "°C"}}), now_s - 30, 10);
-  ASSERT_TRUE(state.merge({{state.position(), gateway.send({part}, now_s, now_s)}}).ok());
+  ASSERT_TRUE(writer.merge({{writer.position(), gateway.send({part}, now_s, now_s)}}).ok());
   members_[0]->cluster->committed();
   fronts_[0]->changed();
   client.read_until([](const std::string& seen) { return seen.find("event: windows") != std::string::npos; });

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cloud/merge/impl.h"
+#include "cloud/state/state.h"
 #include "tests/cloud/merge/support/support.h"
 
 namespace tributary::testing {
@@ -14,9 +14,9 @@ constexpr int64_t kNow = 1'700'000'000;
 constexpr int64_t kNowNs = kNow * kNanosPerSecond;
 
 struct Bench {
-  Bench() : state(open_state(state_config(folder.path("state")))), query(query::Query::make({state.get()})) {}
+  Bench() : writer(open_state(state_config(folder.path("state")))), query(query::Query::make({&writer->state()})) {}
   void add(log::Record record) {
-    const Status done = state->merge({{state->position(), std::move(record)}});
+    const Status done = writer->merge({{writer->position(), std::move(record)}});
     ASSERT_TRUE(done.ok()) << done.error().message;
   }
   Part part(const std::string& device = "d1", int64_t start_s = kNow - 30, WidthS width_s = 10) {
@@ -44,7 +44,7 @@ struct Bench {
 
   Folder folder;
   Random random{99};
-  std::unique_ptr<merge::State> state;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
 };
 
@@ -57,9 +57,9 @@ TEST(RecordsTest, AMessageThatComesTwiceCountsOnce) {
   bench.add(record);
   bench.add(record);
   EXPECT_EQ(bench.readings(), Bench::readings_of(parts));
-  EXPECT_EQ(bench.state->counters().partials_merged_total, 3u);
-  EXPECT_EQ(bench.state->counters().duplicates_total, 3u);
-  EXPECT_EQ(bench.state->counters().late_partials_total, 1u);
+  EXPECT_EQ(bench.writer->counters().partials_merged_total, 3u);
+  EXPECT_EQ(bench.writer->counters().duplicates_total, 3u);
+  EXPECT_EQ(bench.writer->counters().late_partials_total, 1u);
 }
 
 TEST(RecordsTest, ADamagedMessageIsRejectedWithItsReasonAndItsSeqsAreSettled) {
@@ -78,7 +78,7 @@ TEST(RecordsTest, ADamagedMessageIsRejectedWithItsReasonAndItsSeqsAreSettled) {
   // It can be replayed.
   bench.add(whole);
   EXPECT_GT(bench.readings(), 0u);
-  EXPECT_EQ(bench.state->counters().rejected_total, 2u);
+  EXPECT_EQ(bench.writer->counters().rejected_total, 2u);
 }
 
 TEST(RecordsTest, AMessageWithOneBadSummaryLeavesNothingBehind) {
@@ -128,7 +128,7 @@ TEST(RecordsTest, AnyBytesAreSurvived) {
     if (chance(bench.random, 2)) record.gateway = std::string(300, 'x');
     bench.add(record);
   }
-  EXPECT_EQ(bench.state->position(), 3000u);
+  EXPECT_EQ(bench.writer->position(), 3000u);
 }
 
 TEST(RecordsTest, WindowsTooFarAheadAreRejectedAndTheOthersOfTheMessageMerge) {
@@ -186,12 +186,12 @@ TEST(RecordsTest, ARestoredOutboxRaisesAnAlarmAndItsInheritedPartialsAreParkedNo
   EXPECT_NE(info.alarms[0].find("attic"), std::string::npos);
   ASSERT_EQ(info.gaps.size(), 1u);
   EXPECT_EQ(info.gaps[0].cause, "restored");
-  EXPECT_EQ(bench.state->counters().parked_total, 1u);
+  EXPECT_EQ(bench.writer->counters().parked_total, 1u);
   // The dead letter keeps it.
-  auto txn = bench.state->impl().env->read();
-  store::Cursor cursor(*txn, bench.state->impl().tables.deadletter);
+  auto txn = bench.writer->state().read();
+  store::Cursor cursor(*txn, bench.writer->state().tables().deadletter);
   ASSERT_TRUE(cursor.first());
-  merge::DeadLetter letter;
+  state::ParkedPartial letter;
   ASSERT_TRUE(letter.decode(cursor.value()));
   EXPECT_EQ(letter.gateway, "attic");
   EXPECT_EQ(letter.series_id, b.series.id());
@@ -251,7 +251,7 @@ TEST(RecordsTest, GapsAndLossesAreNamed) {
   ASSERT_EQ(info.lost.size(), 1u);
   EXPECT_EQ(info.lost[0].first_seq, 4u);
   EXPECT_EQ(info.lost[0].cause, "gateway");
-  EXPECT_EQ(bench.state->counters().lost_total, 1u);
+  EXPECT_EQ(bench.writer->counters().lost_total, 1u);
 }
 
 TEST(RecordsTest, ARepeatedRequestWithItsKeyCountsOnceForADay) {

@@ -2,7 +2,7 @@
 // Retention drops resolution, never totals; late partials reach every row that is kept.
 #include <gtest/gtest.h>
 
-#include "cloud/merge/impl.h"
+#include "cloud/state/state.h"
 #include "tests/cloud/merge/support/scenario.h"
 
 namespace tributary::testing {
@@ -15,13 +15,13 @@ constexpr int64_t kBegin = 1'600'000'000 / kDay * kDay;
 struct Bench {
   Bench() {
     config = state_config(folder.path("state"));
-    const merge::StateConfig defaults;
+    const merge::WriterConfig defaults;
     std::copy(std::begin(defaults.retention_s), std::end(defaults.retention_s), std::begin(config.retention_s));
-    state = open_state(config);
-    query = query::Query::make({state.get()});
+    writer = open_state(config);
+    query = query::Query::make({&writer->state()});
     add(gateway.open(kBegin));
   }
-  void add(log::Record record) { ASSERT_TRUE(state->merge({{state->position(), std::move(record)}}).ok()); }
+  void add(log::Record record) { ASSERT_TRUE(writer->merge({{writer->position(), std::move(record)}}).ok()); }
   void send(int64_t append_s, int64_t start_s, WidthS width_s) {
     Part part = make_part(random, make_series("d1", "temperature"), start_s, width_s);
     oracle.add("demo", part);
@@ -41,15 +41,15 @@ struct Bench {
     EXPECT_TRUE(query->series(all, range, step_s, "", 1'000'000, sink).ok());
     return out;
   }
-  uint64_t count(store::Table merge::Tables::*table) {
-    auto txn = state->impl().env->read();
-    return txn->count(state->impl().tables.*table);
+  uint64_t count(store::Table state::Tables::*table) {
+    auto txn = writer->state().read();
+    return txn->count(writer->state().tables().*table);
   }
 
   Folder folder;
   Random random{4711};
-  merge::StateConfig config;
-  std::unique_ptr<merge::State> state;
+  merge::WriterConfig config;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
   Oracle oracle;
   GatewaySim gateway{"demo", "attic", 5};
@@ -62,7 +62,7 @@ TEST(RetentionTest, FreshRowsAreRegroupedAnHourAfterAtEveryQuarter) {
   Bench bench;
   for (int64_t at = kBegin; at < kBegin + 3 * 3600; at += 10) {
     bench.send(at + 15, at, 10);
-    const uint64_t fresh = bench.count(&merge::Tables::fresh);
+    const uint64_t fresh = bench.count(&state::Tables::fresh);
     EXPECT_LE(fresh, 2u * (3600 + 900 + 30) / 10);  // device and fleet rows
     if (at % 600 == 0) {
       EXPECT_TRUE(bench.summary({}) == bench.oracle.summary(bench.all, {}));
@@ -71,8 +71,8 @@ TEST(RetentionTest, FreshRowsAreRegroupedAnHourAfterAtEveryQuarter) {
     }
   }
   // 105 minutes in chunks of 5 minutes (base), 30 minutes, 6 hours, a day, 8 days and all time, twice.
-  EXPECT_EQ(bench.count(&merge::Tables::rows), 2u * (24 + 4 + 1 + 1 + 1 + 1));
-  EXPECT_EQ(bench.count(&merge::Tables::direct), 0u);
+  EXPECT_EQ(bench.count(&state::Tables::rows), 2u * (24 + 4 + 1 + 1 + 1 + 1));
+  EXPECT_EQ(bench.count(&state::Tables::direct), 0u);
 }
 
 TEST(RetentionTest, EachLevelAnswersAsLongAsItIsKeptAndTotalsForEver) {
@@ -119,7 +119,7 @@ TEST(RetentionTest, ALatePartialReachesEveryRowThatIsKeptAndTheTotals) {
   // Three days late: base rows of its time are gone, minutes are kept.
   const int64_t late = now - 3 * kDay + 130;
   bench.send(now + 1, late, 10);
-  EXPECT_EQ(bench.state->counters().late_partials_total, 1u);
+  EXPECT_EQ(bench.writer->counters().late_partials_total, 1u);
   for (WidthS step_s : {WidthS{60}, WidthS{900}, WidthS{3600}, WidthS{86400}}) {
     const int64_t start = window_start_s(late, step_s);
     const std::vector<query::Row> rows = bench.rows(range(start, start + 1), step_s);
@@ -167,16 +167,16 @@ TEST(RetentionTest, WithRetentionReplicasStillAgreeAndTotalsAreExact) {
     std::string expected;
     for (size_t batch : {size_t{1}, size_t{0}, size_t{1000}}) {
       Folder folder;
-      merge::StateConfig config = state_config(folder.path("state"));
+      merge::WriterConfig config = state_config(folder.path("state"));
       config.retention_s[0] = 3600;
       config.retention_s[1] = 4 * 3600;
       config.retention_s[2] = kDay;
       config.retention_s[3] = 2 * kDay;
-      auto state = open_state(config);
-      merge_all(*state, scenario.records, batch, random);
-      if (expected.empty()) expected = state->digest();
-      EXPECT_EQ(state->digest(), expected);
-      auto query = query::Query::make({state.get()});
+      auto writer = open_state(config);
+      merge_all(*writer, scenario.records, batch, random);
+      if (expected.empty()) expected = writer->state().digest();
+      EXPECT_EQ(writer->state().digest(), expected);
+      auto query = query::Query::make({&writer->state()});
       for (int i = 0; i < 50; ++i) {
         const query::Selection selection = random_selection(random);
         query::Range range;

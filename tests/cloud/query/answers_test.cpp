@@ -16,9 +16,9 @@ constexpr int64_t kNowNs = kNow * kNanosPerSecond;
 int64_t ns(int64_t time_s) { return time_s * kNanosPerSecond; }
 
 struct Bench {
-  Bench() : state(open_state(state_config(folder.path("state")))), query(query::Query::make({state.get()})) {}
+  Bench() : writer(open_state(state_config(folder.path("state")))), query(query::Query::make({&writer->state()})) {}
   void add(log::Record record) {
-    const Status done = state->merge({{state->position(), std::move(record)}});
+    const Status done = writer->merge({{writer->position(), std::move(record)}});
     ASSERT_TRUE(done.ok()) << done.error().message;
   }
   Part part(const std::string& device, const std::string& metric = "temperature", int64_t start_s = kNow - 30) {
@@ -31,7 +31,7 @@ struct Bench {
   }
   Folder folder;
   Random random{7};
-  std::unique_ptr<merge::State> state;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
 };
 
@@ -63,13 +63,13 @@ TEST(CompletenessTest, ItIsTheShareOfContributingGatewaysWhoseFrontierHasPassedT
   // Before it was known a gateway owed nothing.
   EXPECT_EQ(bench.completeness("temperature", {std::nullopt, ns(kNow - 1000)}).expected, 0u);
   // Retired, it is expected no more.
-  ASSERT_TRUE(bench.state->set_retired("demo", "barn", true).ok());
+  ASSERT_TRUE(bench.writer->set_retired("demo", "barn", true).ok());
   EXPECT_EQ(bench.completeness("temperature").share, 1);
   EXPECT_EQ(bench.completeness("temperature").expected, 1u);
-  ASSERT_TRUE(bench.state->set_retired("demo", "barn", false).ok());
+  ASSERT_TRUE(bench.writer->set_retired("demo", "barn", false).ok());
   EXPECT_EQ(bench.completeness("temperature").expected, 2u);
-  EXPECT_EQ(bench.state->set_retired("demo", "nobody", true).error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(bench.state->set_retired("other", "barn", true).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(bench.writer->set_retired("demo", "nobody", true).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(bench.writer->set_retired("other", "barn", true).error().code, ErrorCode::kNotFound);
 }
 
 TEST(CompletenessTest, TheFrontierHoldsOnlyOnceEverythingBeforeItIsSettled) {
@@ -167,9 +167,9 @@ TEST(CompletenessTest, AHoleInTheLogThatWasSkippedIsNamedInEveryAnswer) {
   Bench bench;
   GatewaySim attic("demo", "attic", 1);
   bench.add(attic.open(kNow));
-  EXPECT_EQ(bench.state->skip_to(0, "back", kNowNs).error().code, ErrorCode::kInvalid);
-  ASSERT_TRUE(bench.state->skip_to(500, "trimmed before it was merged", kNowNs).ok());
-  EXPECT_EQ(bench.state->position(), 500u);
+  EXPECT_EQ(bench.writer->skip_to(0, "back", kNowNs).error().code, ErrorCode::kInvalid);
+  ASSERT_TRUE(bench.writer->skip_to(500, "trimmed before it was merged", kNowNs).ok());
+  EXPECT_EQ(bench.writer->position(), 500u);
   EXPECT_EQ(bench.query->revision(), 500u);
   bench.add(attic.send({bench.part("d1")}, kNow));
   const query::Completeness answer = bench.completeness("temperature");
@@ -285,17 +285,17 @@ TEST(PartitionsTest, SeveralPartitionsAnswerAsOne) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     Folder folder;
-    std::vector<std::unique_ptr<merge::State>> states;
+    std::vector<std::unique_ptr<merge::StateWriter>> states;
     Oracle oracle;
     std::vector<Scenario> scenarios;
     for (uint32_t i = 0; i < 3; ++i) {
-      merge::StateConfig config = state_config(folder.path(std::to_string(i)));
+      merge::WriterConfig config = state_config(folder.path(std::to_string(i)));
       config.partition = i;
       states.push_back(open_state(config));
       scenarios.push_back(make_scenario(seed, {.records = 60 + 30 * i, .wild_widths = true}));
       for (const auto& [tenant, part] : scenarios.back().oracle.parts()) oracle.add(tenant, part);
     }
-    auto query = query::Query::make({states[0].get(), states[1].get(), states[2].get()});
+    auto query = query::Query::make({&states[0]->state(), &states[1]->state(), &states[2]->state()});
     for (uint32_t i = 0; i < 3; ++i) merge_all(*states[i], scenarios[i].records, 0, random);
     for (int i = 0; i < 40; ++i) {
       const query::Selection selection = random_selection(random);
@@ -333,8 +333,8 @@ TEST(PartitionsTest, SeveralPartitionsAnswerAsOne) {
       for (const uint64_t max : {1, 2, 3, 1'000}) {
         auto some_devices = *devices;
         auto some_gateways = *gateways;
-        cut_page(some_devices, {after, max});
-        cut_page(some_gateways, {after, max});
+        query::cut_page(some_devices, {after, max});
+        query::cut_page(some_gateways, {after, max});
         ASSERT_EQ(texts(*query->devices_page("demo", {after, max})), texts(some_devices)) << after << " " << max;
         ASSERT_EQ(texts(*query->gateways_page("demo", 0, {after, max})), texts(some_gateways)) << after << " " << max;
       }

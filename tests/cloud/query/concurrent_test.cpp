@@ -15,8 +15,8 @@ TEST(ConcurrentTest, AnswersAreOfOneInstantAndCountsOnlyGrow) {
   Folder folder;
   Random random(1);
   const Scenario scenario = make_scenario(77, {.records = 500, .wild_widths = true});
-  auto state = open_state(state_config(folder.path("state")));
-  auto query = query::Query::make({state.get()});
+  auto writer = open_state(state_config(folder.path("state")));
+  auto query = query::Query::make({&writer->state()});
   std::atomic<bool> done{false};
   const query::Selection selection{.tenant = "demo", .metric = "temperature", .devices = {}, .labels = {}};
   std::set<std::string> instants;
@@ -40,7 +40,7 @@ TEST(ConcurrentTest, AnswersAreOfOneInstantAndCountsOnlyGrow) {
     }
   };
   std::thread first(read), second(read);
-  merge_all(*state, scenario.records, 3, random);
+  merge_all(*writer, scenario.records, 3, random);
   done = true;
   first.join();
   second.join();
@@ -52,14 +52,14 @@ TEST(ConcurrentTest, ASubscriberThatFollowsTheRevisionsMissesNoRow) {
   ScenarioConfig config;
   config.records = 300;
   const Scenario scenario = make_scenario(78, config);
-  auto state = open_state(state_config(folder.path("state")));
-  auto query = query::Query::make({state.get()});
+  auto writer = open_state(state_config(folder.path("state")));
+  auto query = query::Query::make({&writer->state()});
   std::set<std::tuple<std::string, int64_t, WidthS>> seen;
   bool reset = false;
   std::thread subscriber([&] {
     uint64_t revision = 0;
     while (revision < scenario.records.size()) {
-      state->wait_revision(revision, 1000);
+      writer->state().wait_revision(revision, 1000);
       uint64_t upto = 0;
       auto changes = query->changes("demo", revision, 10, &upto);
       if (!changes.ok()) {
@@ -74,7 +74,7 @@ TEST(ConcurrentTest, ASubscriberThatFollowsTheRevisionsMissesNoRow) {
       revision = upto;
     }
   });
-  merge_all(*state, scenario.records, 2, random);
+  merge_all(*writer, scenario.records, 2, random);
   subscriber.join();
   if (reset) return;
   for (const auto& [tenant, part] : scenario.oracle.parts()) {

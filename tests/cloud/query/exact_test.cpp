@@ -14,13 +14,13 @@ namespace {
 
 struct Fixture {
   explicit Fixture(uint64_t seed) : random(seed * 7919 + 1), scenario(make_scenario(seed)) {
-    state = open_state(state_config(folder.path("state")));
-    query = query::Query::make({state.get()});
+    writer = open_state(state_config(folder.path("state")));
+    query = query::Query::make({&writer->state()});
   }
   Folder folder;
   Random random;
   Scenario scenario;
-  std::unique_ptr<merge::State> state;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
 
   // What the oracle knows of the records merged so far.
@@ -28,7 +28,7 @@ struct Fixture {
     Oracle out;
     for (size_t i = 0; i < scenario.counted_by.size(); ++i) {
       const auto& [tenant, part] = scenario.oracle.parts()[i];
-      if (scenario.counted_by[i] < state->position()) out.add(tenant, part);
+      if (scenario.counted_by[i] < writer->position()) out.add(tenant, part);
     }
     return out;
   }
@@ -80,9 +80,9 @@ TEST(ExactTest, EverySummaryOfARangeIsTheMergeOfItsPartialsAtEveryInstant) {
   for (uint64_t seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Fixture fixture(seed);
-    while (fixture.state->position() < fixture.scenario.records.size()) {
+    while (fixture.writer->position() < fixture.scenario.records.size()) {
       const size_t count = 1 + pick(fixture.random, 60);
-      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_TRUE(fixture.writer->merge(fixture.scenario.records.slice(fixture.writer->position(), count)).ok());
       ASSERT_NO_FATAL_FAILURE(check_summaries(fixture, fixture.known(), 12));
     }
     ASSERT_NO_FATAL_FAILURE(check_summaries(fixture, fixture.scenario.oracle, 100));
@@ -93,9 +93,9 @@ TEST(ExactTest, EverySeriesIsDisjointInReadingsAndCompleteAtEveryStepAndGrouping
   for (uint64_t seed = 101; seed <= 110; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Fixture fixture(seed);
-    while (fixture.state->position() < fixture.scenario.records.size()) {
+    while (fixture.writer->position() < fixture.scenario.records.size()) {
       const size_t count = 1 + pick(fixture.random, 100);
-      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_TRUE(fixture.writer->merge(fixture.scenario.records.slice(fixture.writer->position(), count)).ok());
       ASSERT_NO_FATAL_FAILURE(check_series(fixture, fixture.known(), 10));
     }
     ASSERT_NO_FATAL_FAILURE(check_series(fixture, fixture.scenario.oracle, 60));
@@ -107,15 +107,15 @@ TEST(ExactTest, EveryChangedRowReadsAsTheMergeOfItsPartials) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Fixture fixture(seed);
     uint64_t revision = 0;
-    while (fixture.state->position() < fixture.scenario.records.size()) {
+    while (fixture.writer->position() < fixture.scenario.records.size()) {
       const size_t count = 1 + pick(fixture.random, 30);
-      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_TRUE(fixture.writer->merge(fixture.scenario.records.slice(fixture.writer->position(), count)).ok());
       const Oracle oracle = fixture.known();
       for (const char* tenant : kTenants) {
         uint64_t upto = 0;
         auto changes = fixture.query->changes(tenant, revision, 1'000'000, &upto);
         if (!changes.ok()) continue;  // the clock leapt by more than is kept
-        EXPECT_EQ(upto, fixture.state->position());
+        EXPECT_EQ(upto, fixture.writer->position());
         for (const query::Change& change : *changes) {
           EXPECT_GT(change.revision, revision);
           auto row = fixture.query->row(tenant, change.series, change.row);
@@ -135,7 +135,7 @@ TEST(ExactTest, EveryChangedRowReadsAsTheMergeOfItsPartials) {
           ASSERT_TRUE(encoded(*row) == encoded(expected));
         }
       }
-      revision = fixture.state->position();
+      revision = fixture.writer->position();
     }
   }
 }
@@ -144,9 +144,9 @@ TEST(ExactTest, TheLastReadingOfEverySeriesIsTheGreatestOfItsPartialsPageByPage)
   for (uint64_t seed = 301; seed <= 308; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Fixture fixture(seed);
-    while (fixture.state->position() < fixture.scenario.records.size()) {
+    while (fixture.writer->position() < fixture.scenario.records.size()) {
       const size_t count = 1 + pick(fixture.random, 60);
-      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_TRUE(fixture.writer->merge(fixture.scenario.records.slice(fixture.writer->position(), count)).ok());
       const Oracle oracle = fixture.known();
       for (int i = 0; i < 10; ++i) {
         query::Selection selection = random_selection(fixture.random);
@@ -219,9 +219,9 @@ TEST(ExactTest, TheLastReadingAtAnInstantIsTheOneTheRowsTellAndNamesThoseThatMay
   for (uint64_t seed = 401; seed <= 410; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Fixture fixture(seed);
-    while (fixture.state->position() < fixture.scenario.records.size()) {
+    while (fixture.writer->position() < fixture.scenario.records.size()) {
       const size_t count = 1 + pick(fixture.random, 60);
-      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_TRUE(fixture.writer->merge(fixture.scenario.records.slice(fixture.writer->position(), count)).ok());
       const Oracle oracle = fixture.known();
       for (int i = 0; i < 8; ++i) {
         query::Selection selection{.tenant = random_selection(fixture.random).tenant};
@@ -281,12 +281,12 @@ TEST(ExactTest, WhereRetentionHasDroppedRowsTheLastReadingAtAnInstantPromisesNoM
     Folder folder;
     Random random(seed);
     const Scenario scenario = make_scenario(seed);
-    merge::StateConfig config = state_config(folder.path("state"));
+    merge::WriterConfig config = state_config(folder.path("state"));
     const int64_t hours[] = {2, 12, 72, 144};
     for (size_t level = 0; level < std::size(hours); ++level) config.retention_s[level] = hours[level] * 3600;
-    auto state = open_state(config);
-    auto query = query::Query::make({state.get()});
-    merge_all(*state, scenario.records, 0, random);
+    auto writer = open_state(config);
+    auto query = query::Query::make({&writer->state()});
+    merge_all(*writer, scenario.records, 0, random);
     struct Part {
       int64_t start_s;
       WidthS width_s;
@@ -346,9 +346,9 @@ TEST(ExactTest, NewestIsTheLastWindowThatHasReadings) {
     Folder folder;
     Random random(seed);
     const Scenario scenario = make_scenario(seed, {.records = 150, .wild_widths = false});
-    auto state = open_state(state_config(folder.path("state")));
-    auto query = query::Query::make({state.get()});
-    merge_all(*state, scenario.records, 0, random);
+    auto writer = open_state(state_config(folder.path("state")));
+    auto query = query::Query::make({&writer->state()});
+    merge_all(*writer, scenario.records, 0, random);
     for (int i = 0; i < 60; ++i) {
       const query::Selection selection = random_selection(random);
       static constexpr WidthS kWindows[] = {10, 60, 900, 3600, 86400};

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cloud/log/log.h"
-#include "cloud/merge/state.h"
+#include "cloud/merge/writer.h"
 #include "cloud/query/query.h"
 #include "common/series/series.h"
 #include "common/stats/summary.h"
@@ -94,10 +94,10 @@ class Records {
 };
 
 // Retention beyond every test's time, unless changed.
-merge::StateConfig state_config(const std::string& path);
-std::unique_ptr<merge::State> open_state(const merge::StateConfig& config);
+merge::WriterConfig state_config(const std::string& path);
+std::unique_ptr<merge::StateWriter> open_state(const merge::WriterConfig& config);
 // Merges all records from the state's position on, in batches of the size (0: random sizes).
-void merge_all(merge::State& state, const Records& records, size_t batch, Random& random);
+void merge_all(merge::StateWriter& writer, const Records& records, size_t batch, Random& random);
 
 // All partials that count, by tenant; answers by going through them.
 class Oracle {
