@@ -9,6 +9,7 @@
 #include <fstream>
 #include <utility>
 
+#include "cloud/query/question/system.h"
 #include "common/runtime/program.h"
 
 namespace tributary::api {

@@ -18,6 +18,7 @@
 #include "cloud/api/api.h"
 #include "cloud/feed/feed.h"
 #include "cloud/otlp/exporter.h"
+#include "cloud/query/question/system.h"
 
 namespace tributary::api {
 

@@ -4,8 +4,6 @@
 
 #include <simdjson.h>
 
-#include "cloud/query/answers.h"
-#include "common/base/hex.h"
 #include "common/wire/message.h"
 
 namespace tributary::query {
@@ -48,19 +46,6 @@ std::string cause_text(uint8_t cause) {
   if (cause == state::kGapWiped) return "wiped";
   if (cause == state::kGapRestored) return "restored";
   if (cause == state::kGapCloned) return "cloned";
-  return "unknown";
-}
-
-std::string alarm_text(const state::GatewayRecord& record, const state::GatewayAlarm& alarm) {
-  const std::string end = " (epoch " + hex16(alarm.epoch) + ")";
-  switch (alarm.kind) {
-    case state::AlarmKind::kRestored:
-      return "restored: gateway " + record.gateway + " went on from an older copy of its outbox" + end;
-    case state::AlarmKind::kCloned:
-      return "cloned: two gateways go on from one outbox of gateway " + record.gateway + end;
-    case state::AlarmKind::kWiped:
-      return "wiped: gateway " + record.gateway + " began anew without its outbox" + end;
-  }
   return "unknown";
 }
 
@@ -133,67 +118,6 @@ void append_lost(const GatewayView& gateway, std::vector<LostNote>& out) {
 void add_rejected(const GatewayView& gateway, std::map<std::string, uint64_t>& out) {
   for (const auto& [reason, count] : gateway.record.rejected) out[reason] += count;
   for (const auto& [reason, count] : gateway.edge_rejected) out[reason] += count;
-}
-
-std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::string& tenant, int64_t now_ns,
-                                         const NamePage& page) {
-  std::vector<GatewayInfo> infos;
-  struct Counted {
-    size_t index = 0;  // in infos
-    std::string device;
-  };
-  for (const state::Snapshot& snapshot : snapshots) {
-    const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
-    if (!tenant_no) continue;
-    std::map<uint32_t, Counted> numbers;
-    const auto add = [&](const GatewayView& view) {
-      GatewayInfo info;
-      info.gateway = view.record.gateway;
-      info.frontier_ns = view.ledger.frontier_ns();
-      info.mark_ns = view.ledger.mark_ns();
-      info.last_seen_ns = view.record.last_seen_ns;
-      info.first_seen_ns = view.record.first_seen_ns;
-      info.version = view.version;
-      info.status_json = view.status_json;
-      info.state = view.retired ? "retired" : view.absence(now_ns);
-      if (info.state.empty()) info.state = now_ns - info.frontier_ns > kLateAfterNs ? "late" : "online";
-      append_gaps(view, {}, info.gaps);
-      append_lost(view, info.lost);
-      info.parked = view.ledger.parked_count();
-      add_rejected(view, info.rejected);
-      for (const state::GatewayAlarm& alarm : view.record.alarms) info.alarms.push_back(alarm_text(view.record, alarm));
-      numbers[view.no].index = infos.size();
-      infos.push_back(std::move(info));
-    };
-    uint64_t names = 0;
-    snapshot.each_from(snapshot.tables().gateway_names, state::number_key(*tenant_no), page.after,
-                       [&](std::string_view name, std::string_view no) {
-                         if (!page.after.empty() && name <= page.after) return true;
-                         if (++names > page.max) return false;
-                         const std::optional<GatewayView> view = read_gateway(snapshot, state::KeyReader(no).u32());
-                         CHECK(view.has_value());
-                         add(*view);
-                         return true;
-                       });
-    if (numbers.empty()) continue;
-    // Devices by gateway: a device's series stand together in the series table.
-    snapshot.each(snapshot.tables().series, state::series_key(*tenant_no, false, ""),
-                  [&](std::string_view id, std::string_view no) {
-                    const std::string_view device = id.substr(0, id.find('\0'));
-                    if (device.empty()) return true;
-                    snapshot.each(snapshot.tables().contributors, no, [&](std::string_view gateway, std::string_view) {
-                      const auto found = numbers.find(state::KeyReader(gateway).u32());
-                      if (found == numbers.end()) return true;
-                      if (found->second.device != device) infos[found->second.index].devices++;
-                      found->second.device = device;
-                      return true;
-                    });
-                    return true;
-                  });
-  }
-  sort_gateways(infos);
-  cut_page(infos, page);
-  return infos;
 }
 
 }  // namespace tributary::query

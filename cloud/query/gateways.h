@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cloud/query/query.h"
+#include "cloud/query/types.h"
 #include "cloud/state/snapshot.h"
 #include "common/ledger/receiver.h"
 
@@ -31,6 +31,11 @@ struct GatewayView {
 
   // "offline", "silent", or nothing: alive.
   std::string absence(int64_t now_ns) const;
+  // The same, and of one that is alive "late" if it is behind, else "online".
+  std::string state(int64_t now_ns, bool behind) const { return state_of(absence(now_ns), behind); }
+  static std::string state_of(const std::string& absence, bool behind) {
+    return !absence.empty() ? absence : behind ? "late" : "online";
+  }
 };
 
 std::optional<GatewayView> read_gateway(const state::Snapshot& snapshot, uint32_t no);
@@ -44,5 +49,19 @@ void append_estimated(const GatewayView& gateway, const Range& range, std::vecto
 void append_lost(const GatewayView& gateway, std::vector<LostNote>& out);
 // Edge and bridge together.
 void add_rejected(const GatewayView& gateway, std::map<std::string, uint64_t>& out);
+
+// What every answer that names a gateway says of it: how far it is, and what of the range is missing.
+template <class Note>
+void tell(const GatewayView& gateway, const Range& range, Note& note) {
+  note.gateway = gateway.record.gateway;
+  note.frontier_ns = gateway.ledger.frontier_ns();
+  note.mark_ns = gateway.ledger.mark_ns();
+  note.last_seen_ns = gateway.record.last_seen_ns;
+  note.first_seen_ns = gateway.record.first_seen_ns;
+  note.parked = gateway.ledger.parked_count();
+  append_gaps(gateway, range, note.gaps);
+  append_lost(gateway, note.lost);
+  add_rejected(gateway, note.rejected);
+}
 
 }  // namespace tributary::query

@@ -58,7 +58,7 @@ class Descent {
 
   void read(store::Table table, int level, const Span& span) {
     snapshot_.rows(table, level, no_, span.from_s, span.to_s,
-                   [&](const state::StoredRow& row) { CHECK(out_.merge_encoded(row.summary)); });
+                   [&](const state::StoredRow& row) { merge_stored(snapshot_, row.summary, out_); });
   }
 
   const state::Snapshot& snapshot_;
@@ -68,9 +68,26 @@ class Descent {
 
 }  // namespace
 
+Span to_span(const Range& range) {
+  // start_s * 1e9 >= from_ns exactly if start_s >= ceil(from_ns / 1e9); the same for the end.
+  auto ceil_s = [](int64_t time_ns) {
+    const int64_t down = to_seconds_floor(time_ns);
+    return time_ns % kNanosPerSecond == 0 ? down : down + 1;
+  };
+  Span span;
+  if (range.from_ns) span.from_s = ceil_s(*range.from_ns);
+  if (range.to_ns) span.to_s = ceil_s(*range.to_ns);
+  return span;
+}
+
+void merge_stored(const state::Snapshot& snapshot, Bytes summary, stats::Summary& out) {
+  const state::StageTimer timer(snapshot.trace(), &state::ReadTrace::merge_ns);
+  CHECK(out.merge_encoded(summary));
+}
+
 void merge_materialised(const state::Snapshot& snapshot, uint32_t no, const Span& span, stats::Summary& out) {
   if (span.from_s >= span.to_s) return;
-  auto add = [&](const state::StoredRow& row) { CHECK(out.merge_encoded(row.summary)); };
+  auto add = [&](const state::StoredRow& row) { merge_stored(snapshot, row.summary, out); };
   // Materialised rows hold nothing that starts at or after R, so a range that reaches there has no right edge.
   const int64_t to_s = span.to_s >= snapshot.head().rolled_s ? kAfterAll : span.to_s;
   const state::Tables& tables = snapshot.tables();
@@ -86,7 +103,7 @@ void merge_span(const state::Snapshot& snapshot, const std::vector<uint32_t>& nu
                 stats::Summary& out) {
   for (uint32_t no : numbers) merge_materialised(snapshot, no, span, out);
   snapshot.fresh(numbers, span.from_s, span.to_s,
-                 [&](size_t, const state::StoredRow& row) { CHECK(out.merge_encoded(row.summary)); });
+                 [&](size_t, const state::StoredRow& row) { merge_stored(snapshot, row.summary, out); });
 }
 
 int source_level(WidthS step_s) {

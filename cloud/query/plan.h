@@ -3,10 +3,12 @@
 // of coarser partials; every partial once. Where retention has dropped the finer rows, the finest that is kept.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <vector>
 
+#include "cloud/query/types.h"
 #include "cloud/state/snapshot.h"
 #include "common/stats/summary.h"
 
@@ -17,6 +19,11 @@ struct Span {
   int64_t from_s = state::kBeforeAll;
   int64_t to_s = state::kAfterAll;
 };
+// Seconds such that a row's start lies in the range exactly if it lies in the span.
+Span to_span(const Range& range);
+
+// Merges a stored summary; one that does not decode is damage, and stops the program.
+void merge_stored(const state::Snapshot& snapshot, Bytes summary, stats::Summary& out);
 
 // Merges everything of one series that is materialised and starts in the span into out.
 void merge_materialised(const state::Snapshot& snapshot, uint32_t no, const Span& span, stats::Summary& out);
@@ -38,5 +45,8 @@ struct StepRow {
 // False, with the width that does not divide step_s, if base rows do not fit the step.
 bool collect_steps(const state::Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span,
                    WidthS step_s, const std::function<void(size_t index, const StepRow&)>& visit, WidthS* unfit);
+
+// The lesser of two widths that do not fit; 0 is none.
+inline WidthS least_unfit(WidthS a, WidthS b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
 
 }  // namespace tributary::query

@@ -28,8 +28,9 @@ bool is_plain(std::string_view text, size_t bytes_max) {
 
 }  // namespace
 
-std::vector<Member> select(const state::Snapshot& snapshot, const Selection& selection, const std::string& by) {
-  std::vector<Member> members;
+std::vector<SeriesMember> select(const state::Snapshot& snapshot, const Selection& selection, const std::string& by) {
+  const state::StageTimer timer(snapshot.trace(), &state::ReadTrace::select_ns);
+  std::vector<SeriesMember> members;
   std::optional<uint32_t> tenant = snapshot.tenant(selection.tenant);
   if (!tenant || selection.metric.empty() || !is_plain(selection.metric, kMetricBytesMax)) return members;
   std::vector<uint32_t> numbers;
@@ -63,6 +64,13 @@ std::vector<Member> select(const state::Snapshot& snapshot, const Selection& sel
     if (matches(*series, selection.labels)) members.push_back({no, group_of(*series, by)});
   }
   return members;
+}
+
+std::vector<uint32_t> numbers_of(const std::vector<SeriesMember>& members) {
+  std::vector<uint32_t> numbers;
+  numbers.reserve(members.size());
+  for (const SeriesMember& member : members) numbers.push_back(member.no);
+  return numbers;
 }
 
 }  // namespace tributary::query

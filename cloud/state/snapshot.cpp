@@ -8,12 +8,12 @@
 
 namespace tributary::state {
 
-Result<Snapshot> Snapshot::take(const State& state) {
+Result<Snapshot> Snapshot::take(const State& state, ReadTrace* trace) {
   Result<store::Txn> txn = state.read();
   if (!txn) return txn.error();
   Result<Head> head = read_head(*txn, state.tables());
   if (!head) return head.error();
-  return Snapshot(std::move(txn).value(), state.tables(), *head, state.partition());
+  return Snapshot(std::move(txn).value(), state, *head, trace);
 }
 
 std::optional<uint32_t> Snapshot::tenant(std::string_view name) const {
@@ -64,6 +64,7 @@ void Snapshot::rows(store::Table table, int level, uint32_t no, int64_t from_s, 
     ChunkRow row;
     while (reader.next(row)) {
       if (row.start_s >= to_s) return;
+      count(row.summary);
       if (row.start_s >= from_s) visit({row.start_s, row.width_s, row.summary});
     }
     CHECK(!reader.corrupt());
@@ -83,6 +84,7 @@ void Snapshot::rows_back(store::Table table, int level, uint32_t no, int64_t fro
     ChunkRow row;
     rows.clear();
     while (reader.next(row)) {
+      count(row.summary);
       if (row.start_s >= from_s && row.start_s < to_s) rows.push_back({row.start_s, row.width_s, row.summary});
     }
     CHECK(!reader.corrupt());
@@ -137,6 +139,7 @@ void Snapshot::fresh(const std::vector<uint32_t>& numbers, int64_t from_s, int64
     if (key.start_s >= to_s) return;
     auto wanted = std::lower_bound(numbers.begin(), numbers.end(), key.no);
     if (wanted != numbers.end() && *wanted == key.no) {
+      count(as_bytes(cursor.value()));
       visit(static_cast<size_t>(wanted - numbers.begin()), {key.start_s, key.width_s, as_bytes(cursor.value())});
       steps = 0;
       more = cursor.next();

@@ -2,6 +2,7 @@
 // One instant of one partition: a read transaction with the state's head, and the walks over its rows.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -25,14 +26,40 @@ struct StoredRow {
   Bytes summary;
 };
 
+// What was read through a snapshot, for whoever asks to know.
+struct ReadTrace {
+  uint64_t rows = 0, bytes = 0;         // stored rows, and their summaries' bytes
+  int64_t select_ns = 0, merge_ns = 0;  // in finding series, in merging what was read
+};
+// Adds the time of its life to a stage; costs nothing without a trace.
+class StageTimer {
+ public:
+  StageTimer(ReadTrace* trace, int64_t ReadTrace::*stage) : trace_(trace), stage_(stage) {
+    if (trace_ != nullptr) begun_ = std::chrono::steady_clock::now();
+  }
+  ~StageTimer() {
+    if (trace_ != nullptr) trace_->*stage_ += (std::chrono::steady_clock::now() - begun_).count();
+  }
+  StageTimer(const StageTimer&) = delete;
+  StageTimer& operator=(const StageTimer&) = delete;
+
+ private:
+  ReadTrace* trace_;
+  int64_t ReadTrace::*stage_;
+  std::chrono::steady_clock::time_point begun_;
+};
+
 class Snapshot {
  public:
-  static Result<Snapshot> take(const State& state);
+  // trace, if it is not null, counts what is read, and must outlive the snapshot; then one thread uses it.
+  static Result<Snapshot> take(const State& state, ReadTrace* trace = nullptr);
 
   const store::Txn& txn() const { return txn_; }
   const Tables& tables() const { return *tables_; }
   const Head& head() const { return head_; }
   uint32_t partition() const { return partition_; }
+  uint64_t state_id() const { return state_id_; }
+  ReadTrace* trace() const { return trace_; }
 
   std::optional<uint32_t> tenant(std::string_view name) const;
   std::optional<SeriesInfo> series_info(uint32_t no) const;
@@ -66,12 +93,24 @@ class Snapshot {
                                                          const std::function<bool(WidthS)>& accepts) const;
 
  private:
-  Snapshot(store::Txn txn, const Tables& tables, const Head& head, uint32_t partition)
-      : txn_(std::move(txn)), tables_(&tables), head_(head), partition_(partition) {}
+  Snapshot(store::Txn txn, const State& state, const Head& head, ReadTrace* trace)
+      : txn_(std::move(txn)),
+        tables_(&state.tables()),
+        head_(head),
+        partition_(state.partition()),
+        state_id_(state.state_id()),
+        trace_(trace) {}
+  void count(Bytes summary) const {
+    if (trace_ == nullptr) return;
+    ++trace_->rows;
+    trace_->bytes += summary.size();
+  }
   store::Txn txn_;
   const Tables* tables_;
   Head head_;
   uint32_t partition_;
+  uint64_t state_id_;
+  ReadTrace* trace_;
 };
 
 }  // namespace tributary::state

@@ -465,7 +465,7 @@ void World::start_aggregator() {
   parts.now_ns = [this] { return wall_ns(); };
   parts.committed = [] {};
   merger_ = std::make_unique<api::Merger>(merging, std::move(parts));
-  query_ = query::Query::make({&writer_->state()});
+  query_ = query::LocalQuery::make({&writer_->state()});
 }
 
 void World::step_aggregator() {

@@ -18,6 +18,8 @@
 #include "cloud/log/log.h"
 #include "cloud/merge/writer.h"
 #include "cloud/query/query.h"
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/gateways.h"
 #include "edge/gateway/gateway_core.h"
 #include "tests/faults/oracle.h"
 #include "tests/faults/schedule.h"

@@ -167,8 +167,8 @@ TEST_F(MergerTest, NamesWhatWasTrimmedBeforeItWasMerged) {
   merge_until_idle();
   EXPECT_EQ(writer_->position(), 25u);
   EXPECT_EQ(merger_->trouble(), "");
-  const auto query = query::Query::make({&writer_->state()});
-  const auto completeness = query->completeness({.tenant = "demo"}, {}, 0);
+  const auto query = query::LocalQuery::make({&writer_->state()});
+  const auto completeness = query->ask(query::AskCompleteness{{.tenant = "demo"}, {}, 0});
   ASSERT_TRUE(completeness.ok());
   ASSERT_EQ(completeness->log_gaps.size(), 1u);
   EXPECT_EQ(completeness->log_gaps[0].from_offset, 5u);
@@ -184,7 +184,8 @@ TEST_F(MergerTest, NamesWhatIsNoRecordOfTheLogAndMergesTheRest) {
   EXPECT_EQ(merger_->trouble(), "");
   EXPECT_EQ(writer_->counters().records_total.load(), 21u);
   EXPECT_EQ(merger_->holes_total(), 4u);
-  const auto completeness = query::Query::make({&writer_->state()})->completeness({.tenant = "demo"}, {}, 0);
+  const auto completeness =
+      query::LocalQuery::make({&writer_->state()})->ask(query::AskCompleteness{{.tenant = "demo"}, {}, 0});
   ASSERT_TRUE(completeness.ok());
   ASSERT_EQ(completeness->log_gaps.size(), 4u);
   EXPECT_EQ(completeness->log_gaps[1].from_offset, 7u);

@@ -17,6 +17,7 @@
 #include "cloud/aggregator/cluster_port.h"
 #include "cloud/aggregator/own_system.h"
 #include "cloud/query/local.h"
+#include "cloud/query/question/system.h"
 #include "tests/cloud/merge/support/scenario.h"
 
 namespace tributary::testing {

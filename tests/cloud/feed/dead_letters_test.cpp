@@ -70,8 +70,8 @@ class DeadLettersTest : public ::testing::TestWithParam<bool> {  // true: Kafka
     }
   }
   uint64_t count() {
-    const auto query = query::Query::make({&merging_->state()});
-    const auto all = query->summary({.tenant = "demo", .metric = "temperature"}, {});
+    const auto query = query::LocalQuery::make({&merging_->state()});
+    const auto all = query->ask(query::AskSummary{{.tenant = "demo", .metric = "temperature"}, {}});
     return all.ok() ? all->numeric().count() : 0;
   }
   std::vector<DeadLetter> scan() {

@@ -14,7 +14,8 @@ constexpr int64_t kNow = 1'700'000'000;
 constexpr int64_t kNowNs = kNow * kNanosPerSecond;
 
 struct Bench {
-  Bench() : writer(open_state(state_config(folder.path("state")))), query(query::Query::make({&writer->state()})) {}
+  Bench()
+      : writer(open_state(state_config(folder.path("state")))), query(query::LocalQuery::make({&writer->state()})) {}
   void add(log::Record record) {
     const Status done = writer->merge({{writer->position(), std::move(record)}});
     ASSERT_TRUE(done.ok()) << done.error().message;
@@ -23,7 +24,8 @@ struct Bench {
     return make_part(random, make_series(device, "temperature"), start_s, width_s);
   }
   uint64_t readings(const std::string& tenant = "demo") {
-    auto answer = query->summary({.tenant = tenant, .metric = "temperature", .devices = {}, .labels = {}}, {});
+    auto answer =
+        query->ask(query::AskSummary{{.tenant = tenant, .metric = "temperature", .devices = {}, .labels = {}}, {}});
     EXPECT_TRUE(answer.ok());
     return answer->numeric().count();
   }
@@ -33,7 +35,7 @@ struct Bench {
     return sum.numeric().count();
   }
   query::GatewayInfo gateway(const std::string& name, const std::string& tenant = "demo") {
-    auto infos = query->gateways(tenant, kNowNs);
+    auto infos = query->ask(query::AskGateways{tenant, kNowNs});
     EXPECT_TRUE(infos.ok());
     for (const query::GatewayInfo& info : *infos) {
       if (info.gateway == name) return info;
@@ -91,7 +93,7 @@ TEST(RecordsTest, AMessageWithOneBadSummaryLeavesNothingBehind) {
   bench.add(attic.send({bench.part("d2"), bad, bench.part("d3")}, kNow));
   EXPECT_EQ(bench.readings(), 0u);
   EXPECT_EQ(bench.gateway("attic").rejected, (std::map<std::string, uint64_t>{{"bad_summary", 3}}));
-  EXPECT_TRUE(bench.query->devices("demo")->empty());
+  EXPECT_TRUE(bench.query->ask(query::AskDevices{"demo"})->empty());
 }
 
 // The bridge refuses such a message; this is one that was in the log before it did.
@@ -101,7 +103,7 @@ TEST(RecordsTest, AMessageWithReadingsOutsideAWindowIsRejectedAndMovesNoLastRead
   bench.add(attic.open(kNow));
   const Part good = bench.part("d1", kNow - 30);
   bench.add(attic.send({good}, kNow));
-  const auto last = [&] { return bench.query->metrics("demo")->at(0).last_seen_ns; };
+  const auto last = [&] { return bench.query->ask(query::AskMetrics{"demo"})->at(0).last_seen_ns; };
   const int64_t before_ns = last();
   Part bad = bench.part("d1", kNow + 500);  // not rejected for its time: that is within max_future
   bad.start_s = good.start_s;
@@ -280,7 +282,7 @@ TEST(RecordsTest, ARepeatedRequestWithItsKeyCountsOnceForADay) {
   request.append_ns += 2 * 3600 * kNanosPerSecond;
   bench.add(request);
   EXPECT_EQ(bench.readings(), 5 * Bench::readings_of({part}));
-  EXPECT_TRUE(bench.query->gateways("demo", kNowNs)->empty());
+  EXPECT_TRUE(bench.query->ask(query::AskGateways{"demo", kNowNs})->empty());
 }
 
 TEST(RecordsTest, TheOverflowSeriesOfAGatewayCountsInTheFleetAndIsNamed) {
@@ -292,9 +294,9 @@ TEST(RecordsTest, TheOverflowSeriesOfAGatewayCountsInTheFleetAndIsNamed) {
   const Part part = bench.part("d1");
   bench.add(attic.send({overflow, part}, kNow));
   EXPECT_EQ(bench.readings(), Bench::readings_of({overflow, part}));
-  EXPECT_EQ(bench.query->devices("demo")->size(), 1u);
-  auto completeness =
-      bench.query->completeness({.tenant = "demo", .metric = "temperature", .devices = {}, .labels = {}}, {}, kNowNs);
+  EXPECT_EQ(bench.query->ask(query::AskDevices{"demo"})->size(), 1u);
+  auto completeness = bench.query->ask(
+      query::AskCompleteness{{.tenant = "demo", .metric = "temperature", .devices = {}, .labels = {}}, {}, kNowNs});
   EXPECT_EQ(completeness->overflow, std::vector<std::string>{"attic"});
 }
 

@@ -2,6 +2,7 @@
 // Retention drops resolution, never totals; late partials reach every row that is kept.
 #include <gtest/gtest.h>
 
+#include "cloud/query/question/rows.h"
 #include "cloud/state/state.h"
 #include "tests/cloud/merge/support/scenario.h"
 
@@ -18,7 +19,7 @@ struct Bench {
     const merge::WriterConfig defaults;
     std::copy(std::begin(defaults.retention_s), std::end(defaults.retention_s), std::begin(config.retention_s));
     writer = open_state(config);
-    query = query::Query::make({&writer->state()});
+    query = query::LocalQuery::make({&writer->state()});
     add(gateway.open(kBegin));
   }
   void add(log::Record record) { ASSERT_TRUE(writer->merge({{writer->position(), std::move(record)}}).ok()); }
@@ -31,14 +32,14 @@ struct Bench {
   std::string summary(query::Range range, bool device = false) {
     query::Selection selection = all;
     if (device) selection.devices = {"d1"};
-    auto answer = query->summary(selection, range);
+    auto answer = query->ask(query::AskSummary{selection, range});
     EXPECT_TRUE(answer.ok());
     return encoded(*answer);
   }
   std::vector<query::Row> rows(query::Range range, WidthS step_s) {
     std::vector<query::Row> out;
     auto sink = [&](const std::string&, const query::Row& row, const stats::Summary&) { out.push_back(row); };
-    EXPECT_TRUE(query->series(all, range, step_s, "", 1'000'000, sink).ok());
+    EXPECT_TRUE(query->ask(query::AskSeries{all, range, step_s, "", 1'000'000}, sink).ok());
     return out;
   }
   uint64_t count(store::Table state::Tables::*table) {
@@ -176,7 +177,7 @@ TEST(RetentionTest, WithRetentionReplicasStillAgreeAndTotalsAreExact) {
       merge_all(*writer, scenario.records, batch, random);
       if (expected.empty()) expected = writer->state().digest();
       EXPECT_EQ(writer->state().digest(), expected);
-      auto query = query::Query::make({&writer->state()});
+      auto query = query::LocalQuery::make({&writer->state()});
       for (int i = 0; i < 50; ++i) {
         const query::Selection selection = random_selection(random);
         query::Range range;
@@ -185,7 +186,7 @@ TEST(RetentionTest, WithRetentionReplicasStillAgreeAndTotalsAreExact) {
         };
         if (chance(random, 70)) range.from_ns = whole_day();
         if (chance(random, 70)) range.to_ns = whole_day();
-        auto answer = query->summary(selection, range);
+        auto answer = query->ask(query::AskSummary{selection, range});
         ASSERT_TRUE(answer.ok());
         ASSERT_TRUE(encoded(*answer) == scenario.oracle.summary(selection, range));
         // Rows stay disjoint and complete whatever their widths: together they are the summary.
@@ -193,7 +194,9 @@ TEST(RetentionTest, WithRetentionReplicasStillAgreeAndTotalsAreExact) {
         auto sink = [&](const std::string&, const query::Row&, const stats::Summary& row) { sum.merge(row); };
         static constexpr WidthS kSteps[] = {0, 60, 900, 3600, 86400};
         const WidthS step_s = kSteps[pick(random, std::size(kSteps))];
-        ASSERT_TRUE(query->series(selection, range, step_s, chance(random, 50) ? "device" : "", 1'000'000, sink).ok());
+        ASSERT_TRUE(
+            query->ask(query::AskSeries{selection, range, step_s, chance(random, 50) ? "device" : "", 1'000'000}, sink)
+                .ok());
         ASSERT_TRUE(encoded(sum) == scenario.oracle.summary(selection, range)) << "step " << step_s;
       }
     }

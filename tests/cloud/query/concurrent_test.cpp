@@ -6,6 +6,9 @@
 #include <set>
 #include <thread>
 
+#include "cloud/query/question/changes.h"
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/rows.h"
 #include "tests/cloud/merge/support/scenario.h"
 
 namespace tributary::testing {
@@ -16,7 +19,7 @@ TEST(ConcurrentTest, AnswersAreOfOneInstantAndCountsOnlyGrow) {
   Random random(1);
   const Scenario scenario = make_scenario(77, {.records = 500, .wild_widths = true});
   auto writer = open_state(state_config(folder.path("state")));
-  auto query = query::Query::make({&writer->state()});
+  auto query = query::LocalQuery::make({&writer->state()});
   std::atomic<bool> done{false};
   const query::Selection selection{.tenant = "demo", .metric = "temperature", .devices = {}, .labels = {}};
   std::set<std::string> instants;
@@ -32,11 +35,11 @@ TEST(ConcurrentTest, AnswersAreOfOneInstantAndCountsOnlyGrow) {
       // The rows of one answer add up to a sum that the totals had at some instant.
       stats::Summary rows;
       auto sink = [&](const std::string&, const query::Row&, const stats::Summary& row) { rows.merge(row); };
-      ASSERT_TRUE(query->series(selection, {}, 60, "", 1'000'000, sink).ok());
+      ASSERT_TRUE(query->ask(query::AskSeries{selection, {}, 60, "", 1'000'000}, sink).ok());
       ASSERT_TRUE(instants.contains(encoded(rows)));
       ASSERT_GE(rows.numeric().count(), count);
       count = rows.numeric().count();
-      ASSERT_TRUE(query->completeness(selection, {}, scenario.end_s * kNanosPerSecond).ok());
+      ASSERT_TRUE(query->ask(query::AskCompleteness{selection, {}, scenario.end_s * kNanosPerSecond}).ok());
     }
   };
   std::thread first(read), second(read);
@@ -53,7 +56,7 @@ TEST(ConcurrentTest, ASubscriberThatFollowsTheRevisionsMissesNoRow) {
   config.records = 300;
   const Scenario scenario = make_scenario(78, config);
   auto writer = open_state(state_config(folder.path("state")));
-  auto query = query::Query::make({&writer->state()});
+  auto query = query::LocalQuery::make({&writer->state()});
   std::set<std::tuple<std::string, int64_t, WidthS>> seen;
   bool reset = false;
   std::thread subscriber([&] {
@@ -61,11 +64,11 @@ TEST(ConcurrentTest, ASubscriberThatFollowsTheRevisionsMissesNoRow) {
     while (revision < scenario.records.size()) {
       writer->state().wait_revision(revision, 1000);
       uint64_t upto = 0;
-      auto changes = query->changes("demo", revision, 10, &upto);
+      auto changes = changes_of(*query, "demo", revision, 10, &upto);
       if (!changes.ok()) {
         // Too slow for a leap of the clock: a browser would fetch its view again.
         reset = true;
-        revision = query->revision();
+        revision = query->place().front().revision;
         continue;
       }
       for (const query::Change& change : *changes) {

@@ -206,4 +206,24 @@ Oracle::Rows Oracle::series(const query::Selection& selection, const query::Rang
   return rows;
 }
 
+Result<std::vector<query::Change>> changes_of(const query::Query& query, const std::string& tenant, uint64_t after,
+                                              size_t max, uint64_t* upto) {
+  const query::Place place = query.place();
+  CHECK(place.size() == 1);
+  auto found = query.ask(query::AskChanges{tenant, {{place.front().state_id, after}}, max});
+  if (!found) return found.error();
+  *upto = found->upto.front().revision;
+  return std::move(found->changes);
+}
+
+Result<stats::Summary> row_of(const query::Query& query, const std::string& tenant, const Series& series,
+                              const query::Row& row) {
+  std::optional<stats::Summary> found;
+  const Status done =
+      query.ask(query::AskRows{tenant, {{series, row}}}, [&](size_t, const stats::Summary& sum) { found = sum; });
+  if (!done) return done.error();
+  if (!found) return Error{ErrorCode::kNotFound, "no row of metric " + series.metric + " starts there"};
+  return *found;
+}
+
 }  // namespace tributary::testing

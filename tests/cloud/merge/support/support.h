@@ -14,7 +14,8 @@
 
 #include "cloud/log/log.h"
 #include "cloud/merge/writer.h"
-#include "cloud/query/query.h"
+#include "cloud/query/local.h"
+#include "cloud/query/questions.h"
 #include "common/series/series.h"
 #include "common/stats/summary.h"
 #include "common/wire/message.h"
@@ -113,5 +114,12 @@ class Oracle {
 };
 
 bool matches(const query::Selection& selection, const std::string& tenant, const Series& series);
+
+// What changed after a revision of the only partition; upto is the revision that the answer reaches.
+Result<std::vector<query::Change>> changes_of(const query::Query& query, const std::string& tenant, uint64_t after,
+                                              size_t max, uint64_t* upto);
+// One row as it is now. kNotFound: it has no readings.
+Result<stats::Summary> row_of(const query::Query& query, const std::string& tenant, const Series& series,
+                              const query::Row& row);
 
 }  // namespace tributary::testing

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics and devices of a tenant.
+// Metrics and devices of a tenant: see catalog.h.
+#include "cloud/query/question/catalog.h"
+
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <optional>
 #include <set>
 
-#include "cloud/query/answers.h"
+#include "cloud/query/page.h"
+#include "cloud/query/query.h"
+#include "cloud/query/select.h"
 
 namespace tributary::query {
 namespace {
@@ -38,9 +44,65 @@ void keep_common(std::optional<std::vector<Label>>& common, const std::vector<La
                 [&](const Label& label) { return std::find(labels.begin(), labels.end(), label) == labels.end(); });
 }
 
+std::vector<std::string> united(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  std::vector<std::string> all;
+  std::set_union(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(all));
+  return all;
+}
+
+void add_one(MetricInfo& metric, const MetricInfo& other) {
+  // Of several label sets the one heard of last says what kind the metric is.
+  const auto rank = [](const MetricInfo& info) { return std::pair(info.last_seen_ns, info.kind); };
+  if (rank(other) > rank(metric)) {
+    metric.kind = other.kind;
+    metric.last_seen_ns = other.last_seen_ns;
+  }
+  metric.series += other.series;
+  metric.units = united(metric.units, other.units);
+  metric.unit = metric.units.size() == 1 ? metric.units.front() : "";
+}
+
+void add_one(DeviceInfo& device, const DeviceInfo& other) {
+  std::erase_if(device.labels, [&](const Label& label) {
+    return std::find(other.labels.begin(), other.labels.end(), label) == other.labels.end();
+  });
+  device.gateways = united(device.gateways, other.gateways);
+  device.metrics = united(device.metrics, other.metrics);
+  device.last_seen_ns = std::max(device.last_seen_ns, other.last_seen_ns);
+}
+
+// Two lists ascending by name as one; what is told twice, of different partitions, together.
+template <class T>
+void unite(std::vector<T>& all, std::vector<T>&& more, std::string T::*name) {
+  std::vector<T> out;
+  out.reserve(all.size() + more.size());
+  auto a = all.begin();
+  auto b = more.begin();
+  while (a != all.end() || b != more.end()) {
+    if (b == more.end() || (a != all.end() && (*a).*name < (*b).*name)) {
+      out.push_back(std::move(*a++));
+    } else if (a == all.end() || (*b).*name < (*a).*name) {
+      out.push_back(std::move(*b++));
+    } else {
+      add_one(*a, *b++);
+      out.push_back(std::move(*a++));
+    }
+  }
+  all = std::move(out);
+}
+
+// A list of another aggregator may be in any order.
+template <class T>
+bool ascends(const std::vector<T>& list, std::string T::*name) {
+  for (size_t i = 1; i < list.size(); ++i) {
+    if (list[i].*name <= list[i - 1].*name) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
-std::vector<MetricInfo> answer_metrics(const Snapshots& snapshots, const std::string& tenant) {
+Result<AskMetrics::Part> AskMetrics::answer(const Snapshots& snapshots) const {
   std::map<std::string, MetricNotes> metrics;
   for (const state::Snapshot& snapshot : snapshots) {
     const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
@@ -81,7 +143,11 @@ std::vector<MetricInfo> answer_metrics(const Snapshots& snapshots, const std::st
   return infos;
 }
 
-std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::string& tenant, const NamePage& page) {
+void AskMetrics::add(Part& all, Part&& more) { unite(all, std::move(more), &MetricInfo::name); }
+
+bool AskMetrics::sound(const Part& part, const Share&) { return ascends(part, &MetricInfo::name); }
+
+Result<AskDevices::Part> AskDevices::answer(const Snapshots& snapshots) const {
   std::map<std::string, DeviceNotes> devices;
   for (const state::Snapshot& snapshot : snapshots) {
     const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
@@ -126,6 +192,70 @@ std::vector<DeviceInfo> answer_devices(const Snapshots& snapshots, const std::st
   }
   cut_page(infos, page);
   return infos;
+}
+
+void AskDevices::put(Out& out) const {
+  query::put(out, tenant);
+  query::put(out, page);
+}
+
+void AskDevices::add(Part& all, Part&& more) { unite(all, std::move(more), &DeviceInfo::device); }
+
+bool AskDevices::sound(const Part& part, const Share&) { return ascends(part, &DeviceInfo::device); }
+
+// A name that is among the first max of all is among the first max wherever it is.
+Result<AskDevices::Answer> AskDevices::conclude(Part&& part, const Coverage&) const {
+  cut_page(part, page);
+  return std::move(part);
+}
+
+void cut_page(std::vector<DeviceInfo>& devices, const NamePage& page) {
+  cut_to_page(devices, page, &DeviceInfo::device);
+}
+
+void AskKnown::put(Out& out) const { out.text(tenant).text(metric); }
+
+Result<AskKnown::Part> AskKnown::answer(const Snapshots& snapshots) const {
+  const Selection selection{.tenant = tenant, .metric = metric, .devices = {}, .labels = {}};
+  return Part{std::any_of(snapshots.begin(), snapshots.end(),
+                          [&](const state::Snapshot& snapshot) { return !select(snapshot, selection, "").empty(); })};
+}
+
+bool knows(const Query& query, const std::string& tenant, const std::string& metric) {
+  const auto found = query.ask(AskKnown{tenant, metric});
+  return found && *found;
+}
+
+void put(Out& out, const AskKnown::Part& part) { out.u8(part.known); }
+bool get(In& in, AskKnown::Part& part) { return in.flag(part.known); }
+
+void put(Out& out, const MetricInfo& metric) {
+  out.text(metric.name).u8(static_cast<uint8_t>(metric.kind)).zigzag(metric.last_seen_ns).varint(metric.series);
+  put(out, metric.units);
+}
+bool get(In& in, MetricInfo& metric) {
+  if (!in.text(metric.name, kTextBytesMax)) return false;
+  const auto kind = kind_from(in.u8());
+  if (!kind) return false;
+  metric.kind = *kind;
+  metric.last_seen_ns = in.zigzag();
+  metric.series = in.varint();
+  if (!get(in, metric.units)) return false;
+  metric.unit = metric.units.size() == 1 ? metric.units.front() : "";
+  return true;
+}
+
+void put(Out& out, const DeviceInfo& device) {
+  out.text(device.device).zigzag(device.last_seen_ns);
+  put(out, device.labels);
+  put(out, device.gateways);
+  put(out, device.metrics);
+}
+bool get(In& in, DeviceInfo& device) {
+  constexpr uint64_t kLabelsKept = 64;  // common labels of a device
+  if (!in.text(device.device, kTextBytesMax)) return false;
+  device.last_seen_ns = in.zigzag();
+  return get(in, device.labels, kLabelsKept) && get(in, device.gateways) && get(in, device.metrics);
 }
 
 }  // namespace tributary::query

@@ -2,10 +2,14 @@
 // The last reading of each series: the greatest (time, value) among its all-time row and its fresh rows. Up to an
 // instant: the greatest that rows name, which are their first and last readings; a row that goes on beyond the instant
 // may hold a later one.
+#include "cloud/query/question/last.h"
+
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
-#include "cloud/query/answers.h"
+#include "cloud/query/plan.h"
+#include "cloud/state/levels.h"
 
 namespace tributary::query {
 namespace {
@@ -139,11 +143,26 @@ void read_last_at(const state::Snapshot& snapshot, const std::vector<uint32_t>& 
   }
 }
 
+// Of a series in several partitions, the greatest, with the open rows of all.
+void keep(AskLast::Part& all, LastReading reading) {
+  const auto [it, added] = all.try_emplace(reading.series.id(), reading);
+  if (added) return;
+  LastReading& known = it->second;
+  if (std::pair(reading.time_ns, reading.value) > std::pair(known.time_ns, known.value)) std::swap(known, reading);
+  std::vector<Row> rows;
+  std::set_union(known.open_rows.begin(), known.open_rows.end(), reading.open_rows.begin(), reading.open_rows.end(),
+                 std::back_inserter(rows));
+  known.open_rows = std::move(rows);
+}
+
+void cut(AskLast::Part& all, uint64_t max) {
+  while (all.size() > max) all.erase(std::prev(all.end()));
+}
+
 }  // namespace
 
-std::vector<LastReading> answer_last(const Snapshots& snapshots, const Selection& selection,
-                                     std::optional<int64_t> at_ns, const std::string& after, size_t max) {
-  LastReadings all;
+Result<AskLast::Part> AskLast::answer(const Snapshots& snapshots) const {
+  Part all;
   for (const state::Snapshot& snapshot : snapshots) {
     // Series without such a reading are left out, so that one walk may not be enough.
     std::string place = after;
@@ -161,13 +180,66 @@ std::vector<LastReading> answer_last(const Snapshots& snapshots, const Selection
       }
       for (Found& one : found) {
         if (!one.last) continue;
-        all.add({std::move(one.series), one.last->time_ns, one.last->value, std::move(one.open_rows)});
+        keep(all, {std::move(one.series), one.last->time_ns, one.last->value, std::move(one.open_rows)});
         ++told;
       }
       if (!more) break;
     }
   }
-  return all.take(max);
+  cut(all, max);
+  return all;
+}
+
+void AskLast::put(Out& out) const {
+  query::put(out, selection);
+  query::put(out, at_ns);
+  out.text(after).varint(std::min(max, kRowsMax));
+}
+bool AskLast::get(In& in) {
+  if (!query::get(in, selection) || !query::get(in, at_ns) || !query::get(in, after)) return false;
+  max = in.varint();
+  return in.ok() && max <= kRowsMax;
+}
+
+void AskLast::add(Part& all, Part&& more) {
+  for (auto& [id, reading] : more) keep(all, std::move(reading));
+}
+
+// A series that is among the first max of all is among the first max wherever it is.
+Result<std::vector<LastReading>> AskLast::conclude(Part&& part, const Coverage&) const {
+  cut(part, max);
+  std::vector<LastReading> out;
+  out.reserve(part.size());
+  for (auto& [id, reading] : part) out.push_back(std::move(reading));
+  return out;
+}
+
+void put(Out& out, const LastReading& reading) {
+  put(out, reading.series);
+  out.zigzag(reading.time_ns);
+  put(out, reading.value);
+  put(out, reading.open_rows);
+}
+bool get(In& in, LastReading& reading) {
+  if (!get(in, reading.series)) return false;
+  reading.time_ns = in.zigzag();
+  constexpr uint64_t kOpenRowsMax = 4'096;
+  return get(in, reading.value) && get(in, reading.open_rows, kOpenRowsMax);
+}
+
+void put(Out& out, const AskLast::Part& part) {
+  out.varint(part.size());
+  for (const auto& [id, reading] : part) put(out, reading);
+}
+bool get(In& in, AskLast::Part& part) {
+  std::vector<LastReading> list;
+  if (!get(in, list, kRowsMax)) return false;
+  for (LastReading& reading : list) {
+    const std::string id = reading.series.id();
+    if (!part.empty() && id <= part.rbegin()->first) return false;
+    part.emplace_hint(part.end(), id, std::move(reading));
+  }
+  return true;
 }
 
 }  // namespace tributary::query
