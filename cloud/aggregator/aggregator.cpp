@@ -9,6 +9,7 @@
 #include <fstream>
 #include <utility>
 
+#include "cloud/query/question/system.h"
 #include "common/runtime/program.h"
 
 namespace tributary::api {
@@ -59,11 +60,11 @@ Status Aggregator::open_states() {
   for (uint32_t partition = config_.ordinal; partition < partitions; partition += config_.replicas) {
     if (Status opened = open_state(partition, damage); !opened) return opened;
   }
-  std::vector<const merge::State*> views;
+  std::vector<const state::State*> views;
   std::vector<TakenUp> taken_up;
-  for (const auto& state : states_) {
-    views.push_back(state.get());
-    taken_up.push_back({state->position(), state->log_id() == 0});
+  for (const auto& writer : writers_) {
+    views.push_back(&writer->state());
+    taken_up.push_back({writer->position(), writer->state().log_id() == 0});
   }
   watch_ = std::make_unique<MergeWatch>(std::move(taken_up), std::move(damage), started_, recoveries_);
   query_ = query::LocalQuery::make(std::move(views));
@@ -72,19 +73,19 @@ Status Aggregator::open_states() {
 
 // damage: what was wrong with states that were moved aside, so far.
 Status Aggregator::open_state(uint32_t partition, std::string& damage) {
-  merge::StateConfig one = config_.state;
+  merge::WriterConfig one = config_.state;
   one.partition = partition;
   one.path = config_.state_dir + "/partition-" + std::to_string(partition);
-  auto state = merge::State::open(one);
-  if (!state && state.error().code == ErrorCode::kCorrupt) {
-    const auto aside = set_aside(one.path, partition, state.error().message);
+  auto writer = merge::StateWriter::open(one);
+  if (!writer && writer.error().code == ErrorCode::kCorrupt) {
+    const auto aside = set_aside(one.path, partition, writer.error().message);
     if (!aside) return aside.error();
     runtime::log_warn("state: " + *aside);
     damage += (damage.empty() ? "" : "; ") + *aside;
-    state = merge::State::open(one);
+    writer = merge::StateWriter::open(one);
   }
-  if (!state) return state.error();
-  states_.push_back(std::move(state).value());
+  if (!writer) return writer.error();
+  writers_.push_back(std::move(writer).value());
   return {};
 }
 
@@ -99,14 +100,14 @@ void Aggregator::make_mergers() {
     const int64_t now_ns = runtime::now().wall_ns;
     for (const auto& one : batch) traffic_.add(one.record, now_ns);
   };
-  for (size_t index = 0; index < states_.size(); ++index) {
+  for (size_t index = 0; index < writers_.size(); ++index) {
     const auto looked = [this, index](MergeLook look) {
       look.index = index;
       watch_->look(look, runtime::now());
     };
     mergers_.push_back(
         std::make_unique<Merger>(MergerConfig{.partition = partition_of(index), .partitions = partitions_},
-                                 MergerParts{.state = states_[index].get(),
+                                 MergerParts{.writer = writers_[index].get(),
                                              .log = [this] { return reader(); },
                                              .now_ns = [] { return runtime::now().wall_ns; },
                                              .committed = committed,
@@ -128,7 +129,7 @@ Result<std::string> Aggregator::set_aside(const std::string& path, uint32_t part
   };
   const auto log = reader();
   if (!log) return refuse(log.error().message);
-  const uint64_t log_id = log.value()->settings().log_id, noted = merge::State::noted_log_id(path);
+  const uint64_t log_id = log.value()->settings().log_id, noted = state::State::noted_log_id(path);
   if (noted == 0) return refuse("which log it was merged from is not noted in " + path + "/log_id");
   if (noted != log_id) return refuse(config_.log.url + " is another log than the one it was merged from");
   const auto bounds = log.value()->bounds(partition);
@@ -158,7 +159,7 @@ Status Aggregator::open_feed() {
   config.replicas = config_.replicas;
   config.max_future_s = config_.state.max_future_s;
   feed::FeedParts parts;
-  for (const auto& state : states_) parts.states.push_back(state.get());
+  for (const auto& writer : writers_) parts.states.push_back(&writer->state());
   parts.sink = feed_sink_.get();
   parts.open_log = [this] { return adapters_.open_log(config_.log); };
   parts.say = [](const std::string& line) { runtime::log_info(line); };
@@ -222,8 +223,8 @@ Status Aggregator::open_server() {
 }
 
 uint64_t Aggregator::log_id() const {
-  for (const auto& state : states_) {
-    if (state->log_id() != 0) return state->log_id();
+  for (const auto& writer : writers_) {
+    if (writer->state().log_id() != 0) return writer->state().log_id();
   }
   return 0;
 }
@@ -291,12 +292,12 @@ query::ServiceInfo Aggregator::service() {
                           .recovery = recoveries_.last()};
   if (info.trouble.empty()) info.trouble = auth_->trouble();
   if (info.durability == "unknown") info.durability.clear();
-  for (size_t i = 0; i < states_.size(); ++i) {
-    const merge::State& state = *states_[i];
-    info.records += state.counters().records_total.load();
-    info.partials += state.counters().partials_merged_total.load();
-    info.rejected += state.counters().rejected_total.load();
-    const uint64_t position = state.position();
+  for (size_t i = 0; i < writers_.size(); ++i) {
+    const merge::MergeCounters& counters = writers_[i]->counters();
+    info.records += counters.records_total.load();
+    info.partials += counters.partials_merged_total.load();
+    info.rejected += counters.rejected_total.load();
+    const uint64_t position = writers_[i]->position();
     info.partitions.push_back({.partition = partition_of(i),
                                .position = position,
                                .end = std::max<uint64_t>(position, mergers_[i]->log_end())});
@@ -316,7 +317,7 @@ void Aggregator::families(Exposition& text) const {
 
 void Aggregator::merge_families(Exposition& text) const {
   const auto each = [&](const auto& value) {
-    for (size_t i = 0; i < states_.size(); ++i)
+    for (size_t i = 0; i < writers_.size(); ++i)
       text.sample(uint64_t{value(i)}, {{"partition", std::to_string(partition_of(i))}});
   };
   using Counters = merge::MergeCounters;
@@ -337,15 +338,15 @@ void Aggregator::merge_families(Exposition& text) const {
   };
   for (const Counter& one : kCounters) {
     text.counter(one.name, one.help);
-    each([&](size_t i) { return (states_[i]->counters().*one.value).load(); });
+    each([&](size_t i) { return (writers_[i]->counters().*one.value).load(); });
   }
   text.counter("tributary_aggregator_log_holes_total", "Offsets of the log that held no record of it, named as gaps.");
   each([&](size_t i) { return mergers_[i]->holes_total(); });
   text.gauge("tributary_aggregator_position", "The next record of the log to merge.");
-  each([&](size_t i) { return states_[i]->position(); });
+  each([&](size_t i) { return writers_[i]->position(); });
   text.gauge("tributary_aggregator_lag_records", "Records of the log that are not merged yet, as far as was seen.");
   each([&](size_t i) {
-    const uint64_t position = states_[i]->position(), end = mergers_[i]->log_end();
+    const uint64_t position = writers_[i]->position(), end = mergers_[i]->log_end();
     return end > position ? end - position : uint64_t{0};
   });
 }

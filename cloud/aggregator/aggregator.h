@@ -18,6 +18,7 @@
 #include "cloud/api/api.h"
 #include "cloud/feed/feed.h"
 #include "cloud/otlp/exporter.h"
+#include "cloud/query/question/system.h"
 
 namespace tributary::api {
 
@@ -76,7 +77,7 @@ class Aggregator {
   std::string durability_ = "unknown";
   Error reader_failure_;  // of the last attempt to open it, and when it may be tried again
   std::chrono::steady_clock::time_point reader_retry_{};
-  std::vector<std::unique_ptr<merge::State>> states_;
+  std::vector<std::unique_ptr<merge::StateWriter>> writers_;  // by partition, ascending
   std::unique_ptr<MergeWatch> watch_;
   uint32_t partitions_ = 1;  // of the log, all aggregators together
   std::unique_ptr<query::LocalQuery> query_;

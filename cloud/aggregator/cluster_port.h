@@ -15,6 +15,7 @@
 #include "cloud/http/families.h"
 #include "cloud/http/json_writer.h"
 #include "cloud/http/server.h"
+#include "cloud/query/question/system.h"
 
 namespace tributary::api {
 

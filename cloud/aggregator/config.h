@@ -10,7 +10,7 @@
 #include "cloud/feed/kafka_sink.h"
 #include "cloud/http/server.h"
 #include "cloud/log/log.h"
-#include "cloud/merge/state.h"
+#include "cloud/merge/writer.h"
 #include "cloud/otlp/exporter.h"
 #include "common/runtime/result.h"
 
@@ -18,9 +18,9 @@ namespace tributary::api {
 
 struct AggregatorConfig {
   log::LogConfig log;
-  std::string state_dir;     // one folder a partition below it: partition-N
-  merge::StateConfig state;  // path and partition are filled for each
-  uint32_t ordinal = 0;      // partition p belongs to ordinal p mod replicas
+  std::string state_dir;      // one folder a partition below it: partition-N
+  merge::WriterConfig state;  // path and partition are filled for each
+  uint32_t ordinal = 0;       // partition p belongs to ordinal p mod replicas
   uint32_t replicas = 1;
   ClusterConfig cluster;  // replicas > 1
   http::HttpConfig http;

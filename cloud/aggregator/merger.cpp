@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Merger, see aggregator_merger.h.
+// Merger, see merger.h.
 #include "cloud/aggregator/merger.h"
 
 #include <algorithm>
@@ -90,14 +90,15 @@ Merger::Round Merger::tie() {
                                      " partitions, this aggregator began with " + std::to_string(config_.partitions) +
                                      ". Start it again, or set [log] partitions");
   }
-  merge::State& state = *parts_.state;
-  if (state.log_id() != 0 && state.log_id() != settings.log_id) {
-    return fail(Round::kRefused, "refusing to go on: the state was merged from log " + hex16(state.log_id()) +
-                                     ", this is log " + hex16(settings.log_id) +
+  merge::StateWriter& writer = *parts_.writer;
+  const uint64_t known = writer.state().log_id();
+  if (known != 0 && known != settings.log_id) {
+    return fail(Round::kRefused, "refusing to go on: the state was merged from log " + hex16(known) + ", this is log " +
+                                     hex16(settings.log_id) +
                                      ". Give it the old log back, or begin with an empty state folder");
   }
-  if (state.log_id() == 0) {
-    if (Status adopted = state.adopt_log(settings.log_id); !adopted) return fail_to_write(adopted.error());
+  if (known == 0) {
+    if (Status adopted = writer.adopt_log(settings.log_id); !adopted) return fail_to_write(adopted.error());
   }
   if (const Round placed = place(); placed == Round::kTrouble || placed == Round::kRefused) return placed;
   const auto begin = reader_->bounds(config_.partition);
@@ -111,8 +112,8 @@ Merger::Round Merger::tie() {
 Merger::Round Merger::place() {
   const auto bounds = reader_->bounds(config_.partition);
   if (!bounds) return fail(Round::kTrouble, bounds.error().message);
-  merge::State& state = *parts_.state;
-  const log::Offset at = state.position();
+  merge::StateWriter& writer = *parts_.writer;
+  const log::Offset at = writer.position();
   if (at > bounds.value().end) {
     return fail(Round::kRefused, "refusing to go on: the state has merged up to record " + std::to_string(at) +
                                      ", the log ends at " + std::to_string(bounds.value().end) +
@@ -120,7 +121,7 @@ Merger::Round Merger::place() {
   }
   if (at < bounds.value().begin) {
     const std::string hole = "records " + std::to_string(at) + " to " + std::to_string(bounds.value().begin - 1);
-    if (Status skipped = state.skip_to(bounds.value().begin, "trimmed", parts_.now_ns()); !skipped) {
+    if (Status skipped = writer.skip_to(bounds.value().begin, "trimmed", parts_.now_ns()); !skipped) {
       return fail_to_write(skipped.error());
     }
     gap_offsets_ += bounds.value().begin - at;
@@ -136,12 +137,12 @@ Merger::Round Merger::place() {
 // A log that was made again under the same id holds only what was appended after everything that has been merged. The
 // last record merged cannot be newer than the state's clock.
 Merger::Round Merger::check_past(log::Offset begin) {
-  const log::Offset at = parts_.state->position();
+  const log::Offset at = parts_.writer->position();
   if (at <= begin) return Round::kIdle;
   const auto last = reader_->read(config_.partition, at - 1, 1, 1, 0);
   if (!last) return fail(Round::kTrouble, last.error().message);
   if (last.value().empty() || !last.value().front().hole.empty()) return Round::kIdle;
-  if (last.value().front().record.append_ns <= parts_.state->clock_ns()) return Round::kIdle;
+  if (last.value().front().record.append_ns <= parts_.writer->state().clock_ns()) return Round::kIdle;
   return fail(Round::kRefused, "refusing to go on: record " + std::to_string(at - 1) +
                                    " is newer than all that was merged up to it: the log was made again. Give the "
                                    "aggregator the old log back, or begin with an empty state folder");
@@ -149,21 +150,21 @@ Merger::Round Merger::check_past(log::Offset begin) {
 
 // What is no record of this log becomes a named gap; the records around it are merged.
 Status Merger::merge(const std::vector<log::StoredRecord>& batch) {
-  merge::State& state = *parts_.state;
+  merge::StateWriter& writer = *parts_.writer;
   const auto is_hole = [](const log::StoredRecord& one) { return !one.hole.empty(); };
   auto from = batch.begin();
   while (from != batch.end()) {
     const auto hole = std::find_if(from, batch.end(), is_hole);
-    if (from == batch.begin() && hole == batch.end()) return state.merge(batch);
+    if (from == batch.begin() && hole == batch.end()) return writer.merge(batch);
     if (from != hole) {
       const std::vector<log::StoredRecord> records(from, hole);
-      if (Status merged = state.merge(records); !merged) return merged;
+      if (Status merged = writer.merge(records); !merged) return merged;
     }
     if (hole == batch.end()) break;
     const std::string what = hole->hole_end - hole->offset == 1 ? "offset " + std::to_string(hole->offset) + " holds"
                                                                 : "offsets " + std::to_string(hole->offset) + " to " +
                                                                       std::to_string(hole->hole_end - 1) + " hold";
-    if (Status skipped = state.skip_to(hole->hole_end, hole->hole, parts_.now_ns()); !skipped) return skipped;
+    if (Status skipped = writer.skip_to(hole->hole_end, hole->hole, parts_.now_ns()); !skipped) return skipped;
     holes_total_ += hole->hole_end - hole->offset;
     gap_offsets_ += hole->hole_end - hole->offset;
     if (parts_.say) {
@@ -189,7 +190,7 @@ void Merger::note_log_end(log::Offset at_least) {
 Merger::Round Merger::round() {
   const Round result = work();
   if (parts_.looked) {
-    MergeLook look{.position = parts_.state->position(), .end = log_end_, .gap_offsets = gap_offsets_};
+    MergeLook look{.position = parts_.writer->position(), .end = log_end_, .gap_offsets = gap_offsets_};
     {
       std::lock_guard lock(mutex_);
       look.full = full_;
@@ -204,23 +205,23 @@ Merger::Round Merger::work() {
   if (!tied_) {
     if (const Round tied = tie(); tied != Round::kIdle) return tied;
   }
-  merge::State& state = *parts_.state;
+  merge::StateWriter& writer = *parts_.writer;
   auto batch =
-      reader_->read(config_.partition, state.position(), config_.records_max, config_.bytes_max, config_.wait_ms);
+      reader_->read(config_.partition, writer.position(), config_.records_max, config_.bytes_max, config_.wait_ms);
   if (!batch) {
     tied_ = false;  // it may be another log when it comes back
     if (batch.error().code != ErrorCode::kNotFound) return fail(Round::kTrouble, batch.error().message);
     return place();
   }
   if (batch.value().empty()) {
-    log_end_ = state.position();
+    log_end_ = writer.position();
     return fail(Round::kIdle, "");
   }
   note_log_end(batch.value().back().offset + 1);
-  const log::Offset before = state.position();
+  const log::Offset before = writer.position();
   if (Status merged = merge(batch.value()); !merged) {
     // What lies before a hole is committed by itself.
-    if (state.position() != before) parts_.committed();
+    if (writer.position() != before) parts_.committed();
     return fail_to_write(merged.error());
   }
   if (parts_.merged) parts_.merged(batch.value());

@@ -16,7 +16,7 @@
 
 #include "cloud/aggregator/merge_watch.h"
 #include "cloud/log/log.h"
-#include "cloud/merge/state.h"
+#include "cloud/merge/writer.h"
 
 namespace tributary::api {
 
@@ -30,7 +30,7 @@ struct MergerConfig {
 };
 
 struct MergerParts {
-  merge::State* state = nullptr;
+  merge::StateWriter* writer = nullptr;
   // The log, once it is there; kNotFound until then.
   std::function<Result<log::Reader*>()> log;
   std::function<int64_t()> now_ns;

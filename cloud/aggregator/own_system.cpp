@@ -4,6 +4,11 @@
 
 #include <utility>
 
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/gateways.h"
+#include "cloud/query/question/rows.h"
+#include "cloud/query/question/system.h"
+
 namespace tributary::api {
 namespace {
 
@@ -22,14 +27,14 @@ Result<OwnSystem::Merged> OwnSystem::merged_of(const std::string& tenant, int64_
   }
   Merged merged{.read_ns = now_ns};
   const auto query = parts_.query->one_answer();
-  const auto metrics = query->metrics(tenant);
+  const auto metrics = query->ask(query::AskMetrics{tenant});
   if (!metrics) return metrics.error();
   for (const auto& metric : *metrics) {
-    const auto summary = query->summary({.tenant = tenant, .metric = metric.name}, {});
+    const auto summary = query->ask(query::AskSummary{{.tenant = tenant, .metric = metric.name}, {}});
     if (!summary) return summary.error();
     merged.readings += summary->numeric().count();
   }
-  const auto gateways = query->gateways(tenant, now_ns);
+  const auto gateways = query->ask(query::AskGateways{tenant, now_ns});
   if (!gateways) return gateways.error();
   for (const auto& gateway : *gateways) {
     if (gateway.first_seen_ns > 0 && (merged.since_ns == 0 || gateway.first_seen_ns < merged.since_ns))

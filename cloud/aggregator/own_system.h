@@ -11,7 +11,7 @@
 
 #include "cloud/aggregator/traffic.h"
 #include "cloud/query/query.h"
-#include "cloud/query/system.h"
+#include "cloud/query/question/system.h"
 
 namespace tributary::api {
 

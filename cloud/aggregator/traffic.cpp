@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cloud/query/question/system.h"
 #include "common/base/time.h"
 #include "common/wire/message.h"
 

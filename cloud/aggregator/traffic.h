@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cloud/log/log.h"
-#include "cloud/query/system.h"
+#include "cloud/query/question/system.h"
 
 namespace tributary::api {
 

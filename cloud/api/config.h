@@ -11,7 +11,7 @@
 #include "cloud/http/families.h"
 #include "cloud/http/json_writer.h"
 #include "cloud/query/query.h"
-#include "cloud/query/system.h"
+#include "cloud/query/question/system.h"
 #include "cloud/tenants/keys.h"
 
 namespace tributary::api {

@@ -6,6 +6,8 @@
 
 #include "cloud/http/delivery.h"
 #include "cloud/http/problem.h"
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/completeness.h"
 #include "cloud/render/answers.h"
 
 namespace tributary::api {
@@ -26,7 +28,7 @@ MetricFacts::Facts MetricFacts::of(const RequestContext& context, const std::str
       return it->second;
   }
   Facts facts{.read_ns = now_ns};
-  if (const auto metrics = context.query.metrics(context.tenant)) {
+  if (const auto metrics = context.query.ask(query::AskMetrics{context.tenant})) {
     for (const auto& one : *metrics) {
       if (one.name == metric) facts = {one.unit, one.kind, now_ns};
     }
@@ -59,7 +61,7 @@ http::Response failure(const Error& error) {
 
 Status add_completeness(const RequestContext& context, JsonWriter& json, const query::Selection& selection,
                         const query::Range& range) {
-  const auto completeness = context.query.completeness(selection, range, context.now_ns);
+  const auto completeness = context.query.ask(query::AskCompleteness{selection, range, context.now_ns});
   if (!completeness) return completeness.error();
   json.key("completeness");
   write_completeness(json, *completeness);

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <tuple>
 
+#include "cloud/query/question/rows.h"
 #include "common/base/time.h"
 #include "common/stats/summary.h"
 
@@ -76,7 +77,7 @@ Result<std::vector<int64_t>> local_days(const std::string& tz, int64_t from_ns, 
 }
 
 Status day_rows(const query::Query& query, const query::Selection& selection, const std::vector<int64_t>& days,
-                const std::string& by, uint64_t rows_max, const query::Query::RowSink& sink) {
+                const std::string& by, uint64_t rows_max, const query::AskSeries::Sink& sink) {
   using Key = std::tuple<std::string, int64_t, WidthS>;
   std::map<Key, std::string> rows;
   const bool hours = std::all_of(days.begin(), days.end(), [](int64_t start_s) { return start_s % kHourS == 0; });
@@ -105,7 +106,8 @@ Status day_rows(const query::Query& query, const query::Selection& selection, co
     int64_t end_ns = 0;  // the last day that nanoseconds hold is not whole
     if (__builtin_mul_overflow(end_s, kNanosPerSecond, &end_ns)) end_ns = std::numeric_limits<int64_t>::max();
     const query::Range range{begin_s * kNanosPerSecond, end_ns};
-    if (Status status = query.series(selection, range, step_s, by, kFineRowsMax, add); !status) return status;
+    if (Status status = query.ask(query::AskSeries{selection, range, step_s, by, kFineRowsMax}, add); !status)
+      return status;
     flush();
     if (rows.size() > rows_max) {
       return Error{ErrorCode::kInvalid, "found more than " + std::to_string(rows_max) + " rows"};

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cloud/query/query.h"
+#include "cloud/query/question/rows.h"
 
 namespace tributary::api {
 
@@ -22,6 +23,6 @@ Result<std::vector<int64_t>> local_days(const std::string& tz, int64_t from_ns, 
 // As Query::series, with a row for each of the days that has readings. Rows that are stored too wide for the days stay
 // rows of their own. Every day is of one instant of the state. kInvalid: more than rows_max rows.
 Status day_rows(const query::Query& query, const query::Selection& selection, const std::vector<int64_t>& days,
-                const std::string& by, uint64_t rows_max, const query::Query::RowSink& sink);
+                const std::string& by, uint64_t rows_max, const query::AskSeries::Sink& sink);
 
 }  // namespace tributary::api

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Federation::members: what every aggregator tells of itself, and why one does not.
+// Federation::members: what every aggregator tells of itself, and why one does not. It is no answer made of parts: who
+// tells nothing is named with the reason.
 #include <utility>
 
 #include "cloud/cluster/federation.h"
+#include "cloud/query/question/system.h"
 
 namespace tributary::cluster {
 namespace {
 
 // False: no answer of that aggregator.
-bool read(const std::string& answer, const Layout& layout, SystemMember& member) {
+bool read(const std::string& answer, const Layout& layout, query::SystemMember& member) {
   AnswerHead head;
   std::optional<Error> error;
-  SystemBody body;
-  if (!decode_answer(as_bytes(answer), head, error, body) || head.ordinal != member.ordinal ||
+  query::AskSystem::Part part;
+  if (!decode_answer(as_bytes(answer), head, error, part) || head.ordinal != member.ordinal ||
       head.replicas != layout.replicas || head.partitions != layout.partitions) {
     return false;
   }
@@ -23,35 +25,29 @@ bool read(const std::string& answer, const Layout& layout, SystemMember& member)
                                                            : query::kUnreadable;
     return true;
   }
-  if (body.part.service) {
-    for (const auto& one : body.part.service->partitions) {
-      if (one.partition >= layout.partitions || one.partition % layout.replicas != member.ordinal) return false;
-    }
-  }
-  member.part = std::move(body.part);
+  if (part.size() != 1 || !query::AskSystem::sound(part, {.partitions = member.partitions})) return false;
+  member.part = std::move(part.front());
   return true;
 }
 
 }  // namespace
 
-std::vector<SystemMember> Federation::members(const std::string& tenant, int64_t now_ns) const {
-  Question one = question(Op::kSystem, tenant);
-  one.now_ns = now_ns;
-  std::vector<SystemMember> all;
+std::vector<query::SystemMember> Federation::members(const std::string& tenant, int64_t now_ns) const {
+  const query::AskSystem question{tenant, now_ns};
+  std::vector<query::SystemMember> all;
   std::vector<Peers::Ask> asks;
-  std::string own;
   for (uint32_t ordinal = 0; ordinal < layout_.replicas; ++ordinal) {
     all.push_back({.ordinal = ordinal, .partitions = layout_.partitions_of(ordinal)});
-    one.ordinal = ordinal;
-    if (ordinal == layout_.ordinal) {
-      own = encode(one);
-    } else {
-      asks.push_back({.ordinal = ordinal, .question = encode(one)});
+    if (ordinal != layout_.ordinal) {
+      asks.push_back({.ordinal = ordinal, .question = encode(head(question.kOp, ordinal), question)});
     }
   }
-  peers_.ask(asks, [&] { CHECK(read(own_.answer(as_bytes(own)), layout_, all[layout_.ordinal])); });
+  peers_.ask(asks, [&] {
+    query::SystemMember& own = all[layout_.ordinal];
+    CHECK(read(own_.answer(as_bytes(encode(head(question.kOp, own.ordinal), question))), layout_, own));
+  });
   for (const Peers::Ask& ask : asks) {
-    SystemMember& member = all[ask.ordinal];
+    query::SystemMember& member = all[ask.ordinal];
     if (!ask.answer) {
       member.absence = ask.failure;
     } else if (!read(*ask.answer, layout_, member)) {

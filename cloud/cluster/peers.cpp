@@ -123,11 +123,7 @@ void Peers::watch(Peer& peer) {
     std::unique_lock lock(mutex_);
     return !woken_.wait_for(lock, std::chrono::milliseconds(ms), [&] { return stopping_; });
   };
-  Question question;
-  question.replicas = layout_.replicas;
-  question.partitions = layout_.partitions;
-  question.ordinal = peer.ordinal;
-  question.op = Op::kHead;
+  query::AskHead question;
   bool good = true;
   do {
     // A peer that moved has another address: looked up again whenever it was away.
@@ -138,11 +134,12 @@ void Peers::watch(Peer& peer) {
     {
       std::lock_guard lock(mutex_);
       question.wait_ms = peer.up ? static_cast<uint32_t>(config_.wait_ms) : 0;
-      question.place = peer.place;
+      question.known = peer.place;
     }
     const int64_t begun_ms = mono_ms();
     std::vector<Exchange> one;
-    one.push_back(prepare(peer, encode(question), std::exchange(fd, -1)));
+    one.push_back(
+        prepare(peer, encode({layout_.replicas, layout_.partitions, peer.ordinal}, question), std::exchange(fd, -1)));
     scatter.ask(one, config_.timeout_ms + static_cast<int>(question.wait_ms), nullptr);
     fd = std::exchange(one.front().fd, -1);
     settle(peer, one.front(), begun_ms, true);
@@ -175,7 +172,7 @@ void Peers::settle(Peer& peer, Exchange& exchange, int64_t begun_ms, bool watchi
 // What a peer says of itself.
 void Peers::look(Peer& peer, const std::string& answer) {
   AnswerHead head;
-  HeadBody body;
+  query::AskHead::Part body;
   std::optional<Error> error;
   if (!decode_answer(as_bytes(answer), head, error, body)) {
     distrust(peer.ordinal, "bad_answer");

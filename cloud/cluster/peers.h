@@ -19,6 +19,7 @@
 #include "cloud/cluster/layout.h"
 #include "cloud/cluster/scatter.h"
 #include "cloud/cluster/wire.h"
+#include "cloud/query/question/head.h"
 
 namespace tributary::cluster {
 

@@ -51,7 +51,7 @@ Result<std::unique_ptr<StateView>> StateView::open(const std::string& folder) {
       store::Env::open({.path = folder, .tables_max = kTablesMax, .read_only = true, .sealed = true, .inspect = true});
   if (!env) return env.error();
   view->env_ = std::move(env).value();
-  auto tables = stored::open_tables(*view->env_);
+  auto tables = state::open_tables(*view->env_);
   if (!tables) return tables.error();
   view->tables_ = *tables;
   return view;
@@ -59,10 +59,10 @@ Result<std::unique_ptr<StateView>> StateView::open(const std::string& folder) {
 
 std::optional<ledger::GatewayLedger> StateView::ledger(const std::string& tenant, const std::string& gateway) const {
   auto txn = env_->read();
-  if (!txn || tenant.size() > stored::kNameBytesMax || gateway.size() > stored::kNameBytesMax) return std::nullopt;
+  if (!txn || tenant.size() > state::kNameBytesMax || gateway.size() > state::kNameBytesMax) return std::nullopt;
   const auto tenant_no = txn->get(tables_.tenants, tenant);
   if (!tenant_no || tenant_no->size() != 4) return std::nullopt;
-  const auto no = txn->get(tables_.gateway_names, stored::Key().u32(stored::KeyReader(*tenant_no).u32()).text(gateway));
+  const auto no = txn->get(tables_.gateway_names, state::Key().u32(state::KeyReader(*tenant_no).u32()).text(gateway));
   if (!no) return std::nullopt;
   const auto bytes = txn->get(tables_.ledgers, *no);
   return bytes ? ledger::GatewayLedger::decode(as_bytes(*bytes)) : std::nullopt;

@@ -17,8 +17,6 @@
 
 namespace tributary::ctl {
 
-namespace stored = merge;
-
 // The folder of a partition in [state] dir.
 std::string partition_dir(const std::string& dir, uint32_t partition);
 // The folders of partitions in dir by their numbers, or dir itself where it is one. Only that of partition, if given.
@@ -31,13 +29,13 @@ class StateView {
 
   Result<store::Txn> read() const { return env_->read(); }
   const store::Env& env() const { return *env_; }
-  const stored::Tables& tables() const { return tables_; }
+  const state::Tables& tables() const { return tables_; }
   // Nothing if the state does not know the gateway.
   std::optional<ledger::GatewayLedger> ledger(const std::string& tenant, const std::string& gateway) const;
 
  private:
   std::unique_ptr<store::Env> env_;
-  stored::Tables tables_;
+  state::Tables tables_;
 };
 
 }  // namespace tributary::ctl

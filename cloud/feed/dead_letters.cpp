@@ -147,8 +147,8 @@ std::optional<DeadLetter> DeadLetterScanner::look(uint32_t partition, const log:
   return std::nullopt;
 }
 
-DeadLetter parked_letter(uint32_t partition, std::string_view key, const merge::DeadLetter& stored) {
-  merge::KeyReader reader(key);
+DeadLetter parked_letter(uint32_t partition, std::string_view key, const state::ParkedPartial& stored) {
+  state::KeyReader reader(key);
   DeadLetter letter{.kind = DeadLetter::Kind::kParked, .partition = partition, .offset = reader.u64()};
   letter.tenant = stored.tenant;
   letter.gateway = stored.gateway;
@@ -189,7 +189,7 @@ Judgement judge(const DeadLetter& letter, const ledger::GatewayLedger* ledger, i
   }
   const int64_t latest_s = latest_start_s(now_ns, max_future_s);
   uint64_t rejected = 0, unsure = 0, fitting = 0;
-  int64_t fits_from_s = merge::kAfterAll;
+  int64_t fits_from_s = state::kAfterAll;
   for (const message::MessageItem& item : decoder.items()) {
     const bool concerned = std::any_of(letter.seqs.begin(), letter.seqs.end(), [&](const wire::SeqRange& range) {
       return item.seq >= range.first && item.seq <= range.last;

@@ -59,7 +59,7 @@ class DeadLetterScanner {
 };
 
 // From the state's table.
-DeadLetter parked_letter(uint32_t partition, std::string_view key, const merge::DeadLetter& stored);
+DeadLetter parked_letter(uint32_t partition, std::string_view key, const state::ParkedPartial& stored);
 
 // What a replay of the letter would do.
 struct Judgement {

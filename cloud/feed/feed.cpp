@@ -6,7 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "cloud/merge/impl.h"
 #include "cloud/state/snapshot.h"
 
 namespace tributary::feed {
@@ -19,8 +18,6 @@ int64_t steady_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
-
-uint64_t refused(const merge::State& state) { return state.counters().dead_letters_total.load(); }
 
 }  // namespace
 
@@ -37,8 +34,8 @@ Result<std::unique_ptr<Feed>> Feed::open(const FeedConfig& config, FeedParts par
   if (!places) return places.error();
   std::unique_ptr<Feed> feed(new Feed(config, std::move(parts)));
   feed->kept_ = *places;
-  for (const merge::State* state : feed->parts_.states) {
-    Partition partition{.state = state, .number = state->impl().partition};
+  for (const state::State* state : feed->parts_.states) {
+    Partition partition{.state = state, .number = state->partition()};
     const auto kept = places->find(partition.number);
     if (kept != places->end()) partition.place = kept->second;
     const uint64_t position = state->position();
@@ -102,7 +99,7 @@ std::string Feed::trouble() const {
 
 std::map<uint32_t, uint64_t> Feed::lag() const {
   std::map<uint32_t, uint64_t> lag;
-  for (const merge::State* state : parts_.states) lag[state->impl().partition] = state->position();
+  for (const state::State* state : parts_.states) lag[state->partition()] = state->position();
   std::lock_guard lock(mutex_);
   for (auto& [partition, behind] : lag) {
     const Place& place = shown_.at(partition);
@@ -136,10 +133,10 @@ void Feed::begin_pass(Partition& partition, uint64_t revision, const std::string
 
 // Rows of all partitions, read from all states at one instant: a device or a fleet row may have readings in several.
 Status Feed::gather_rows(std::vector<Message>& out) {
-  std::vector<query::Snapshot> snapshots;
+  std::vector<state::Snapshot> snapshots;
   Teller teller{.ordinal = config_.ordinal, .replicas = config_.replicas};
   for (const Partition& partition : partitions_) {
-    auto snapshot = query::Snapshot::take(*partition.state);
+    auto snapshot = state::Snapshot::take(*partition.state);
     if (!snapshot) return snapshot.error();
     teller.revision += snapshot->head().position;
     teller.state_id ^= partition.state->state_id();
@@ -149,14 +146,14 @@ Status Feed::gather_rows(std::vector<Message>& out) {
   auto summary = std::make_unique<stats::Summary>();
   for (size_t i = 0; i < partitions_.size(); ++i) {
     Partition& partition = partitions_[i];
-    const query::Snapshot& snapshot = snapshots[i];
-    const merge::Head& head = snapshot.head();
+    const state::Snapshot& snapshot = snapshots[i];
+    const state::Head& head = snapshot.head();
     NameBook names(snapshot);
     const auto tell = [&](uint32_t no, int64_t start_s, WidthS width_s) {
       const RowName name = names.name(no, start_s, width_s);
       if (!told.insert(row_key(name, teller)).second) return;
       summary->clear();
-      for (const query::Snapshot& one : snapshots) add_row(one, name, *summary);
+      for (const state::Snapshot& one : snapshots) add_row(one, name, *summary);
       if (!summary->empty()) out.push_back(row_message(name, *summary, teller));  // else its retention has ended
     };
     if (!partition.pass && partition.place.revision < head.changes_low) {
@@ -177,16 +174,16 @@ Status Feed::gather_rows(std::vector<Message>& out) {
     uint64_t upto = head.position;
     size_t rows = 0;
     store::Cursor cursor(snapshot.txn(), snapshot.tables().changes);
-    merge::ChangeRecord record;
-    for (bool more = cursor.seek(merge::Key().u64(partition.place.revision)); more; more = cursor.next()) {
-      const uint64_t offset = merge::KeyReader(cursor.key()).u64();
+    state::ChangeRecord record;
+    for (bool more = cursor.seek(state::Key().u64(partition.place.revision)); more; more = cursor.next()) {
+      const uint64_t offset = state::KeyReader(cursor.key()).u64();
       if (rows >= config_.rows_max) {
         upto = offset;
         more_ = true;
         break;
       }
       CHECK(record.decode(cursor.value()));
-      for (const merge::ChangedRow& row : record.rows) tell(row.series_no, row.start_s, row.width_s);
+      for (const state::ChangedRow& row : record.rows) tell(row.series_no, row.start_s, row.width_s);
       rows += record.rows.size();
     }
     on_delivered_.push_back([&partition, upto] { partition.place.revision = upto; });
@@ -197,7 +194,7 @@ Status Feed::gather_rows(std::vector<Message>& out) {
 Status Feed::gather_dead_letters(Partition& partition, std::vector<Message>& out, uint64_t& upto) {
   // The position first: what is counted before it was written belongs to records before it, or later.
   const uint64_t position = partition.state->position();
-  const uint64_t refused_now = refused(*partition.state);
+  const uint64_t refused_now = partition.state->dead_letters_total();
   uint64_t from = partition.place.dead_letters;
   upto = position;
   if (from >= position || (partition.refused_known && partition.refused_seen == refused_now)) return {};
@@ -217,7 +214,7 @@ Status Feed::gather_dead_letters(Partition& partition, std::vector<Message>& out
   }
   std::map<std::string, DeadLetter> letters;  // parked and rejected of the same records, by place
   const auto place_of = [](const DeadLetter& letter) {
-    merge::Key key;
+    state::Key key;
     key.u64(letter.offset).u8(letter.kind == DeadLetter::Kind::kParked ? 1 : 0);
     return std::string(key.u64(letter.seqs.empty() ? 0 : letter.seqs.front().first).view());
   };
@@ -233,12 +230,12 @@ Status Feed::gather_dead_letters(Partition& partition, std::vector<Message>& out
       reached = stored.offset + 1;
     }
   }
-  auto snapshot = query::Snapshot::take(*partition.state);
+  auto snapshot = state::Snapshot::take(*partition.state);
   if (!snapshot) return snapshot.error();
   store::Cursor cursor(snapshot->txn(), snapshot->tables().deadletter);
-  for (bool more = cursor.seek(merge::Key().u64(from)); more; more = cursor.next()) {
-    if (merge::KeyReader(cursor.key()).u64() >= reached) break;
-    merge::DeadLetter stored;
+  for (bool more = cursor.seek(state::Key().u64(from)); more; more = cursor.next()) {
+    if (state::KeyReader(cursor.key()).u64() >= reached) break;
+    state::ParkedPartial stored;
     CHECK(stored.decode(cursor.value()));
     DeadLetter letter = parked_letter(partition.number, cursor.key(), stored);
     letters.emplace(place_of(letter), std::move(letter));

@@ -21,7 +21,7 @@
 #include "cloud/feed/rows.h"
 #include "cloud/feed/sink.h"
 #include "cloud/log/log.h"
-#include "cloud/merge/state.h"
+#include "cloud/state/state.h"
 
 namespace tributary::feed {
 
@@ -40,7 +40,7 @@ struct FeedConfig {
 };
 
 struct FeedParts {
-  std::vector<const merge::State*> states;  // all that this aggregator owns; they outlive the feed
+  std::vector<const state::State*> states;  // all that this aggregator owns; they outlive the feed
   Sink* sink = nullptr;
   // A reader of the log for the feed alone, opened when there is something rejected to be read.
   std::function<Result<std::unique_ptr<log::Reader>>()> open_log;
@@ -75,12 +75,12 @@ class Feed {
 
  private:
   struct Partition {
-    const merge::State* state = nullptr;
+    const state::State* state = nullptr;
     uint32_t number = 0;
     Place place;
     std::optional<RowWalk> pass;  // a full pass under way
     uint64_t pass_revision = 0;   // what it began at
-    uint64_t refused_seen = 0;    // MergeCounters::dead_letters_total when the log was last looked through
+    uint64_t refused_seen = 0;    // State::dead_letters_total when the log was last looked through
     bool refused_known = false;   // false: the log must be looked through
   };
   struct Delivery;

@@ -41,7 +41,7 @@ RowName NameBook::name(uint32_t series_no, int64_t start_s, WidthS width_s) {
     entry->fleet = info->fleet;
     // Tenants are few; their names are found by number.
     snapshot_.each(snapshot_.tables().tenants, "", [&](std::string_view tenant, std::string_view no) {
-      if (merge::KeyReader(no).u32() != info->tenant_no) return true;
+      if (state::KeyReader(no).u32() != info->tenant_no) return true;
       entry->tenant = tenant;
       return false;
     });
@@ -49,21 +49,21 @@ RowName NameBook::name(uint32_t series_no, int64_t start_s, WidthS width_s) {
   return {entry->tenant, entry->series, entry->fleet, start_s, width_s};
 }
 
-void add_row(const query::Snapshot& snapshot, const RowName& name, stats::Summary& out) {
+void add_row(const state::Snapshot& snapshot, const RowName& name, stats::Summary& out) {
   const auto tenant_no = snapshot.tenant(name.tenant);
   const std::string id = name.series.id();
   if (!tenant_no || id.size() > kSeriesIdBytesMax) return;
-  const merge::Tables& tables = snapshot.tables();
-  const auto found = snapshot.txn().get(tables.series, merge::series_key(*tenant_no, name.fleet, id));
+  const state::Tables& tables = snapshot.tables();
+  const auto found = snapshot.txn().get(tables.series, state::series_key(*tenant_no, name.fleet, id));
   if (!found) return;
-  const uint32_t no = merge::KeyReader(*found).u32();
-  const auto add = [&](const query::StoredRow& stored) {
+  const uint32_t no = state::KeyReader(*found).u32();
+  const auto add = [&](const state::StoredRow& stored) {
     if (stored.width_s == name.width_s) CHECK(out.merge_encoded(stored.summary));
   };
-  const int level = merge::level_of(name.width_s);
-  const store::Table table = level == merge::kBaseLevel ? tables.rows : tables.direct;
+  const int level = state::level_of(name.width_s);
+  const store::Table table = level == state::kBaseLevel ? tables.rows : tables.direct;
   snapshot.rows(table, level, no, name.start_s, name.start_s + 1, add);
-  snapshot.fresh({no}, name.start_s, name.start_s + 1, [&](size_t, const query::StoredRow& stored) { add(stored); });
+  snapshot.fresh({no}, name.start_s, name.start_s + 1, [&](size_t, const state::StoredRow& stored) { add(stored); });
 }
 
 std::string row_key(const RowName& name, const Teller& teller) {
@@ -100,20 +100,20 @@ Message row_message(const RowName& name, const stats::Summary& summary, const Te
   return message;
 }
 
-void walk_rows(const query::Snapshot& snapshot, RowWalk& walk, size_t rows_max,
+void walk_rows(const state::Snapshot& snapshot, RowWalk& walk, size_t rows_max,
                const std::function<void(uint32_t, int64_t, WidthS)>& visit) {
-  const merge::Tables& tables = snapshot.tables();
+  const state::Tables& tables = snapshot.tables();
   size_t rows = 0;
   while (!walk.done() && rows < rows_max) {
-    const int level = walk.table < kFirstDirect ? merge::kBaseLevel : walk.table - kFirstDirect + 1;
+    const int level = walk.table < kFirstDirect ? state::kBaseLevel : walk.table - kFirstDirect + 1;
     const store::Table table = walk.table == 0 ? tables.fresh : walk.table == 1 ? tables.rows : tables.direct;
     store::Cursor cursor(snapshot.txn(), table);
-    const std::string prefix = walk.table == 0 ? "" : std::string(merge::Key().u8(static_cast<uint8_t>(level)).view());
+    const std::string prefix = walk.table == 0 ? "" : std::string(state::Key().u8(static_cast<uint8_t>(level)).view());
     bool more = cursor.seek(walk.key.empty() ? prefix : walk.key);
     if (more && !walk.key.empty() && cursor.key() == walk.key) more = cursor.next();
     for (; more && cursor.key().starts_with(prefix) && rows < rows_max; more = cursor.next()) {
       walk.key = cursor.key();
-      merge::KeyReader key(cursor.key());
+      state::KeyReader key(cursor.key());
       if (walk.table == 0) {
         const int64_t start_s = key.time();
         const WidthS width_s = key.u32();
@@ -123,8 +123,8 @@ void walk_rows(const query::Snapshot& snapshot, RowWalk& walk, size_t rows_max,
       }
       key.u8();
       const uint32_t no = key.u32();
-      merge::ChunkReader chunk(level, key.time(), cursor.value());
-      for (merge::ChunkRow row; chunk.next(row); ++rows) visit(no, row.start_s, row.width_s);
+      state::ChunkReader chunk(level, key.time(), cursor.value());
+      for (state::ChunkRow row; chunk.next(row); ++rows) visit(no, row.start_s, row.width_s);
       CHECK(!chunk.corrupt());
     }
     if (!more || !cursor.key().starts_with(prefix)) {

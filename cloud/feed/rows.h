@@ -33,7 +33,7 @@ struct Teller {
 // The names of the series numbers of one snapshot, looked up once.
 class NameBook {
  public:
-  explicit NameBook(const query::Snapshot& snapshot) : snapshot_(snapshot) {}
+  explicit NameBook(const state::Snapshot& snapshot) : snapshot_(snapshot) {}
   RowName name(uint32_t series_no, int64_t start_s, WidthS width_s);
 
  private:
@@ -42,12 +42,12 @@ class NameBook {
     Series series;
     bool fleet = false;
   };
-  const query::Snapshot& snapshot_;
+  const state::Snapshot& snapshot_;
   std::vector<std::optional<Entry>> entries_;
 };
 
 // Adds what a state holds of the row: everything that arrived with exactly this start and width and is still kept.
-void add_row(const query::Snapshot& snapshot, const RowName& name, stats::Summary& out);
+void add_row(const state::Snapshot& snapshot, const RowName& name, stats::Summary& out);
 
 // Key (a JSON array: tenant, device or null, metric, labels, start, width [, share]) and value as in FORMAT.md.
 std::string row_key(const RowName& name, const Teller& teller);
@@ -61,7 +61,7 @@ struct RowWalk {
 };
 // Visits about rows_max rows more. The fresh rows come first: what moves from there to the others in between is met at
 // least once.
-void walk_rows(const query::Snapshot& snapshot, RowWalk& walk, size_t rows_max,
+void walk_rows(const state::Snapshot& snapshot, RowWalk& walk, size_t rows_max,
                const std::function<void(uint32_t series_no, int64_t start_s, WidthS width_s)>& visit);
 
 }  // namespace tributary::feed

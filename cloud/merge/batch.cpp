@@ -30,14 +30,14 @@ bool has_names(const log::Record& record) {
 }  // namespace
 
 void Batch::apply(const log::StoredRecord& stored) {
-  CHECK(stored.offset == head_.position);
+  CHECK(stored.offset == write_.head.position);
   const log::Record& record = stored.record;
   counts_.records++;
-  head_.clock_ns = std::max(head_.clock_ns, record.append_ns);
-  if (int64_t target = roll_target(head_.clock_ns); target > head_.rolled_s) {
-    memory_.rows.flush(txn_, tables_, head_);
+  write_.head.clock_ns = std::max(write_.head.clock_ns, record.append_ns);
+  if (int64_t target = roll_target(write_.head.clock_ns); target > write_.head.rolled_s) {
+    memory_.rows.flush(write_);
     const auto& retention = config_.retention_s;
-    roll(txn_, tables_, {retention[0], retention[1], retention[2], retention[3]}, target, head_);
+    roll(write_, {retention[0], retention[1], retention[2], retention[3]}, target);
     expire_idempotency_keys();
   }
   if (has_names(record) && log::record_kind(static_cast<uint8_t>(record.kind))) {
@@ -59,13 +59,12 @@ void Batch::apply(const log::StoredRecord& stored) {
     counts_.rejected++;  // nobody to count it for, or nothing to make of it
   }
   write_changes();
-  head_.position = stored.offset + 1;
-  if (memory_.rows.size() > kRowsBufferedMax) memory_.rows.flush(txn_, tables_, head_);
+  write_.head.position = stored.offset + 1;
+  if (memory_.rows.size() > kRowsBufferedMax) memory_.rows.flush(write_);
 }
 
 void Batch::apply_message(const log::Record& record) {
-  GatewayEntry& gateway =
-      memory_.catalog.gateway(txn_, tables_, head_, record.tenant, record.gateway, record.append_ns);
+  GatewayEntry& gateway = memory_.catalog.gateway(write_, record.tenant, record.gateway, record.append_ns);
   memory_.catalog.touch(gateway);
   gateway.record.last_seen_ns = std::max(gateway.record.last_seen_ns, record.append_ns);
   const MessageDecoder& message = memory_.decoder;
@@ -87,8 +86,7 @@ void Batch::apply_message(const log::Record& record) {
 }
 
 void Batch::apply_rejected(const log::Record& record) {
-  GatewayEntry& gateway =
-      memory_.catalog.gateway(txn_, tables_, head_, record.tenant, record.gateway, record.append_ns);
+  GatewayEntry& gateway = memory_.catalog.gateway(write_, record.tenant, record.gateway, record.append_ns);
   memory_.catalog.touch(gateway);
   gateway.record.last_seen_ns = std::max(gateway.record.last_seen_ns, record.append_ns);
   memory_.decoder.decode(as_bytes(record.payload));  // for its header; why it was rejected is known
@@ -117,7 +115,7 @@ bool Batch::find_series(uint32_t tenant_no, GatewayEntry* gateway) {
       message_series_[i] = gateway->recent[i];
       continue;
     }
-    message_series_[i] = memory_.catalog.find_series(txn_, tables_, tenant_no, id);
+    message_series_[i] = memory_.catalog.find_series(write_, tenant_no, id);
     if (message_series_[i] == nullptr && !series_from_id(id).ok()) return false;
     if (gateway != nullptr) gateway->recent[i] = message_series_[i];
   }
@@ -178,20 +176,20 @@ void Batch::open_epoch(GatewayEntry& gateway, const MessageItem& item, const log
     counts_.duplicates++;
     return;
   }
-  GatewayAlarm alarm{.kind = AlarmKind::kRestored, .epoch = epoch, .append_ns = record.append_ns};
-  uint8_t cause = kGapRestored;
+  state::GatewayAlarm alarm{.kind = state::AlarmKind::kRestored, .epoch = epoch, .append_ns = record.append_ns};
+  uint8_t cause = state::kGapRestored;
   switch (result.alarm) {
     case ledger::Alarm::kNone:
       return;
     case ledger::Alarm::kRestored:
       break;
     case ledger::Alarm::kCloned:
-      alarm.kind = AlarmKind::kCloned;
-      cause = kGapCloned;
+      alarm.kind = state::AlarmKind::kCloned;
+      cause = state::kGapCloned;
       break;
     case ledger::Alarm::kWiped:
-      alarm.kind = AlarmKind::kWiped;
-      cause = kGapWiped;
+      alarm.kind = state::AlarmKind::kWiped;
+      cause = state::kGapWiped;
       break;
   }
   gateway.record.add_gap({0, record.append_ns, cause});
@@ -199,7 +197,7 @@ void Batch::open_epoch(GatewayEntry& gateway, const MessageItem& item, const log
 }
 
 void Batch::park(const GatewayEntry& gateway, const MessageItem& item) {
-  DeadLetter letter;
+  state::ParkedPartial letter;
   letter.reason = "parked";
   letter.tenant = gateway.record.tenant;
   letter.gateway = gateway.record.gateway;
@@ -209,7 +207,7 @@ void Batch::park(const GatewayEntry& gateway, const MessageItem& item) {
   letter.start_s = item.start_s;
   letter.width_s = item.width_s;
   letter.summary = as_text(item.summary);
-  txn_.put(tables_.deadletter, Key().u64(head_.position).u64(item.seq), letter.encode());
+  write_.txn.put(write_.tables.deadletter, state::Key().u64(write_.head.position).u64(item.seq), letter.encode());
   counts_.parked++;
   counts_.dead_letters++;
 }
@@ -230,18 +228,18 @@ bool Batch::is_future(const MessageItem& item, const log::Record& record) const 
 void Batch::merge_partial(uint32_t tenant_no, uint32_t gateway_no, const MessageItem& item) {
   const MessageSeries& named = memory_.decoder.series(item.series);
   SeriesEntry*& entry = message_series_[item.series];
-  if (entry == nullptr) entry = &memory_.catalog.series(txn_, tables_, head_, tenant_no, named.id, named.kind);
-  memory_.catalog.seen(txn_, tables_, *entry, item.last_ns, named.kind, gateway_no);
+  if (entry == nullptr) entry = &memory_.catalog.series(write_, tenant_no, named.id, named.kind);
+  memory_.catalog.seen(write_, *entry, item.last_ns, named.kind, gateway_no);
   counts_.merged++;
   RowItem row{.no = entry->no, .width_s = item.width_s, .start_s = item.start_s, .summary = item.summary};
-  if (row.start_s < head_.rolled_s) counts_.late++;
+  if (row.start_s < write_.head.rolled_s) counts_.late++;
   add_row(row);
   row.no = entry->fleet->no;
   add_row(row);
 }
 
 void Batch::add_row(const RowItem& item) {
-  memory_.rows.add(item, head_);
+  memory_.rows.add(item, write_.head);
   changed_.push_back({.series_no = item.no, .start_s = item.start_s, .width_s = item.width_s});
 }
 
@@ -250,10 +248,9 @@ void Batch::apply_status(const log::Record& record) {
     counts_.rejected++;
     return;
   }
-  GatewayEntry& gateway =
-      memory_.catalog.gateway(txn_, tables_, head_, record.tenant, record.gateway, record.append_ns);
-  const StatusRecord status{.append_ns = record.append_ns, .json = record.payload};
-  txn_.put(tables_.status, number_key(gateway.no), status.encode());
+  GatewayEntry& gateway = memory_.catalog.gateway(write_, record.tenant, record.gateway, record.append_ns);
+  const state::StatusRecord status{.append_ns = record.append_ns, .json = record.payload};
+  write_.txn.put(write_.tables.status, state::number_key(gateway.no), status.encode());
 }
 
 void Batch::apply_ingest(const log::Record& record) {
@@ -263,7 +260,7 @@ void Batch::apply_ingest(const log::Record& record) {
     counts_.dead_letters++;
     return;
   }
-  const uint32_t tenant_no = memory_.catalog.tenant(txn_, tables_, head_, record.tenant);
+  const uint32_t tenant_no = memory_.catalog.tenant(write_, record.tenant);
   if (!record.idempotency_key.empty() && is_repeat(tenant_no, record)) {
     counts_.duplicates += message.items().size();
     return;
@@ -290,24 +287,25 @@ bool Batch::is_repeat(uint32_t tenant_no, const log::Record& record) {
   name.append(record.idempotency_key);
   std::array<uint8_t, SHA256_DIGEST_LENGTH> hash;
   SHA256(reinterpret_cast<const uint8_t*>(name.data()), name.size(), hash.data());
-  const Key key = Key().u32(tenant_no).text(as_text(Bytes(hash).first(20)));
-  std::optional<std::string_view> heard = txn_.get(tables_.idem, key);
-  if (heard && KeyReader(*heard).time() > head_.clock_ns - kIdempotencySpanNs && !bug("key_forgotten")) return true;
-  txn_.put(tables_.idem, key, Key().time(head_.clock_ns));
-  txn_.put(tables_.idem_time, Key().time(head_.clock_ns).text(key), std::string_view{});
+  const state::Key key = state::Key().u32(tenant_no).text(as_text(Bytes(hash).first(20)));
+  std::optional<std::string_view> heard = write_.txn.get(write_.tables.idem, key);
+  if (heard && state::KeyReader(*heard).time() > write_.head.clock_ns - kIdempotencySpanNs && !bug("key_forgotten"))
+    return true;
+  write_.txn.put(write_.tables.idem, key, state::Key().time(write_.head.clock_ns));
+  write_.txn.put(write_.tables.idem_time, state::Key().time(write_.head.clock_ns).text(key), std::string_view{});
   return false;
 }
 
 void Batch::expire_idempotency_keys() {
-  store::Cursor cursor(txn_, tables_.idem_time);
+  store::Cursor cursor(write_.txn, write_.tables.idem_time);
   cursor.first();
   while (cursor.valid()) {
-    KeyReader reader(cursor.key());
+    state::KeyReader reader(cursor.key());
     const int64_t time_ns = reader.time();
-    if (time_ns > head_.clock_ns - kIdempotencySpanNs) return;
+    if (time_ns > write_.head.clock_ns - kIdempotencySpanNs) return;
     const std::string key(reader.rest());
-    std::optional<std::string_view> heard = txn_.get(tables_.idem, key);
-    if (heard && KeyReader(*heard).time() == time_ns) txn_.erase(tables_.idem, key);
+    std::optional<std::string_view> heard = write_.txn.get(write_.tables.idem, key);
+    if (heard && state::KeyReader(*heard).time() == time_ns) write_.txn.erase(write_.tables.idem, key);
     cursor.erase();
   }
 }
@@ -317,33 +315,32 @@ void Batch::write_changes() {
   // A message's partials often meet in one fleet row.
   std::sort(changed_.begin(), changed_.end());
   changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
-  ChangeRecord change{.clock_ns = head_.clock_ns, .rows = std::move(changed_)};
-  txn_.append(tables_.changes, Key().u64(head_.position), change.encode());
-  head_.changes_entries += change.rows.size();
+  state::ChangeRecord change{.clock_ns = write_.head.clock_ns, .rows = std::move(changed_)};
+  write_.txn.append(write_.tables.changes, state::Key().u64(write_.head.position), change.encode());
+  write_.head.changes_entries += change.rows.size();
   changed_ = std::move(change.rows);
   changed_.clear();
 }
 
 // What is kept is a function of the newest record alone, so once a batch is as good as once a record.
 void Batch::trim_changes() {
-  store::Cursor cursor(txn_, tables_.changes);
+  store::Cursor cursor(write_.txn, write_.tables.changes);
   cursor.first();
   while (cursor.valid()) {
     int64_t clock_ns = 0;
     uint64_t rows = 0;
-    CHECK(decode_change_head(cursor.value(), clock_ns, rows));
-    if (head_.changes_entries <= kChangesMax && clock_ns >= head_.clock_ns - kChangesSpanNs) return;
-    head_.changes_low = KeyReader(cursor.key()).u64() + 1;
-    head_.changes_entries -= rows;
+    CHECK(state::decode_change_head(cursor.value(), clock_ns, rows));
+    if (write_.head.changes_entries <= kChangesMax && clock_ns >= write_.head.clock_ns - kChangesSpanNs) return;
+    write_.head.changes_low = state::KeyReader(cursor.key()).u64() + 1;
+    write_.head.changes_entries -= rows;
     cursor.erase();
   }
 }
 
 void Batch::finish() {
-  memory_.rows.flush(txn_, tables_, head_);
-  memory_.catalog.flush(txn_, tables_);
+  memory_.rows.flush(write_);
+  memory_.catalog.flush(write_);
   trim_changes();
-  if (!bug("position_apart")) txn_.put(tables_.meta, "head", encode_head(head_));
 }
 
 }  // namespace tributary::merge

@@ -10,7 +10,7 @@
 
 #include "cloud/merge/catalog.h"
 #include "cloud/merge/rows.h"
-#include "cloud/merge/state.h"
+#include "cloud/merge/writer.h"
 #include "common/message/decoder.h"
 
 namespace tributary::merge {
@@ -25,7 +25,7 @@ struct BatchCounts {
   uint64_t dead_letters = 0;  // places where something was rejected or parked, also if its seqs were settled before
 };
 
-// Kept from batch to batch by the state, so that names and buffers are made once.
+// Kept from batch to batch by the writer, so that names and buffers are made once.
 struct BatchMemory {
   Catalog catalog;
   MessageDecoder decoder;
@@ -40,15 +40,14 @@ struct BatchMemory {
 class Batch {
  public:
   // Everything must outlive the batch; the records applied too, until finish().
-  Batch(store::Txn& txn, const Tables& tables, const StateConfig& config, BatchMemory& memory, const Head& head)
-      : txn_(txn), tables_(tables), config_(config), memory_(memory), head_(head) {}
+  Batch(state::Write& write, const WriterConfig& config, BatchMemory& memory)
+      : write_(write), config_(config), memory_(memory) {}
 
-  // REQUIRES: stored.offset == head().position.
+  // REQUIRES: stored.offset is the head's position.
   void apply(const log::StoredRecord& stored);
-  // Writes what is still in memory, and the head.
+  // Writes what is still in memory.
   void finish();
 
-  const Head& head() const { return head_; }
   const BatchCounts& counts() const { return counts_; }
 
  private:
@@ -74,14 +73,12 @@ class Batch {
   void write_changes();
   void trim_changes();
 
-  store::Txn& txn_;
-  const Tables& tables_;
-  const StateConfig& config_;
+  state::Write& write_;
+  const WriterConfig& config_;
   BatchMemory& memory_;
-  Head head_;
   BatchCounts counts_;
   std::vector<SeriesEntry*> message_series_;  // of the message in work; nullptr: new, not made yet
-  std::vector<ChangedRow> changed_;           // by the record in work
+  std::vector<state::ChangedRow> changed_;    // by the record in work
 };
 
 }  // namespace tributary::merge

@@ -25,44 +25,44 @@ void Catalog::bound() {
   }
 }
 
-uint32_t Catalog::tenant(store::Txn& txn, const Tables& tables, Head& head, std::string_view name) {
+uint32_t Catalog::tenant(state::Write& write, std::string_view name) {
   std::string key(name);
   auto found = tenants_.find(key);
   if (found != tenants_.end()) return found->second;
   uint32_t no = 0;
-  if (std::optional<std::string_view> stored = txn.get(tables.tenants, name)) {
-    no = KeyReader(*stored).u32();
+  if (std::optional<std::string_view> stored = write.txn.get(write.tables.tenants, name)) {
+    no = state::KeyReader(*stored).u32();
   } else {
-    no = head.next_tenant++;
-    txn.put(tables.tenants, name, number_key(no));
+    no = write.head.next_tenant++;
+    write.txn.put(write.tables.tenants, name, state::number_key(no));
   }
   tenants_.emplace(std::move(key), no);
   return no;
 }
 
-GatewayEntry& Catalog::gateway(store::Txn& txn, const Tables& tables, Head& head, std::string_view tenant_name,
-                               std::string_view name, int64_t append_ns) {
-  const uint32_t tenant_no = tenant(txn, tables, head, tenant_name);
-  const Key name_key = Key().u32(tenant_no).text(name);
+GatewayEntry& Catalog::gateway(state::Write& write, std::string_view tenant_name, std::string_view name,
+                               int64_t append_ns) {
+  const uint32_t tenant_no = tenant(write, tenant_name);
+  const state::Key name_key = state::Key().u32(tenant_no).text(name);
   std::unique_ptr<GatewayEntry>& slot = gateways_[std::string(name_key.view())];
   if (slot != nullptr) return *slot;
   auto entry = std::make_unique<GatewayEntry>();
-  if (std::optional<std::string_view> stored = txn.get(tables.gateway_names, name_key)) {
-    entry->no = KeyReader(*stored).u32();
-    std::optional<std::string_view> record = txn.get(tables.gateways, number_key(entry->no));
+  if (std::optional<std::string_view> stored = write.txn.get(write.tables.gateway_names, name_key)) {
+    entry->no = state::KeyReader(*stored).u32();
+    std::optional<std::string_view> record = write.txn.get(write.tables.gateways, state::number_key(entry->no));
     CHECK(record.has_value() && entry->record.decode(*record));
-    if (std::optional<std::string_view> bytes = txn.get(tables.ledgers, number_key(entry->no))) {
+    if (std::optional<std::string_view> bytes = write.txn.get(write.tables.ledgers, state::number_key(entry->no))) {
       std::optional<ledger::GatewayLedger> ledger = ledger::GatewayLedger::decode(as_bytes(*bytes));
       CHECK(ledger.has_value());
       entry->ledger = std::move(*ledger);
     }
   } else {
-    entry->no = head.next_gateway++;
+    entry->no = write.head.next_gateway++;
     entry->record.tenant = tenant_name;
     entry->record.gateway = name;
     entry->record.tenant_no = tenant_no;
     entry->record.first_seen_ns = append_ns;
-    txn.put(tables.gateway_names, name_key, number_key(entry->no));
+    write.txn.put(write.tables.gateway_names, name_key, state::number_key(entry->no));
     touch(*entry);
   }
   slot = std::move(entry);
@@ -82,74 +82,72 @@ SeriesEntry* Catalog::hold(std::string_view key, std::unique_ptr<SeriesEntry> en
   return held->second.get();
 }
 
-SeriesEntry* Catalog::load(const store::Txn& txn, const Tables& tables, uint32_t tenant_no, bool fleet,
-                           std::string_view id) {
-  const Key key = series_key(tenant_no, fleet, id);
+SeriesEntry* Catalog::load(const state::Write& write, uint32_t tenant_no, bool fleet, std::string_view id) {
+  const state::Key key = state::series_key(tenant_no, fleet, id);
   std::string name(key.view());
   auto found = series_.find(name);
   if (found != series_.end()) return found->second.get();
-  std::optional<std::string_view> stored = txn.get(tables.series, key);
+  std::optional<std::string_view> stored = write.txn.get(write.tables.series, key);
   if (!stored) return nullptr;
   auto entry = std::make_unique<SeriesEntry>();
-  entry->no = KeyReader(*stored).u32();
-  std::optional<std::string_view> bytes = txn.get(tables.series_info, number_key(entry->no));
-  SeriesInfo info;
+  entry->no = state::KeyReader(*stored).u32();
+  std::optional<std::string_view> bytes = write.txn.get(write.tables.series_info, state::number_key(entry->no));
+  state::SeriesInfo info;
   CHECK(bytes.has_value() && info.decode(*bytes));
   entry->kind = info.kind;
-  if (std::optional<std::string_view> seen = txn.get(tables.seen, number_key(entry->no))) {
-    entry->last_seen_ns = KeyReader(*seen).time();
+  if (std::optional<std::string_view> seen = write.txn.get(write.tables.seen, state::number_key(entry->no))) {
+    entry->last_seen_ns = state::KeyReader(*seen).time();
   }
   return hold(name, std::move(entry));
 }
 
-SeriesEntry* Catalog::make(store::Txn& txn, const Tables& tables, Head& head, uint32_t tenant_no, bool fleet,
-                           const Series& series, std::string_view id) {
+SeriesEntry* Catalog::make(state::Write& write, uint32_t tenant_no, bool fleet, const Series& series,
+                           std::string_view id) {
   auto entry = std::make_unique<SeriesEntry>();
-  entry->no = head.next_series++;
+  entry->no = write.head.next_series++;
   entry->kind = series.kind;
-  const Key key = series_key(tenant_no, fleet, id);
-  txn.put(tables.series, key, number_key(entry->no));
-  const SeriesInfo info{.tenant_no = tenant_no, .fleet = fleet, .kind = series.kind, .id = std::string(id)};
-  txn.put(tables.series_info, number_key(entry->no), info.encode());
-  txn.put(tables.by_metric, Key().u32(tenant_no).text(series.metric).u8(0).u8(fleet ? 1 : 0).u32(entry->no),
-          std::string_view{});
+  const state::Key key = state::series_key(tenant_no, fleet, id);
+  write.txn.put(write.tables.series, key, state::number_key(entry->no));
+  const state::SeriesInfo info{.tenant_no = tenant_no, .fleet = fleet, .kind = series.kind, .id = std::string(id)};
+  write.txn.put(write.tables.series_info, state::number_key(entry->no), info.encode());
+  write.txn.put(write.tables.by_metric,
+                state::Key().u32(tenant_no).text(series.metric).u8(0).u8(fleet ? 1 : 0).u32(entry->no),
+                std::string_view{});
   return hold(key, std::move(entry));
 }
 
-SeriesEntry* Catalog::find_series(const store::Txn& txn, const Tables& tables, uint32_t tenant_no,
-                                  std::string_view id) {
-  SeriesEntry* entry = load(txn, tables, tenant_no, false, id);
+SeriesEntry* Catalog::find_series(const state::Write& write, uint32_t tenant_no, std::string_view id) {
+  SeriesEntry* entry = load(write, tenant_no, false, id);
   if (entry == nullptr || entry->fleet != nullptr) return entry;
   Result<Series> series = series_from_id(id);
   CHECK(series.ok());
-  entry->fleet = load(txn, tables, tenant_no, true, series->fleet().id());
+  entry->fleet = load(write, tenant_no, true, series->fleet().id());
   CHECK(entry->fleet != nullptr);
   return entry;
 }
 
-SeriesEntry& Catalog::series(store::Txn& txn, const Tables& tables, Head& head, uint32_t tenant_no, std::string_view id,
-                             MetricKind kind) {
-  if (SeriesEntry* known = find_series(txn, tables, tenant_no, id)) return *known;
+SeriesEntry& Catalog::series(state::Write& write, uint32_t tenant_no, std::string_view id, MetricKind kind) {
+  if (SeriesEntry* known = find_series(write, tenant_no, id)) return *known;
   Result<Series> series = series_from_id(id);
   CHECK(series.ok());
   series->kind = kind;
-  SeriesEntry* entry = make(txn, tables, head, tenant_no, false, *series, id);
+  SeriesEntry* entry = make(write, tenant_no, false, *series, id);
   const Series fleet = series->fleet();
   const std::string fleet_id = fleet.id();
-  entry->fleet = load(txn, tables, tenant_no, true, fleet_id);
-  if (entry->fleet == nullptr) entry->fleet = make(txn, tables, head, tenant_no, true, fleet, fleet_id);
+  entry->fleet = load(write, tenant_no, true, fleet_id);
+  if (entry->fleet == nullptr) entry->fleet = make(write, tenant_no, true, fleet, fleet_id);
   return *entry;
 }
 
-void Catalog::note(SeriesEntry& entry, int64_t last_ns, MetricKind kind, store::Txn& txn, const Tables& tables) {
+void Catalog::note(SeriesEntry& entry, int64_t last_ns, MetricKind kind, state::Write& write) {
   if (entry.kind != kind) {
     // The newest statement holds; it changes how a rate is told, not what is stored.
     entry.kind = kind;
-    SeriesInfo info;
-    std::optional<std::string_view> bytes = txn.get(tables.series_info, number_key(entry.no));
+    state::SeriesInfo info;
+    std::optional<std::string_view> bytes = write.txn.get(write.tables.series_info, state::number_key(entry.no));
     CHECK(bytes.has_value() && info.decode(*bytes));
     info.kind = kind;
-    txn.put(tables.series_info, number_key(entry.no), info.encode());
+    write.txn.put(write.tables.series_info, state::number_key(entry.no), info.encode());
   }
   if (last_ns <= entry.last_seen_ns) return;
   entry.last_seen_ns = last_ns;
@@ -158,30 +156,29 @@ void Catalog::note(SeriesEntry& entry, int64_t last_ns, MetricKind kind, store::
   dirty_series_.push_back(&entry);
 }
 
-void Catalog::seen(store::Txn& txn, const Tables& tables, SeriesEntry& entry, int64_t last_ns, MetricKind kind,
-                   uint32_t gateway_no) {
-  note(entry, last_ns, kind, txn, tables);
-  note(*entry.fleet, last_ns, kind, txn, tables);
+void Catalog::seen(state::Write& write, SeriesEntry& entry, int64_t last_ns, MetricKind kind, uint32_t gateway_no) {
+  note(entry, last_ns, kind, write);
+  note(*entry.fleet, last_ns, kind, write);
   if (gateway_no == 0 || entry.contributor == gateway_no) return;
   // A gateway contributes to the fleet series from its first device on, so both entries are made together.
-  if (!txn.insert(tables.contributors, Key().u32(entry.no).u32(gateway_no), std::string_view{})) {
-    txn.insert(tables.contributors, Key().u32(entry.fleet->no).u32(gateway_no), std::string_view{});
+  if (!write.txn.insert(write.tables.contributors, state::Key().u32(entry.no).u32(gateway_no), std::string_view{})) {
+    write.txn.insert(write.tables.contributors, state::Key().u32(entry.fleet->no).u32(gateway_no), std::string_view{});
   }
   entry.contributor = gateway_no;
 }
 
-void Catalog::flush(store::Txn& txn, const Tables& tables) {
+void Catalog::flush(state::Write& write) {
   for (GatewayEntry* entry : dirty_gateways_) {
     entry->dirty = false;
-    txn.put(tables.gateways, number_key(entry->no), entry->record.encode());
+    write.txn.put(write.tables.gateways, state::number_key(entry->no), entry->record.encode());
     std::vector<uint8_t> bytes;
     entry->ledger.encode(bytes);
-    txn.put(tables.ledgers, number_key(entry->no), as_text(bytes));
+    write.txn.put(write.tables.ledgers, state::number_key(entry->no), as_text(bytes));
   }
   dirty_gateways_.clear();
   for (SeriesEntry* entry : dirty_series_) {
     entry->dirty = false;
-    txn.put(tables.seen, number_key(entry->no), Key().time(entry->last_seen_ns));
+    write.txn.put(write.tables.seen, state::number_key(entry->no), state::Key().time(entry->last_seen_ns));
   }
   dirty_series_.clear();
 }

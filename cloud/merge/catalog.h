@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cloud/state/records.h"
+#include "cloud/state/state.h"
 #include "cloud/state/tables.h"
 #include "common/ledger/receiver.h"
 #include "common/series/series.h"
@@ -21,7 +22,7 @@ struct SeriesEntry;
 
 struct GatewayEntry {
   uint32_t no = 0;
-  GatewayRecord record;
+  state::GatewayRecord record;
   ledger::GatewayLedger ledger;
   bool dirty = false;
   // The series of its last message by their places in it: the next one mostly names the same.
@@ -33,7 +34,7 @@ struct SeriesEntry {
   std::string_view id;           // Series::id(), kept by the catalogue
   SeriesEntry* fleet = nullptr;  // of a device's series
   MetricKind kind = MetricKind::kGauge;
-  int64_t last_seen_ns = kBeforeAll;
+  int64_t last_seen_ns = state::kBeforeAll;
   uint32_t contributor = 0;  // a gateway known to contribute; 0: none looked up yet
   bool dirty = false;
 };
@@ -45,34 +46,30 @@ class Catalog {
   // Forgets if too much is held. Only between batches.
   void bound();
 
-  uint32_t tenant(store::Txn& txn, const Tables& tables, Head& head, std::string_view name);
+  uint32_t tenant(state::Write& write, std::string_view name);
   // Known or new. The entry lives until clear().
-  GatewayEntry& gateway(store::Txn& txn, const Tables& tables, Head& head, std::string_view tenant,
-                        std::string_view gateway, int64_t append_ns);
+  GatewayEntry& gateway(state::Write& write, std::string_view tenant, std::string_view gateway, int64_t append_ns);
   void touch(GatewayEntry& entry);
 
   // The entry of a device's series, or nullptr if the state never saw it.
-  SeriesEntry* find_series(const store::Txn& txn, const Tables& tables, uint32_t tenant_no, std::string_view id);
+  SeriesEntry* find_series(const state::Write& write, uint32_t tenant_no, std::string_view id);
   // The same, made if missing, with its fleet series. REQUIRES: id is that of a checked series.
-  SeriesEntry& series(store::Txn& txn, const Tables& tables, Head& head, uint32_t tenant_no, std::string_view id,
-                      MetricKind kind);
+  SeriesEntry& series(state::Write& write, uint32_t tenant_no, std::string_view id, MetricKind kind);
   // Notes a reading's time, the kind the sender states, and who delivered it (gateway_no 0: nobody, over HTTP).
-  void seen(store::Txn& txn, const Tables& tables, SeriesEntry& entry, int64_t last_ns, MetricKind kind,
-            uint32_t gateway_no);
+  void seen(state::Write& write, SeriesEntry& entry, int64_t last_ns, MetricKind kind, uint32_t gateway_no);
 
   // Writes what changed. Before the commit.
-  void flush(store::Txn& txn, const Tables& tables);
+  void flush(state::Write& write);
 
  private:
-  SeriesEntry* load(const store::Txn& txn, const Tables& tables, uint32_t tenant_no, bool fleet, std::string_view id);
-  SeriesEntry* make(store::Txn& txn, const Tables& tables, Head& head, uint32_t tenant_no, bool fleet,
-                    const Series& series, std::string_view id);
+  SeriesEntry* load(const state::Write& write, uint32_t tenant_no, bool fleet, std::string_view id);
+  SeriesEntry* make(state::Write& write, uint32_t tenant_no, bool fleet, const Series& series, std::string_view id);
   SeriesEntry* hold(std::string_view key, std::unique_ptr<SeriesEntry> entry);
-  void note(SeriesEntry& entry, int64_t last_ns, MetricKind kind, store::Txn& txn, const Tables& tables);
+  void note(SeriesEntry& entry, int64_t last_ns, MetricKind kind, state::Write& write);
 
   std::unordered_map<std::string, uint32_t> tenants_;
   std::unordered_map<std::string, std::unique_ptr<GatewayEntry>> gateways_;  // by tenant number and name
-  std::unordered_map<std::string, std::unique_ptr<SeriesEntry>> series_;     // by series_key
+  std::unordered_map<std::string, std::unique_ptr<SeriesEntry>> series_;     // by state::series_key
   std::vector<GatewayEntry*> dirty_gateways_;
   std::vector<SeriesEntry*> dirty_series_;
 };

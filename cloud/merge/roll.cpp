@@ -19,17 +19,17 @@ struct FreshRow {
   int64_t start_s = 0;
 };
 
-void materialise(store::Txn& txn, const Tables& tables, const Head& head) {
+void materialise(state::Write& write) {
   std::vector<FreshRow> old;
   {
-    store::Cursor cursor(txn, tables.fresh);
+    store::Cursor cursor(write.txn, write.tables.fresh);
     for (bool more = cursor.first(); more; more = cursor.next()) {
-      KeyReader key(cursor.key());
+      state::KeyReader key(cursor.key());
       FreshRow row;
       row.start_s = key.time();
       row.width_s = key.u32();
       row.no = key.u32();
-      if (row.start_s >= head.rolled_s) break;
+      if (row.start_s >= write.head.rolled_s) break;
       old.push_back(row);
     }
   }
@@ -38,7 +38,7 @@ void materialise(store::Txn& txn, const Tables& tables, const Head& head) {
   std::sort(old.begin(), old.end(), [](const FreshRow& a, const FreshRow& b) {
     return std::tie(a.no, a.start_s, a.width_s) < std::tie(b.no, b.start_s, b.width_s);
   });
-  auto materialiser = std::make_unique<Materialiser>(txn, tables, head);
+  auto materialiser = std::make_unique<Materialiser>(write);
   std::string bytes;
   std::vector<RowItem> items;
   std::vector<size_t> sizes;
@@ -48,7 +48,8 @@ void materialise(store::Txn& txn, const Tables& tables, const Head& head) {
     sizes.clear();
     for (; last < old.size() && old[last].no == old[first].no; ++last) {
       const FreshRow& row = old[last];
-      std::optional<std::string_view> stored = txn.get(tables.fresh, fresh_key(row.start_s, row.width_s, row.no));
+      std::optional<std::string_view> stored =
+          write.txn.get(write.tables.fresh, state::fresh_key(row.start_s, row.width_s, row.no));
       CHECK(stored.has_value());
       bytes.append(*stored);
       sizes.push_back(stored->size());
@@ -61,7 +62,7 @@ void materialise(store::Txn& txn, const Tables& tables, const Head& head) {
     }
     materialiser->apply(items.data(), items.data() + items.size());
   }
-  store::Cursor cursor(txn, tables.fresh);
+  store::Cursor cursor(write.txn, write.tables.fresh);
   cursor.first();
   for (size_t left = old.size(); left > 0; --left) cursor.erase();
 }
@@ -70,15 +71,15 @@ void materialise(store::Txn& txn, const Tables& tables, const Head& head) {
 // what is kept is stepped over.
 void trim_chunks(store::Txn& txn, store::Table table, int level, int64_t cutoff_s) {
   store::Cursor cursor(txn, table);
-  cursor.seek(Key().u8(static_cast<uint8_t>(level)));
+  cursor.seek(state::Key().u8(static_cast<uint8_t>(level)));
   while (cursor.valid()) {
-    KeyReader key(cursor.key());
+    state::KeyReader key(cursor.key());
     if (key.u8() != level) return;
     uint32_t no = key.u32();
-    if (key.time() + kChunkSpan[static_cast<size_t>(level)] <= cutoff_s) {
+    if (key.time() + state::kChunkSpan[static_cast<size_t>(level)] <= cutoff_s) {
       cursor.erase();
     } else {
-      cursor.seek(Key().u8(static_cast<uint8_t>(level)).u32(no).time(kAfterAll));
+      cursor.seek(state::Key().u8(static_cast<uint8_t>(level)).u32(no).time(state::kAfterAll));
     }
   }
 }
@@ -86,27 +87,27 @@ void trim_chunks(store::Txn& txn, store::Table table, int level, int64_t cutoff_
 }  // namespace
 
 int64_t roll_target(int64_t append_ns) {
-  return floor_div(to_seconds_floor(append_ns), kRollStep) * kRollStep - kFreshSpan;
+  return floor_div(to_seconds_floor(append_ns), state::kRollStep) * state::kRollStep - state::kFreshSpan;
 }
 
-void roll(store::Txn& txn, const Tables& tables, const std::array<int64_t, 4>& retention_s, int64_t target,
-          Head& head) {
+void roll(state::Write& write, const std::array<int64_t, 4>& retention_s, int64_t target) {
+  state::Head& head = write.head;
   CHECK(target > head.rolled_s);
-  const int64_t now_s = target + kFreshSpan;
-  const Head before = head;
+  const int64_t now_s = target + state::kFreshSpan;
+  const state::Head before = head;
   head.rolled_s = target;
   int64_t finer = target;  // a cutoff never passes the finer one, nor reaches the fresh rows
   for (size_t level = 0; level < head.cutoff_s.size(); ++level) {
     int64_t cutoff = std::min(now_s - retention_s[level], finer);
-    cutoff = floor_div(cutoff, kCutoffAlign[level]) * kCutoffAlign[level];
+    cutoff = floor_div(cutoff, state::kCutoffAlign[level]) * state::kCutoffAlign[level];
     head.cutoff_s[level] = std::max(head.cutoff_s[level], cutoff);
     finer = head.cutoff_s[level];
   }
-  materialise(txn, tables, head);
+  materialise(write);
   for (int level = 0; level < 4; ++level) {
     if (head.cutoff(level) == before.cutoff(level)) continue;
-    trim_chunks(txn, tables.rows, level, head.cutoff(level));
-    trim_chunks(txn, tables.direct, level + 1, head.cutoff(level));
+    trim_chunks(write.txn, write.tables.rows, level, head.cutoff(level));
+    trim_chunks(write.txn, write.tables.direct, level + 1, head.cutoff(level));
   }
 }
 

@@ -6,15 +6,15 @@
 #include <array>
 #include <cstdint>
 
-#include "cloud/state/tables.h"
+#include "cloud/state/state.h"
 
 namespace tributary::merge {
 
 // The R that belongs to an append time; see FORMAT.md.
 int64_t roll_target(int64_t append_ns);
 
-// Moves rolled_s of head to target, fresh rows with it, and trims by retention. REQUIRES: target > head.rolled_s, and
-// everything buffered is flushed.
-void roll(store::Txn& txn, const Tables& tables, const std::array<int64_t, 4>& retention_s, int64_t target, Head& head);
+// Moves rolled_s of the head to target, fresh rows with it, and trims by retention. REQUIRES: target > the head's
+// rolled_s, and everything buffered is flushed.
+void roll(state::Write& write, const std::array<int64_t, 4>& retention_s, int64_t target);
 
 }  // namespace tributary::merge

@@ -10,13 +10,13 @@
 
 namespace tributary::merge {
 
-void RowBuffer::flush(store::Txn& txn, const Tables& tables, const Head& head) {
-  if (!fresh_.empty()) flush_fresh(txn, tables);
+void RowBuffer::flush(state::Write& write) {
+  if (!fresh_.empty()) flush_fresh(write);
   if (!late_.empty()) {
     std::sort(late_.begin(), late_.end(), [](const RowItem& a, const RowItem& b) {
       return std::tie(a.no, a.start_s, a.width_s) < std::tie(b.no, b.start_s, b.width_s);
     });
-    auto materialiser = std::make_unique<Materialiser>(txn, tables, head);
+    auto materialiser = std::make_unique<Materialiser>(write);
     for (size_t first = 0, last = 0; first < late_.size(); first = last) {
       while (last < late_.size() && late_[last].no == late_[first].no) ++last;
       materialiser->apply(late_.data() + first, late_.data() + last);
@@ -25,7 +25,7 @@ void RowBuffer::flush(store::Txn& txn, const Tables& tables, const Head& head) {
   clear();
 }
 
-void RowBuffer::flush_fresh(store::Txn& txn, const Tables& tables) {
+void RowBuffer::flush_fresh(state::Write& write) {
   // In key order, so that LMDB touches each page once.
   std::sort(fresh_.begin(), fresh_.end(), [](const RowItem& a, const RowItem& b) {
     return std::tie(a.start_s, a.width_s, a.no) < std::tie(b.start_s, b.width_s, b.no);
@@ -34,14 +34,14 @@ void RowBuffer::flush_fresh(store::Txn& txn, const Tables& tables) {
     return a.start_s == b.start_s && a.width_s == b.width_s && a.no == b.no;
   };
   stats::Summary sum;
-  store::Cursor cursor(txn, tables.fresh);
+  store::Cursor cursor(write.txn, write.tables.fresh);
   for (size_t first = 0, last = 0; first < fresh_.size(); first = last) {
     const RowItem& item = fresh_[first];
     while (last < fresh_.size() && same(fresh_[last], item)) ++last;
-    Key key = fresh_key(item.start_s, item.width_s, item.no);
+    state::Key key = state::fresh_key(item.start_s, item.width_s, item.no);
     auto merge_into = [&](std::string_view stored) {
       CHECK(sum.merge_encoded(as_bytes(stored)));
-      txn.put(tables.fresh, key, as_text(Encoded(sum).bytes()));
+      write.txn.put(write.tables.fresh, key, as_text(Encoded(sum).bytes()));
     };
     if (last - first == 1) {
       std::optional<std::string_view> stored = cursor.insert(key, as_text(item.summary));
@@ -84,13 +84,13 @@ void Materialiser::ChunkWriter::load(store::Txn& txn, int64_t chunk) {
   chunk_ = chunk;
   loaded_ = true;
   out_.clear();
-  old_.assign(txn.get(table_, chunk_key(level_, no_, chunk)).value_or(std::string_view{}));
+  old_.assign(txn.get(table_, state::chunk_key(level_, no_, chunk)).value_or(std::string_view{}));
   reader_.emplace(level_, chunk_, old_);
   next_old();
 }
 
 void Materialiser::ChunkWriter::next_old() {
-  ChunkRow row;
+  state::ChunkRow row;
   if (reader_->next(row)) {
     next_ = row;
   } else {
@@ -101,39 +101,38 @@ void Materialiser::ChunkWriter::next_old() {
 
 void Materialiser::ChunkWriter::put(store::Txn& txn, int64_t start_s, WidthS width_s, const Delta& delta,
                                     stats::Summary& scratch) {
-  int64_t chunk = chunk_start(level_, start_s);
+  int64_t chunk = state::chunk_start(level_, start_s);
   if (!loaded_ || chunk != chunk_) {
     close(txn);
     load(txn, chunk);
   }
   while (next_ && next_->before(start_s, width_s)) {
-    append_chunk_row(level_, chunk_, *next_, out_);
+    state::append_chunk_row(level_, chunk_, *next_, out_);
     next_old();
   }
   if (next_ && next_->start_s == start_s && next_->width_s == width_s) {
     CHECK(scratch.decode(next_->summary));
     delta.merge_into(scratch);
-    append_chunk_row(level_, chunk_, {start_s, width_s, Encoded(scratch).bytes()}, out_);
+    state::append_chunk_row(level_, chunk_, {start_s, width_s, Encoded(scratch).bytes()}, out_);
     next_old();
   } else if (delta.summary != nullptr) {
-    append_chunk_row(level_, chunk_, {start_s, width_s, Encoded(*delta.summary).bytes()}, out_);
+    state::append_chunk_row(level_, chunk_, {start_s, width_s, Encoded(*delta.summary).bytes()}, out_);
   } else {
-    append_chunk_row(level_, chunk_, {start_s, width_s, delta.bytes}, out_);
+    state::append_chunk_row(level_, chunk_, {start_s, width_s, delta.bytes}, out_);
   }
 }
 
 void Materialiser::ChunkWriter::close(store::Txn& txn) {
   if (!loaded_) return;
   while (next_) {
-    append_chunk_row(level_, chunk_, *next_, out_);
+    state::append_chunk_row(level_, chunk_, *next_, out_);
     next_old();
   }
-  txn.put(table_, chunk_key(level_, no_, chunk_), out_);
+  txn.put(table_, state::chunk_key(level_, no_, chunk_), out_);
   loaded_ = false;
 }
 
-Materialiser::Materialiser(store::Txn& txn, const Tables& tables, const Head& head)
-    : txn_(txn), tables_(tables), head_(head) {}
+Materialiser::Materialiser(state::Write& write) : write_(write) {}
 
 void Materialiser::accumulate(int level, int64_t start_s, const Delta& delta) {
   Accumulator& sum = sums_[static_cast<size_t>(level)];
@@ -142,7 +141,7 @@ void Materialiser::accumulate(int level, int64_t start_s, const Delta& delta) {
     return;
   }
   sum.open = true;
-  sum.start_s = level_start(level, start_s);
+  sum.start_s = state::level_start(level, start_s);
   delta.copy_into(sum.sum);
 }
 
@@ -152,22 +151,23 @@ void Materialiser::emit(int level) {
   if (!sum.open) return;
   sum.open = false;
   Delta delta{.bytes = {}, .summary = &sum.sum};
-  if (sum.start_s >= head_.cutoff(level)) rows_[at].put(txn_, sum.start_s, kLevelWidth[at], delta, scratch_);
-  if (level < kAllTimeLevel) accumulate(level + 1, sum.start_s, delta);
+  if (sum.start_s >= write_.head.cutoff(level))
+    rows_[at].put(write_.txn, sum.start_s, state::kLevelWidth[at], delta, scratch_);
+  if (level < state::kAllTimeLevel) accumulate(level + 1, sum.start_s, delta);
 }
 
 // Windows nest: when a level's row is left, all finer ones are left too, and were added into it before.
 void Materialiser::advance(int64_t start_s) {
-  for (int level = 1; level < kLevels; ++level) {
+  for (int level = 1; level < state::kLevels; ++level) {
     const Accumulator& sum = sums_[static_cast<size_t>(level)];
-    if (sum.open && level_start(level, start_s) != sum.start_s) emit(level);
+    if (sum.open && state::level_start(level, start_s) != sum.start_s) emit(level);
   }
 }
 
 void Materialiser::apply(const RowItem* first, const RowItem* last) {
-  for (int level = 0; level < kLevels; ++level) {
-    rows_[static_cast<size_t>(level)].open(tables_.rows, level, first->no);
-    direct_[static_cast<size_t>(level)].open(tables_.direct, level, first->no);
+  for (int level = 0; level < state::kLevels; ++level) {
+    rows_[static_cast<size_t>(level)].open(write_.tables.rows, level, first->no);
+    direct_[static_cast<size_t>(level)].open(write_.tables.direct, level, first->no);
   }
   for (const RowItem* item = first; item != last;) {
     const int64_t start_s = item->start_s;
@@ -180,21 +180,21 @@ void Materialiser::apply(const RowItem* first, const RowItem* last) {
       }
       CHECK(group_.merge_encoded(item->summary));
     }
-    const int level = level_of(width_s);
+    const int level = state::level_of(width_s);
     auto at = static_cast<size_t>(level);
-    if (level == kBaseLevel) {
-      if (start_s >= head_.cutoff(level)) rows_[at].put(txn_, start_s, width_s, delta, scratch_);
-    } else if (head_.keeps_direct(level, start_s)) {
-      direct_[at].put(txn_, start_s, width_s, delta, scratch_);
+    if (level == state::kBaseLevel) {
+      if (start_s >= write_.head.cutoff(level)) rows_[at].put(write_.txn, start_s, width_s, delta, scratch_);
+    } else if (write_.head.keeps_direct(level, start_s)) {
+      direct_[at].put(write_.txn, start_s, width_s, delta, scratch_);
     }
     // An all-time partial joins at the end of the way; its start, 0, says nothing about time.
-    if (level < kAllTimeLevel) advance(start_s);
+    if (level < state::kAllTimeLevel) advance(start_s);
     if (!bug("late_not_carried_up")) accumulate(std::max(level, 1), start_s, delta);
   }
-  for (int level = 1; level < kLevels; ++level) emit(level);
-  for (int level = 0; level < kLevels; ++level) {
-    rows_[static_cast<size_t>(level)].close(txn_);
-    direct_[static_cast<size_t>(level)].close(txn_);
+  for (int level = 1; level < state::kLevels; ++level) emit(level);
+  for (int level = 0; level < state::kLevels; ++level) {
+    rows_[static_cast<size_t>(level)].close(write_.txn);
+    direct_[static_cast<size_t>(level)].close(write_.txn);
   }
 }
 

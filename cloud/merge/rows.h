@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cloud/state/chunk.h"
-#include "cloud/state/tables.h"
+#include "cloud/state/state.h"
 #include "common/base/bytes.h"
 #include "common/stats/summary.h"
 
@@ -42,7 +42,7 @@ class RowBuffer {
   RowBuffer& operator=(const RowBuffer&) = delete;
 
   // To the fresh rows if it starts at or after head.rolled_s, else to the materialised ones. True if it was late.
-  bool add(const RowItem& item, const Head& head) {
+  bool add(const RowItem& item, const state::Head& head) {
     bool late = item.start_s < head.rolled_s;
     (late ? late_ : fresh_).push_back(item);
     return late;
@@ -53,10 +53,10 @@ class RowBuffer {
     late_.clear();
   }
   // Writes everything collected and forgets it.
-  void flush(store::Txn& txn, const Tables& tables, const Head& head);
+  void flush(state::Write& write);
 
  private:
-  void flush_fresh(store::Txn& txn, const Tables& tables);
+  void flush_fresh(state::Write& write);
   std::vector<RowItem> fresh_, late_;
 };
 
@@ -65,7 +65,7 @@ class RowBuffer {
 // a call.
 class Materialiser {
  public:
-  Materialiser(store::Txn& txn, const Tables& tables, const Head& head);
+  explicit Materialiser(state::Write& write);
   void apply(const RowItem* first, const RowItem* last);
 
  private:
@@ -92,8 +92,8 @@ class Materialiser {
     bool loaded_ = false;
     int64_t chunk_ = 0;
     std::string old_, out_;  // a copy of what is stored, since writes move LMDB's pages
-    std::optional<ChunkReader> reader_;
-    std::optional<ChunkRow> next_;  // the first stored row that is not in out_ yet
+    std::optional<state::ChunkReader> reader_;
+    std::optional<state::ChunkRow> next_;  // the first stored row that is not in out_ yet
   };
   struct Accumulator {
     bool open = false;
@@ -105,11 +105,9 @@ class Materialiser {
   void emit(int level);
   void advance(int64_t start_s);
 
-  store::Txn& txn_;
-  const Tables& tables_;
-  const Head& head_;
-  std::array<ChunkWriter, kLevels> rows_, direct_;
-  std::array<Accumulator, kLevels> sums_;
+  state::Write& write_;
+  std::array<ChunkWriter, state::kLevels> rows_, direct_;
+  std::array<Accumulator, state::kLevels> sums_;
   stats::Summary group_, scratch_;
 };
 

@@ -10,6 +10,8 @@
 #include <exception>
 #include <fstream>
 
+#include "cloud/query/question/last.h"
+#include "cloud/query/question/rows.h"
 #include "cloud/render/otlp.h"
 #include "cloud/render/told_rows.h"
 #include "common/runtime/program.h"
@@ -175,7 +177,7 @@ bool OtlpExporter::tell(const query::Selection& selection, int64_t deadline_ms) 
   std::string after;
   while (true) {
     const int64_t now_ns = parts_.now_ns();
-    const auto found = parts_.query->last(selection, std::nullopt, after, config_.series_at_once);
+    const auto found = parts_.query->ask(query::AskLast{selection, std::nullopt, after, config_.series_at_once});
     if (!found) {
       note("cannot read the state: " + found.error().message);
       return false;
@@ -183,11 +185,11 @@ bool OtlpExporter::tell(const query::Selection& selection, int64_t deadline_ms) 
     OtlpRequest request(config_.tenant, parts_.instance);
     const auto totals = total_rows(*found);
     const auto windows = newest_rows(*found, config_.window_s, now_ns - config_.max_age_s * kNanosPerSecond);
-    Status read = parts_.query->rows(config_.tenant, totals, [&](size_t i, const stats::Summary& total) {
+    Status read = query::rows(*parts_.query, config_.tenant, totals, [&](size_t i, const stats::Summary& total) {
       request.add_total(totals[i].series, total, now_ns);
     });
     if (read) {
-      read = parts_.query->rows(config_.tenant, windows.keys, [&](size_t i, const stats::Summary& window) {
+      read = query::rows(*parts_.query, config_.tenant, windows.keys, [&](size_t i, const stats::Summary& window) {
         request.add_window(windows.keys[i], window, now_ns);
       });
     }

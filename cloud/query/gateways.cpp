@@ -4,15 +4,13 @@
 
 #include <simdjson.h>
 
-#include "cloud/query/answers.h"
-#include "common/base/hex.h"
 #include "common/wire/message.h"
 
 namespace tributary::query {
 namespace {
 
 // The status is the gateway's own text: whatever does not fit is left out.
-void read_status(const merge::StatusRecord& status, GatewayView& view) {
+void read_status(const state::StatusRecord& status, GatewayView& view) {
   view.status_json = status.json;
   thread_local simdjson::dom::parser parser;
   simdjson::dom::object json;
@@ -28,7 +26,7 @@ void read_status(const merge::StatusRecord& status, GatewayView& view) {
   if (json["counters"]["rejected"].get(rejected) != simdjson::SUCCESS) return;
   for (const auto& [reason, value] : rejected) {
     uint64_t count = 0;
-    if (value.is_uint64() && value.get(count) == simdjson::SUCCESS && view.edge_rejected.size() < merge::kReasonsMax) {
+    if (value.is_uint64() && value.get(count) == simdjson::SUCCESS && view.edge_rejected.size() < state::kReasonsMax) {
       view.edge_rejected[std::string(reason)] += count;
     }
   }
@@ -45,22 +43,9 @@ std::string cause_text(uint8_t cause) {
     default:
       break;
   }
-  if (cause == merge::kGapWiped) return "wiped";
-  if (cause == merge::kGapRestored) return "restored";
-  if (cause == merge::kGapCloned) return "cloned";
-  return "unknown";
-}
-
-std::string alarm_text(const merge::GatewayRecord& record, const merge::GatewayAlarm& alarm) {
-  const std::string end = " (epoch " + hex16(alarm.epoch) + ")";
-  switch (alarm.kind) {
-    case merge::AlarmKind::kRestored:
-      return "restored: gateway " + record.gateway + " went on from an older copy of its outbox" + end;
-    case merge::AlarmKind::kCloned:
-      return "cloned: two gateways go on from one outbox of gateway " + record.gateway + end;
-    case merge::AlarmKind::kWiped:
-      return "wiped: gateway " + record.gateway + " began anew without its outbox" + end;
-  }
+  if (cause == state::kGapWiped) return "wiped";
+  if (cause == state::kGapRestored) return "restored";
+  if (cause == state::kGapCloned) return "cloned";
   return "unknown";
 }
 
@@ -72,9 +57,9 @@ std::string GatewayView::absence(int64_t now_ns) const {
   return "";
 }
 
-std::optional<GatewayView> read_gateway(const Snapshot& snapshot, uint32_t no) {
-  const merge::Tables& tables = snapshot.tables();
-  const merge::Key key = merge::number_key(no);
+std::optional<GatewayView> read_gateway(const state::Snapshot& snapshot, uint32_t no) {
+  const state::Tables& tables = snapshot.tables();
+  const state::Key key = state::number_key(no);
   std::optional<std::string_view> record = snapshot.txn().get(tables.gateways, key);
   if (!record) return std::nullopt;
   GatewayView view;
@@ -87,17 +72,18 @@ std::optional<GatewayView> read_gateway(const Snapshot& snapshot, uint32_t no) {
   }
   view.retired = snapshot.txn().get(tables.retired, key).has_value();
   if (std::optional<std::string_view> bytes = snapshot.txn().get(tables.status, key)) {
-    merge::StatusRecord status;
+    state::StatusRecord status;
     CHECK(status.decode(*bytes));
     read_status(status, view);
   }
   return view;
 }
 
-void each_gateway(const Snapshot& snapshot, uint32_t tenant_no, const std::function<void(const GatewayView&)>& visit) {
-  snapshot.each(snapshot.tables().gateway_names, merge::number_key(tenant_no),
+void each_gateway(const state::Snapshot& snapshot, uint32_t tenant_no,
+                  const std::function<void(const GatewayView&)>& visit) {
+  snapshot.each(snapshot.tables().gateway_names, state::number_key(tenant_no),
                 [&](std::string_view, std::string_view value) {
-                  std::optional<GatewayView> view = read_gateway(snapshot, merge::KeyReader(value).u32());
+                  std::optional<GatewayView> view = read_gateway(snapshot, state::KeyReader(value).u32());
                   CHECK(view.has_value());
                   visit(*view);
                   return true;
@@ -107,7 +93,7 @@ void each_gateway(const Snapshot& snapshot, uint32_t tenant_no, const std::funct
 void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out) {
   // Readings are dated at most an hour (the edge's greatest max_future) ahead of their acceptance.
   constexpr int64_t kAheadMaxNs = 3600 * kNanosPerSecond;
-  for (const merge::GatewayGap& gap : gateway.record.gaps) {
+  for (const state::GatewayGap& gap : gateway.record.gaps) {
     const bool of_accepted = gap.cause >= static_cast<uint8_t>(wire::GapCause::kOutboxReplaced);
     if (range.from_ns && gap.to_ns <= *range.from_ns - (of_accepted ? kAheadMaxNs : 0)) continue;
     if (range.to_ns && gap.from_ns >= *range.to_ns) continue;
@@ -116,7 +102,7 @@ void append_gaps(const GatewayView& gateway, const Range& range, std::vector<Gap
 }
 
 void append_estimated(const GatewayView& gateway, const Range& range, std::vector<EstimatedNote>& out) {
-  for (const merge::EstimatedRange& estimated : gateway.record.estimated) {
+  for (const state::EstimatedRange& estimated : gateway.record.estimated) {
     if (range.from_ns && estimated.to_ns <= *range.from_ns) continue;
     if (range.to_ns && estimated.from_ns >= *range.to_ns) continue;
     out.push_back({gateway.record.gateway, estimated.from_ns, estimated.to_ns});
@@ -132,67 +118,6 @@ void append_lost(const GatewayView& gateway, std::vector<LostNote>& out) {
 void add_rejected(const GatewayView& gateway, std::map<std::string, uint64_t>& out) {
   for (const auto& [reason, count] : gateway.record.rejected) out[reason] += count;
   for (const auto& [reason, count] : gateway.edge_rejected) out[reason] += count;
-}
-
-std::vector<GatewayInfo> answer_gateways(const Snapshots& snapshots, const std::string& tenant, int64_t now_ns,
-                                         const NamePage& page) {
-  std::vector<GatewayInfo> infos;
-  struct Counted {
-    size_t index = 0;  // in infos
-    std::string device;
-  };
-  for (const Snapshot& snapshot : snapshots) {
-    const std::optional<uint32_t> tenant_no = snapshot.tenant(tenant);
-    if (!tenant_no) continue;
-    std::map<uint32_t, Counted> numbers;
-    const auto add = [&](const GatewayView& view) {
-      GatewayInfo info;
-      info.gateway = view.record.gateway;
-      info.frontier_ns = view.ledger.frontier_ns();
-      info.mark_ns = view.ledger.mark_ns();
-      info.last_seen_ns = view.record.last_seen_ns;
-      info.first_seen_ns = view.record.first_seen_ns;
-      info.version = view.version;
-      info.status_json = view.status_json;
-      info.state = view.retired ? "retired" : view.absence(now_ns);
-      if (info.state.empty()) info.state = now_ns - info.frontier_ns > kLateAfterNs ? "late" : "online";
-      append_gaps(view, {}, info.gaps);
-      append_lost(view, info.lost);
-      info.parked = view.ledger.parked_count();
-      add_rejected(view, info.rejected);
-      for (const merge::GatewayAlarm& alarm : view.record.alarms) info.alarms.push_back(alarm_text(view.record, alarm));
-      numbers[view.no].index = infos.size();
-      infos.push_back(std::move(info));
-    };
-    uint64_t names = 0;
-    snapshot.each_from(snapshot.tables().gateway_names, merge::number_key(*tenant_no), page.after,
-                       [&](std::string_view name, std::string_view no) {
-                         if (!page.after.empty() && name <= page.after) return true;
-                         if (++names > page.max) return false;
-                         const std::optional<GatewayView> view = read_gateway(snapshot, merge::KeyReader(no).u32());
-                         CHECK(view.has_value());
-                         add(*view);
-                         return true;
-                       });
-    if (numbers.empty()) continue;
-    // Devices by gateway: a device's series stand together in the series table.
-    snapshot.each(snapshot.tables().series, merge::series_key(*tenant_no, false, ""),
-                  [&](std::string_view id, std::string_view no) {
-                    const std::string_view device = id.substr(0, id.find('\0'));
-                    if (device.empty()) return true;
-                    snapshot.each(snapshot.tables().contributors, no, [&](std::string_view gateway, std::string_view) {
-                      const auto found = numbers.find(merge::KeyReader(gateway).u32());
-                      if (found == numbers.end()) return true;
-                      if (found->second.device != device) infos[found->second.index].devices++;
-                      found->second.device = device;
-                      return true;
-                    });
-                    return true;
-                  });
-  }
-  sort_gateways(infos);
-  cut_page(infos, page);
-  return infos;
 }
 
 }  // namespace tributary::query

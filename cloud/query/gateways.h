@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cloud/query/query.h"
+#include "cloud/query/types.h"
 #include "cloud/state/snapshot.h"
 #include "common/ledger/receiver.h"
 
@@ -22,7 +22,7 @@ inline constexpr int64_t kLateAfterNs = 3750 * kNanosPerSecond;
 
 struct GatewayView {
   uint32_t no = 0;
-  merge::GatewayRecord record;
+  state::GatewayRecord record;
   ledger::GatewayLedger ledger;
   bool retired = false;
   bool offline = false;  // its last status says so
@@ -31,11 +31,17 @@ struct GatewayView {
 
   // "offline", "silent", or nothing: alive.
   std::string absence(int64_t now_ns) const;
+  // The same, and of one that is alive "late" if it is behind, else "online".
+  std::string state(int64_t now_ns, bool behind) const { return state_of(absence(now_ns), behind); }
+  static std::string state_of(const std::string& absence, bool behind) {
+    return !absence.empty() ? absence : behind ? "late" : "online";
+  }
 };
 
-std::optional<GatewayView> read_gateway(const Snapshot& snapshot, uint32_t no);
+std::optional<GatewayView> read_gateway(const state::Snapshot& snapshot, uint32_t no);
 // All of a tenant's, by name, one after another: a fleet may have many.
-void each_gateway(const Snapshot& snapshot, uint32_t tenant_no, const std::function<void(const GatewayView&)>& visit);
+void each_gateway(const state::Snapshot& snapshot, uint32_t tenant_no,
+                  const std::function<void(const GatewayView&)>& visit);
 
 // Gaps that touch [from, to), and losses, for an answer.
 void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out);
@@ -43,5 +49,19 @@ void append_estimated(const GatewayView& gateway, const Range& range, std::vecto
 void append_lost(const GatewayView& gateway, std::vector<LostNote>& out);
 // Edge and bridge together.
 void add_rejected(const GatewayView& gateway, std::map<std::string, uint64_t>& out);
+
+// What every answer that names a gateway says of it: how far it is, and what of the range is missing.
+template <class Note>
+void tell(const GatewayView& gateway, const Range& range, Note& note) {
+  note.gateway = gateway.record.gateway;
+  note.frontier_ns = gateway.ledger.frontier_ns();
+  note.mark_ns = gateway.ledger.mark_ns();
+  note.last_seen_ns = gateway.record.last_seen_ns;
+  note.first_seen_ns = gateway.record.first_seen_ns;
+  note.parked = gateway.ledger.parked_count();
+  append_gaps(gateway, range, note.gaps);
+  append_lost(gateway, note.lost);
+  add_rejected(gateway, note.rejected);
+}
 
 }  // namespace tributary::query

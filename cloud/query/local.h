@@ -1,32 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
-// LocalQuery: a Query over the states of this process, and its contributions to the answers of other aggregators.
+// LocalQuery: a Query over the states of this process, and what they contribute to the answers of other aggregators.
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
-#include "cloud/query/parts.h"
 #include "cloud/query/query.h"
+#include "cloud/state/state.h"
 
 namespace tributary::query {
 
-class LocalQuery : public Query {
+class LocalQuery final : public Query {
  public:
   // The states, ascending by partition, must outlive it.
-  static std::unique_ptr<LocalQuery> make(std::vector<const merge::State*> partitions);
+  static std::unique_ptr<LocalQuery> make(std::vector<const state::State*> partitions) {
+    return std::unique_ptr<LocalQuery>(new LocalQuery(std::move(partitions), false, nullptr));
+  }
 
-  virtual Result<CompletenessPart> completeness_part(const Selection& selection, const Range& range,
-                                                     int64_t now_ns) const = 0;
-  virtual Result<NewestPart> newest_part(const Selection& selection, WidthS window_s) const = 0;
-  // The chosen window, merged; unfit_s > 0: the stored width that does not divide it.
-  virtual Result<stats::Summary> newest_sum(const Selection& selection, WidthS window_s, const NewestChoice& choice,
-                                            WidthS* unfit_s) const = 0;
-  // As series(); when there are more than rows_max, each row's key goes to too_many instead.
-  using RowKeySink = std::function<void(const std::string& group, const Row& row)>;
-  virtual Result<SeriesFacts> series_part(const Selection& selection, const Range& range, WidthS step_s,
-                                          const std::string& by, uint64_t rows_max, const RowSink& sink,
-                                          const RowKeySink& too_many) const = 0;
+  std::shared_ptr<const Query> one_answer(Trace* trace = nullptr) const override;
+  Place place() const override;
+
+  // Adds this process's part of a share to the question.
+  Status answer(AnyQuestion& asking, const Self& self, const Share& share) const {
+    return answer(asking, self, share, false);
+  }
+  // The part of a question that is for these partitions already.
+  template <class Q>
+  Result<typename Q::Part> part(const Q& question, const Self& self, Trace* trace) const {
+    const LocalQuery one(partitions_, true, trace);
+    const Stages stages(one);
+    if constexpr (!OfStates<Q>) return question.answer(self);
+    const Result<Taken> snapshots = one.take();
+    if (!snapshots) return snapshots.error();
+    return Asking<Q>::part_of(question, **snapshots, self);
+  }
+
+ protected:
+  Result<Coverage> run(AnyQuestion& asking) const override;
+  Trace* trace() const override { return trace_; }
+
+ private:
+  using Taken = std::shared_ptr<const Snapshots>;
+  // Adds to the trace what is done while it lives.
+  class Stages {
+   public:
+    explicit Stages(const LocalQuery& query) : query_(query) {
+      if (query_.trace_ != nullptr) begun_ = std::chrono::steady_clock::now();
+    }
+    ~Stages() {
+      if (query_.trace_ != nullptr) query_.note((std::chrono::steady_clock::now() - begun_).count());
+    }
+    Stages(const Stages&) = delete;
+    Stages& operator=(const Stages&) = delete;
+
+   private:
+    const LocalQuery& query_;
+    std::chrono::steady_clock::time_point begun_;
+  };
+
+  LocalQuery(std::vector<const state::State*> partitions, bool keeps, Trace* trace)
+      : partitions_(std::move(partitions)), keeps_(keeps), trace_(trace) {
+    if (trace_ != nullptr) reads_.resize(partitions_.size());
+  }
+  Status answer(AnyQuestion& asking, const Self& self, const Share& share, bool whole) const;
+  Result<Taken> take() const;
+  void note(int64_t took_ns) const;
+
+  const std::vector<const state::State*> partitions_;
+  const bool keeps_;  // one answer: every question is asked of the same instant
+  Trace* const trace_;
+  // Used by the one thread of the answer:
+  mutable Taken kept_;
+  mutable std::vector<state::ReadTrace> reads_;  // by partition; empty: nobody asks
 };
 
 }  // namespace tributary::query

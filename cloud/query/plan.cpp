@@ -7,9 +7,9 @@
 namespace tributary::query {
 namespace {
 
-using merge::kAfterAll;
-using merge::kBeforeAll;
-using merge::kLevelWidth;
+using state::kAfterAll;
+using state::kBeforeAll;
+using state::kLevelWidth;
 
 int64_t round_down(int64_t time_s, int64_t width_s) {
   if (time_s <= -kStartMax || time_s >= kStartMax) return time_s <= 0 ? kBeforeAll : kAfterAll;
@@ -24,12 +24,13 @@ int64_t round_up(int64_t time_s, int64_t width_s) {
 // Walks down the levels for one series.
 class Descent {
  public:
-  Descent(const Snapshot& snapshot, uint32_t no, stats::Summary& out) : snapshot_(snapshot), no_(no), out_(out) {}
+  Descent(const state::Snapshot& snapshot, uint32_t no, stats::Summary& out)
+      : snapshot_(snapshot), no_(no), out_(out) {}
 
   // REQUIRES: rows of the level are kept throughout the span; wider partials are the caller's.
   void merge(int level, const Span& span) {
     if (span.from_s >= span.to_s) return;
-    if (level == merge::kBaseLevel) {
+    if (level == state::kBaseLevel) {
       read(snapshot_.tables().rows, level, span);
       return;
     }
@@ -57,81 +58,99 @@ class Descent {
 
   void read(store::Table table, int level, const Span& span) {
     snapshot_.rows(table, level, no_, span.from_s, span.to_s,
-                   [&](const StoredRow& row) { CHECK(out_.merge_encoded(row.summary)); });
+                   [&](const state::StoredRow& row) { merge_stored(snapshot_, row.summary, out_); });
   }
 
-  const Snapshot& snapshot_;
+  const state::Snapshot& snapshot_;
   uint32_t no_;
   stats::Summary& out_;
 };
 
 }  // namespace
 
-void merge_materialised(const Snapshot& snapshot, uint32_t no, const Span& span, stats::Summary& out) {
-  if (span.from_s >= span.to_s) return;
-  auto add = [&](const StoredRow& row) { CHECK(out.merge_encoded(row.summary)); };
-  // Materialised rows hold nothing that starts at or after R, so a range that reaches there has no right edge.
-  const int64_t to_s = span.to_s >= snapshot.head().rolled_s ? kAfterAll : span.to_s;
-  const merge::Tables& tables = snapshot.tables();
-  if (span.from_s == kBeforeAll && to_s == kAfterAll) {
-    snapshot.rows(tables.rows, merge::kAllTimeLevel, no, kBeforeAll, kAfterAll, add);
-    return;
-  }
-  if (span.from_s <= 0 && 0 < to_s) snapshot.rows(tables.direct, merge::kAllTimeLevel, no, 0, 1, add);
-  Descent(snapshot, no, out).merge(merge::kAllTimeLevel - 1, {span.from_s, to_s});
+Span to_span(const Range& range) {
+  // start_s * 1e9 >= from_ns exactly if start_s >= ceil(from_ns / 1e9); the same for the end.
+  auto ceil_s = [](int64_t time_ns) {
+    const int64_t down = to_seconds_floor(time_ns);
+    return time_ns % kNanosPerSecond == 0 ? down : down + 1;
+  };
+  Span span;
+  if (range.from_ns) span.from_s = ceil_s(*range.from_ns);
+  if (range.to_ns) span.to_s = ceil_s(*range.to_ns);
+  return span;
 }
 
-void merge_span(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span, stats::Summary& out) {
+void merge_stored(const state::Snapshot& snapshot, Bytes summary, stats::Summary& out) {
+  const state::StageTimer timer(snapshot.trace(), &state::ReadTrace::merge_ns);
+  CHECK(out.merge_encoded(summary));
+}
+
+void merge_materialised(const state::Snapshot& snapshot, uint32_t no, const Span& span, stats::Summary& out) {
+  if (span.from_s >= span.to_s) return;
+  auto add = [&](const state::StoredRow& row) { merge_stored(snapshot, row.summary, out); };
+  // Materialised rows hold nothing that starts at or after R, so a range that reaches there has no right edge.
+  const int64_t to_s = span.to_s >= snapshot.head().rolled_s ? kAfterAll : span.to_s;
+  const state::Tables& tables = snapshot.tables();
+  if (span.from_s == kBeforeAll && to_s == kAfterAll) {
+    snapshot.rows(tables.rows, state::kAllTimeLevel, no, kBeforeAll, kAfterAll, add);
+    return;
+  }
+  if (span.from_s <= 0 && 0 < to_s) snapshot.rows(tables.direct, state::kAllTimeLevel, no, 0, 1, add);
+  Descent(snapshot, no, out).merge(state::kAllTimeLevel - 1, {span.from_s, to_s});
+}
+
+void merge_span(const state::Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span,
+                stats::Summary& out) {
   for (uint32_t no : numbers) merge_materialised(snapshot, no, span, out);
   snapshot.fresh(numbers, span.from_s, span.to_s,
-                 [&](size_t, const StoredRow& row) { CHECK(out.merge_encoded(row.summary)); });
+                 [&](size_t, const state::StoredRow& row) { merge_stored(snapshot, row.summary, out); });
 }
 
 int source_level(WidthS step_s) {
-  for (int level = merge::kAllTimeLevel - 1; level > 0; --level) {
+  for (int level = state::kAllTimeLevel - 1; level > 0; --level) {
     if (step_s >= kLevelWidth[static_cast<size_t>(level)] && step_s % kLevelWidth[static_cast<size_t>(level)] == 0) {
       return level;
     }
   }
-  return merge::kBaseLevel;
+  return state::kBaseLevel;
 }
 
-bool collect_steps(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span, WidthS step_s,
-                   const std::function<void(size_t index, const StepRow&)>& visit, WidthS* unfit) {
+bool collect_steps(const state::Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span,
+                   WidthS step_s, const std::function<void(size_t index, const StepRow&)>& visit, WidthS* unfit) {
   const int level = source_level(step_s);
   const int64_t step = std::max<int64_t>(step_s, 1);
   // Steps that start in the span: whole ones, so the last may reach beyond it.
   const Span steps{round_up(span.from_s, step), round_up(span.to_s, step)};
   bool fits = true;
-  auto take = [&](size_t index, const StoredRow& row) {
+  auto take = [&](size_t index, const state::StoredRow& row) {
     const bool divides = step_s != 0 && row.width_s != kAllTime && row.width_s <= step_s && step_s % row.width_s == 0;
     if (divides) {
       const int64_t start = floor_div(row.start_s, step) * step;
       if (start >= span.from_s && start < span.to_s) visit(index, {start, step_s, row.summary});
       return;
     }
-    if (step_s != 0 && level == merge::kBaseLevel && row.width_s != kAllTime && row.width_s < step_s && fits) {
+    if (step_s != 0 && level == state::kBaseLevel && row.width_s != kAllTime && row.width_s < step_s && fits) {
       fits = false;
       *unfit = row.width_s;
     }
     if (row.start_s >= span.from_s && row.start_s < span.to_s) visit(index, {row.start_s, row.width_s, row.summary});
   };
-  const merge::Tables& tables = snapshot.tables();
-  const merge::Head& head = snapshot.head();
+  const state::Tables& tables = snapshot.tables();
+  const state::Head& head = snapshot.head();
   for (size_t index = 0; index < numbers.size() && fits; ++index) {
-    auto add = [&](const StoredRow& row) { take(index, row); };
+    auto add = [&](const state::StoredRow& row) { take(index, row); };
     // Where the level's rows are gone, the finest that are kept, each in its own stretch of time.
     int64_t to_s = steps.to_s;
-    for (int at = level; at < merge::kAllTimeLevel && to_s > span.from_s; ++at) {
+    for (int at = level; at < state::kAllTimeLevel && to_s > span.from_s; ++at) {
       const int64_t from_s = std::max(span.from_s, head.cutoff(at));
       snapshot.rows(tables.rows, at, numbers[index], from_s, to_s, add);
-      for (int wider = at + 1; wider < merge::kAllTimeLevel; ++wider) {
+      for (int wider = at + 1; wider < state::kAllTimeLevel; ++wider) {
         snapshot.rows(tables.direct, wider, numbers[index], from_s, to_s, add);
       }
       to_s = std::min(to_s, head.cutoff(at));
     }
     if (span.from_s <= 0 && 0 < span.to_s) {
-      snapshot.rows(tables.direct, merge::kAllTimeLevel, numbers[index], 0, 1, add);
+      snapshot.rows(tables.direct, state::kAllTimeLevel, numbers[index], 0, 1, add);
     }
   }
   if (fits) snapshot.fresh(numbers, span.from_s, steps.to_s, take);

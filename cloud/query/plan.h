@@ -3,10 +3,12 @@
 // of coarser partials; every partial once. Where retention has dropped the finer rows, the finest that is kept.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <vector>
 
+#include "cloud/query/types.h"
 #include "cloud/state/snapshot.h"
 #include "common/stats/summary.h"
 
@@ -14,15 +16,21 @@ namespace tributary::query {
 
 // Half-open, in seconds of event time; kBeforeAll and kAfterAll: no bound.
 struct Span {
-  int64_t from_s = merge::kBeforeAll;
-  int64_t to_s = merge::kAfterAll;
+  int64_t from_s = state::kBeforeAll;
+  int64_t to_s = state::kAfterAll;
 };
+// Seconds such that a row's start lies in the range exactly if it lies in the span.
+Span to_span(const Range& range);
+
+// Merges a stored summary; one that does not decode is damage, and stops the program.
+void merge_stored(const state::Snapshot& snapshot, Bytes summary, stats::Summary& out);
 
 // Merges everything of one series that is materialised and starts in the span into out.
-void merge_materialised(const Snapshot& snapshot, uint32_t no, const Span& span, stats::Summary& out);
+void merge_materialised(const state::Snapshot& snapshot, uint32_t no, const Span& span, stats::Summary& out);
 
 // Merges everything of the series that starts in the span into out, fresh rows included. Numbers ascending.
-void merge_span(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span, stats::Summary& out);
+void merge_span(const state::Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span,
+                stats::Summary& out);
 
 // The coarsest level whose rows add up to rows of step_s; 0 if only base rows do.
 int source_level(WidthS step_s);
@@ -35,7 +43,10 @@ struct StepRow {
   Bytes summary;
 };
 // False, with the width that does not divide step_s, if base rows do not fit the step.
-bool collect_steps(const Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span, WidthS step_s,
-                   const std::function<void(size_t index, const StepRow&)>& visit, WidthS* unfit);
+bool collect_steps(const state::Snapshot& snapshot, const std::vector<uint32_t>& numbers, const Span& span,
+                   WidthS step_s, const std::function<void(size_t index, const StepRow&)>& visit, WidthS* unfit);
+
+// The lesser of two widths that do not fit; 0 is none.
+inline WidthS least_unfit(WidthS a, WidthS b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
 
 }  // namespace tributary::query

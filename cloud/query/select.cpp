@@ -28,17 +28,18 @@ bool is_plain(std::string_view text, size_t bytes_max) {
 
 }  // namespace
 
-std::vector<Member> select(const Snapshot& snapshot, const Selection& selection, const std::string& by) {
-  std::vector<Member> members;
+std::vector<SeriesMember> select(const state::Snapshot& snapshot, const Selection& selection, const std::string& by) {
+  const state::StageTimer timer(snapshot.trace(), &state::ReadTrace::select_ns);
+  std::vector<SeriesMember> members;
   std::optional<uint32_t> tenant = snapshot.tenant(selection.tenant);
   if (!tenant || selection.metric.empty() || !is_plain(selection.metric, kMetricBytesMax)) return members;
   std::vector<uint32_t> numbers;
-  const merge::Tables& tables = snapshot.tables();
+  const state::Tables& tables = snapshot.tables();
   if (selection.devices.empty()) {
     const uint8_t fleet = by == "device" ? 0 : 1;
-    const merge::Key prefix = merge::Key().u32(*tenant).text(selection.metric).u8(0).u8(fleet);
+    const state::Key prefix = state::Key().u32(*tenant).text(selection.metric).u8(0).u8(fleet);
     snapshot.each(tables.by_metric, prefix, [&](std::string_view rest, std::string_view) {
-      numbers.push_back(merge::KeyReader(rest).u32());
+      numbers.push_back(state::KeyReader(rest).u32());
       return true;
     });
   } else {
@@ -47,8 +48,8 @@ std::vector<Member> select(const Snapshot& snapshot, const Selection& selection,
       std::string id = device;
       id.push_back('\0');
       id.append(selection.metric).push_back('\0');
-      snapshot.each(tables.series, merge::series_key(*tenant, false, id), [&](std::string_view, std::string_view no) {
-        numbers.push_back(merge::KeyReader(no).u32());
+      snapshot.each(tables.series, state::series_key(*tenant, false, id), [&](std::string_view, std::string_view no) {
+        numbers.push_back(state::KeyReader(no).u32());
         return true;
       });
     }
@@ -56,13 +57,20 @@ std::vector<Member> select(const Snapshot& snapshot, const Selection& selection,
   std::sort(numbers.begin(), numbers.end());
   numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   for (uint32_t no : numbers) {
-    std::optional<merge::SeriesInfo> info = snapshot.series_info(no);
+    std::optional<state::SeriesInfo> info = snapshot.series_info(no);
     CHECK(info.has_value());
     Result<Series> series = series_from_id(info->id);
     CHECK(series.ok());
     if (matches(*series, selection.labels)) members.push_back({no, group_of(*series, by)});
   }
   return members;
+}
+
+std::vector<uint32_t> numbers_of(const std::vector<SeriesMember>& members) {
+  std::vector<uint32_t> numbers;
+  numbers.reserve(members.size());
+  for (const SeriesMember& member : members) numbers.push_back(member.no);
+  return numbers;
 }
 
 }  // namespace tributary::query

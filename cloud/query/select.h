@@ -5,18 +5,21 @@
 #include <string>
 #include <vector>
 
-#include "cloud/query/query.h"
+#include "cloud/query/types.h"
 #include "cloud/state/snapshot.h"
 
 namespace tributary::query {
 
-struct Member {
+struct SeriesMember {
   uint32_t no = 0;
   std::string group;
 };
 
 // The series that answer the selection, ascending by number: fleet series where no device is named and none is asked
 // for, devices' own otherwise. Empty: foreign and unknown are the same.
-std::vector<Member> select(const Snapshot& snapshot, const Selection& selection, const std::string& by);
+std::vector<SeriesMember> select(const state::Snapshot& snapshot, const Selection& selection, const std::string& by);
+
+// The numbers of the members. Ascending.
+std::vector<uint32_t> numbers_of(const std::vector<SeriesMember>& members);
 
 }  // namespace tributary::query

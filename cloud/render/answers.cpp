@@ -4,6 +4,9 @@
 
 #include <simdjson.h>
 
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/gateways.h"
 #include "cloud/render/stats.h"
 #include "common/base/hex.h"
 

@@ -7,6 +7,9 @@
 
 #include "cloud/http/json_writer.h"
 #include "cloud/query/query.h"
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/gateways.h"
 
 namespace tributary::api {
 

@@ -2,6 +2,8 @@
 // Rows to tell, see told_rows.h.
 #include "cloud/render/told_rows.h"
 
+#include "cloud/query/question/last.h"
+
 namespace tributary::api {
 
 std::vector<query::RowKey> total_rows(const std::vector<query::LastReading>& found) {

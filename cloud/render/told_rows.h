@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cloud/query/query.h"
+#include "cloud/query/question/last.h"
 
 namespace tributary::api {
 

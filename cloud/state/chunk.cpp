@@ -6,7 +6,7 @@
 
 #include "common/base/check.h"
 
-namespace tributary::merge {
+namespace tributary::state {
 
 bool ChunkReader::next(ChunkRow& row) {
   if (reader_.remaining() == 0) return false;
@@ -38,4 +38,4 @@ void append_chunk_row(int level, int64_t chunk_start_s, const ChunkRow& row, std
   out.append(as_text(row.summary));
 }
 
-}  // namespace tributary::merge
+}  // namespace tributary::state

@@ -9,7 +9,7 @@
 #include "cloud/state/levels.h"
 #include "common/base/bytes.h"
 
-namespace tributary::merge {
+namespace tributary::state {
 
 struct ChunkRow {
   int64_t start_s = 0;
@@ -37,4 +37,4 @@ class ChunkReader {
 // Appends one row. REQUIRES: rows are appended ascending and belong to the chunk.
 void append_chunk_row(int level, int64_t chunk_start_s, const ChunkRow& row, std::string& out);
 
-}  // namespace tributary::merge
+}  // namespace tributary::state

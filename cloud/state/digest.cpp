@@ -9,7 +9,7 @@
 
 #include "common/base/hex.h"
 
-namespace tributary::merge {
+namespace tributary::state {
 namespace {
 
 class Hash {
@@ -53,4 +53,4 @@ std::string digest_of(const store::Env& env, const Tables& t) {
   return hash.hex();
 }
 
-}  // namespace tributary::merge
+}  // namespace tributary::state

@@ -6,10 +6,10 @@
 
 #include "cloud/state/tables.h"
 
-namespace tributary::merge {
+namespace tributary::state {
 
 // SHA-256 in hexadecimal. Left out are the ids of state and log, and what operators said: retired gateways, skipped
 // holes.
 std::string digest_of(const store::Env& env, const Tables& tables);
 
-}  // namespace tributary::merge
+}  // namespace tributary::state

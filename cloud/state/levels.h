@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The levels rows are kept at, and how they are cut into chunks. Constants of the stored format
-// (cloud/merge/FORMAT.md).
+// (FORMAT.md).
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 
 #include "common/base/time.h"
 
-namespace tributary::merge {
+namespace tributary::state {
 
 // 0: base (every width below a minute), then the steps of the ladder.
 inline constexpr int kLevels = 6;
@@ -47,4 +47,4 @@ constexpr int64_t chunk_start(int level, int64_t start_s) {
   return level == kAllTimeLevel ? 0 : floor_div(start_s, kChunkSpan[level]) * kChunkSpan[level];
 }
 
-}  // namespace tributary::merge
+}  // namespace tributary::state

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-namespace tributary::merge {
+namespace tributary::state {
 namespace {
 
 // A label for /metrics: whatever a newer program wrote, it stays short.
@@ -184,7 +184,7 @@ bool ChangeRecord::decode(std::string_view bytes) {
   return in.done();
 }
 
-std::string DeadLetter::encode() const {
+std::string ParkedPartial::encode() const {
   std::string bytes;
   Out out(bytes);
   out.text(reason);
@@ -199,7 +199,7 @@ std::string DeadLetter::encode() const {
   return bytes;
 }
 
-bool DeadLetter::decode(std::string_view bytes) {
+bool ParkedPartial::decode(std::string_view bytes) {
   ByteReader in(as_bytes(bytes));
   reason = read_text(in);
   tenant = read_text(in);
@@ -245,4 +245,4 @@ bool StatusRecord::decode(std::string_view bytes) {
   return in.done();
 }
 
-}  // namespace tributary::merge
+}  // namespace tributary::state

@@ -14,7 +14,7 @@
 #include "common/base/time.h"
 #include "common/series/series.h"
 
-namespace tributary::merge {
+namespace tributary::state {
 
 inline constexpr size_t kGapsMax = 256;      // newest kept, per gateway
 inline constexpr size_t kAlarmsMax = 16;     // newest kept, per gateway
@@ -94,7 +94,7 @@ struct ChangeRecord {
 bool decode_change_head(std::string_view bytes, int64_t& clock_ns, uint64_t& rows);
 
 // A partial that may have been counted under another identity: kept, not merged.
-struct DeadLetter {
+struct ParkedPartial {
   std::string reason, tenant, gateway, series_id;
   uint64_t epoch = 0, seq = 0;
   int64_t start_s = 0;
@@ -122,4 +122,4 @@ struct StatusRecord {
   bool decode(std::string_view bytes);
 };
 
-}  // namespace tributary::merge
+}  // namespace tributary::state

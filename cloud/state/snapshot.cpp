@@ -6,18 +6,14 @@
 
 #include "cloud/state/chunk.h"
 
-namespace tributary::query {
+namespace tributary::state {
 
-using merge::Key;
-using merge::KeyReader;
-
-Result<Snapshot> Snapshot::take(const merge::State& state) {
-  const merge::State::Impl& impl = state.impl();
-  Result<store::Txn> txn = impl.env->read();
+Result<Snapshot> Snapshot::take(const State& state, ReadTrace* trace) {
+  Result<store::Txn> txn = state.read();
   if (!txn) return txn.error();
-  Result<merge::Head> head = merge::read_head(*txn, impl.tables);
+  Result<Head> head = read_head(*txn, state.tables());
   if (!head) return head.error();
-  return Snapshot(std::move(txn).value(), impl.tables, *head, impl.partition);
+  return Snapshot(std::move(txn).value(), state, *head, trace);
 }
 
 std::optional<uint32_t> Snapshot::tenant(std::string_view name) const {
@@ -26,16 +22,16 @@ std::optional<uint32_t> Snapshot::tenant(std::string_view name) const {
   return KeyReader(*no).u32();
 }
 
-std::optional<merge::SeriesInfo> Snapshot::series_info(uint32_t no) const {
-  std::optional<std::string_view> bytes = txn_.get(tables_->series_info, merge::number_key(no));
-  merge::SeriesInfo info;
+std::optional<SeriesInfo> Snapshot::series_info(uint32_t no) const {
+  std::optional<std::string_view> bytes = txn_.get(tables_->series_info, number_key(no));
+  SeriesInfo info;
   if (!bytes || !info.decode(*bytes)) return std::nullopt;
   return info;
 }
 
 int64_t Snapshot::last_seen_ns(uint32_t no) const {
-  std::optional<std::string_view> seen = txn_.get(tables_->seen, merge::number_key(no));
-  return seen ? KeyReader(*seen).time() : merge::kBeforeAll;
+  std::optional<std::string_view> seen = txn_.get(tables_->seen, number_key(no));
+  return seen ? KeyReader(*seen).time() : kBeforeAll;
 }
 
 void Snapshot::each(store::Table table, std::string_view prefix,
@@ -58,16 +54,17 @@ void Snapshot::rows(store::Table table, int level, uint32_t no, int64_t from_s, 
   if (from_s >= to_s) return;
   const Key prefix = Key().u8(static_cast<uint8_t>(level)).u32(no);
   // The chunk that holds from_s, unless from_s is before all.
-  const int64_t first = from_s <= -kStartMax ? merge::kBeforeAll : merge::chunk_start(level, from_s);
+  const int64_t first = from_s <= -kStartMax ? kBeforeAll : chunk_start(level, from_s);
   store::Cursor cursor(txn_, table);
-  for (bool more = cursor.seek(merge::chunk_key(level, no, first)); more && cursor.key().starts_with(prefix.view());
+  for (bool more = cursor.seek(chunk_key(level, no, first)); more && cursor.key().starts_with(prefix.view());
        more = cursor.next()) {
     const int64_t chunk = KeyReader(cursor.key().substr(prefix.view().size())).time();
     if (chunk >= to_s) return;
-    merge::ChunkReader reader(level, chunk, cursor.value());
-    merge::ChunkRow row;
+    ChunkReader reader(level, chunk, cursor.value());
+    ChunkRow row;
     while (reader.next(row)) {
       if (row.start_s >= to_s) return;
+      count(row.summary);
       if (row.start_s >= from_s) visit({row.start_s, row.width_s, row.summary});
     }
     CHECK(!reader.corrupt());
@@ -79,14 +76,15 @@ void Snapshot::rows_back(store::Table table, int level, uint32_t no, int64_t fro
   if (from_s >= to_s) return;
   const Key prefix = Key().u8(static_cast<uint8_t>(level)).u32(no);
   store::Cursor cursor(txn_, table);
-  bool more = cursor.seek(merge::chunk_key(level, no, to_s)) ? cursor.prev() : cursor.last();
+  bool more = cursor.seek(chunk_key(level, no, to_s)) ? cursor.prev() : cursor.last();
   std::vector<StoredRow> rows;
   for (; more && cursor.key().starts_with(prefix.view()); more = cursor.prev()) {
     const int64_t chunk = KeyReader(cursor.key().substr(prefix.view().size())).time();
-    merge::ChunkReader reader(level, chunk, cursor.value());
-    merge::ChunkRow row;
+    ChunkReader reader(level, chunk, cursor.value());
+    ChunkRow row;
     rows.clear();
     while (reader.next(row)) {
+      count(row.summary);
       if (row.start_s >= from_s && row.start_s < to_s) rows.push_back({row.start_s, row.width_s, row.summary});
     }
     CHECK(!reader.corrupt());
@@ -97,10 +95,10 @@ void Snapshot::rows_back(store::Table table, int level, uint32_t no, int64_t fro
 std::optional<int64_t> Snapshot::newest_start(store::Table table, int level, uint32_t no) const {
   const Key prefix = Key().u8(static_cast<uint8_t>(level)).u32(no);
   store::Cursor cursor(txn_, table);
-  const bool found = cursor.seek(merge::chunk_key(level, no, merge::kAfterAll)) ? cursor.prev() : cursor.last();
+  const bool found = cursor.seek(chunk_key(level, no, kAfterAll)) ? cursor.prev() : cursor.last();
   if (!found || !cursor.key().starts_with(prefix.view())) return std::nullopt;
-  merge::ChunkReader reader(level, KeyReader(cursor.key().substr(prefix.view().size())).time(), cursor.value());
-  merge::ChunkRow row;
+  ChunkReader reader(level, KeyReader(cursor.key().substr(prefix.view().size())).time(), cursor.value());
+  ChunkRow row;
   std::optional<int64_t> newest;
   while (reader.next(row)) newest = row.start_s;
   CHECK(!reader.corrupt());
@@ -134,13 +132,14 @@ void Snapshot::fresh(const std::vector<uint32_t>& numbers, int64_t from_s, int64
   from_s = std::max(from_s, head_.rolled_s);
   if (numbers.empty() || from_s >= to_s) return;
   store::Cursor cursor(txn_, tables_->fresh);
-  bool more = cursor.seek(merge::fresh_key(from_s, 0, numbers.front()));
+  bool more = cursor.seek(fresh_key(from_s, 0, numbers.front()));
   int steps = 0;
   while (more) {
     const FreshKey key = parse_fresh(cursor.key());
     if (key.start_s >= to_s) return;
     auto wanted = std::lower_bound(numbers.begin(), numbers.end(), key.no);
     if (wanted != numbers.end() && *wanted == key.no) {
+      count(as_bytes(cursor.value()));
       visit(static_cast<size_t>(wanted - numbers.begin()), {key.start_s, key.width_s, as_bytes(cursor.value())});
       steps = 0;
       more = cursor.next();
@@ -148,8 +147,8 @@ void Snapshot::fresh(const std::vector<uint32_t>& numbers, int64_t from_s, int64
       more = cursor.next();
     } else {
       steps = 0;
-      more = wanted != numbers.end() ? cursor.seek(merge::fresh_key(key.start_s, key.width_s, *wanted))
-                                     : cursor.seek(merge::fresh_key(key.start_s, key.width_s + 1, numbers.front()));
+      more = wanted != numbers.end() ? cursor.seek(fresh_key(key.start_s, key.width_s, *wanted))
+                                     : cursor.seek(fresh_key(key.start_s, key.width_s + 1, numbers.front()));
     }
   }
 }
@@ -169,16 +168,16 @@ std::optional<std::pair<int64_t, WidthS>> Snapshot::newest_fresh(const std::vect
         const uint32_t candidate = *std::prev(after);
         if (candidate == key.no) return std::pair(key.start_s, key.width_s);
         // The greatest entry at or before (start, width, candidate).
-        const merge::Key at = merge::fresh_key(key.start_s, key.width_s, candidate);
+        const Key at = fresh_key(key.start_s, key.width_s, candidate);
         if (cursor.seek(at) && cursor.key() == at.view()) return std::pair(key.start_s, key.width_s);
         more = cursor.valid() ? cursor.prev() : cursor.last();
         continue;
       }
     }
     // Nothing in this window: on to the one before it.
-    more = cursor.seek(merge::fresh_key(key.start_s, key.width_s, 0)) ? cursor.prev() : cursor.last();
+    more = cursor.seek(fresh_key(key.start_s, key.width_s, 0)) ? cursor.prev() : cursor.last();
   }
   return std::nullopt;
 }
 
-}  // namespace tributary::query
+}  // namespace tributary::state

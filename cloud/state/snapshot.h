@@ -2,6 +2,7 @@
 // One instant of one partition: a read transaction with the state's head, and the walks over its rows.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -9,14 +10,14 @@
 #include <string_view>
 #include <vector>
 
-#include "cloud/merge/impl.h"
 #include "cloud/state/levels.h"
 #include "cloud/state/records.h"
+#include "cloud/state/state.h"
 #include "cloud/state/tables.h"
 #include "common/runtime/result.h"
 #include "common/series/series.h"
 
-namespace tributary::query {
+namespace tributary::state {
 
 // A row as stored; the summary's bytes live as long as the snapshot.
 struct StoredRow {
@@ -25,17 +26,43 @@ struct StoredRow {
   Bytes summary;
 };
 
+// What was read through a snapshot, for whoever asks to know.
+struct ReadTrace {
+  uint64_t rows = 0, bytes = 0;         // stored rows, and their summaries' bytes
+  int64_t select_ns = 0, merge_ns = 0;  // in finding series, in merging what was read
+};
+// Adds the time of its life to a stage; costs nothing without a trace.
+class StageTimer {
+ public:
+  StageTimer(ReadTrace* trace, int64_t ReadTrace::*stage) : trace_(trace), stage_(stage) {
+    if (trace_ != nullptr) begun_ = std::chrono::steady_clock::now();
+  }
+  ~StageTimer() {
+    if (trace_ != nullptr) trace_->*stage_ += (std::chrono::steady_clock::now() - begun_).count();
+  }
+  StageTimer(const StageTimer&) = delete;
+  StageTimer& operator=(const StageTimer&) = delete;
+
+ private:
+  ReadTrace* trace_;
+  int64_t ReadTrace::*stage_;
+  std::chrono::steady_clock::time_point begun_;
+};
+
 class Snapshot {
  public:
-  static Result<Snapshot> take(const merge::State& state);
+  // trace, if it is not null, counts what is read, and must outlive the snapshot; then one thread uses it.
+  static Result<Snapshot> take(const State& state, ReadTrace* trace = nullptr);
 
   const store::Txn& txn() const { return txn_; }
-  const merge::Tables& tables() const { return *tables_; }
-  const merge::Head& head() const { return head_; }
+  const Tables& tables() const { return *tables_; }
+  const Head& head() const { return head_; }
   uint32_t partition() const { return partition_; }
+  uint64_t state_id() const { return state_id_; }
+  ReadTrace* trace() const { return trace_; }
 
   std::optional<uint32_t> tenant(std::string_view name) const;
-  std::optional<merge::SeriesInfo> series_info(uint32_t no) const;
+  std::optional<SeriesInfo> series_info(uint32_t no) const;
   // INT64_MIN if nothing was seen.
   int64_t last_seen_ns(uint32_t no) const;
 
@@ -66,12 +93,24 @@ class Snapshot {
                                                          const std::function<bool(WidthS)>& accepts) const;
 
  private:
-  Snapshot(store::Txn txn, const merge::Tables& tables, const merge::Head& head, uint32_t partition)
-      : txn_(std::move(txn)), tables_(&tables), head_(head), partition_(partition) {}
+  Snapshot(store::Txn txn, const State& state, const Head& head, ReadTrace* trace)
+      : txn_(std::move(txn)),
+        tables_(&state.tables()),
+        head_(head),
+        partition_(state.partition()),
+        state_id_(state.state_id()),
+        trace_(trace) {}
+  void count(Bytes summary) const {
+    if (trace_ == nullptr) return;
+    ++trace_->rows;
+    trace_->bytes += summary.size();
+  }
   store::Txn txn_;
-  const merge::Tables* tables_;
-  merge::Head head_;
+  const Tables* tables_;
+  Head head_;
   uint32_t partition_;
+  uint64_t state_id_;
+  ReadTrace* trace_;
 };
 
-}  // namespace tributary::query
+}  // namespace tributary::state

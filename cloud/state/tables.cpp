@@ -4,7 +4,7 @@
 
 #include "common/base/bytes.h"
 
-namespace tributary::merge {
+namespace tributary::state {
 
 Result<Tables> open_tables(store::Env& env) {
   Tables tables;
@@ -50,4 +50,4 @@ Result<Head> read_head(const store::Txn& txn, const Tables& tables) {
   return head;
 }
 
-}  // namespace tributary::merge
+}  // namespace tributary::state

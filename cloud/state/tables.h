@@ -15,7 +15,7 @@
 #include "common/runtime/result.h"
 #include "common/store/env.h"
 
-namespace tributary::merge {
+namespace tributary::state {
 
 inline constexpr uint32_t kStateFormat = 1;
 inline constexpr size_t kNameBytesMax = 200;  // of a tenant or gateway, so that every key fits LMDB's 511 bytes
@@ -140,4 +140,4 @@ struct Head {
 std::string encode_head(const Head& head);
 Result<Head> read_head(const store::Txn& txn, const Tables& tables);
 
-}  // namespace tributary::merge
+}  // namespace tributary::state

@@ -83,7 +83,7 @@ class Fleet {
     partial.summary = Bytes(bytes.data(), summary.encode(bytes));
     CHECK(builder.add(partial));
     const auto no = static_cast<uint32_t>((gateway * devices_ + device) * metrics_ + metric);
-    out.puts.emplace_back(std::string(merge::fresh_key(out.start_s, kWindow, no).view()),
+    out.puts.emplace_back(std::string(state::fresh_key(out.start_s, kWindow, no).view()),
                           std::string(as_text(partial.summary)));
   }
 

@@ -222,28 +222,28 @@ struct Bare {
 // Opening reader and state is part of it, as for the bare one.
 double merge_from_kafka(const std::string& url, const std::string& path, size_t messages, uint64_t partials) {
   const auto began = Clock::now();
-  merge::StateConfig config;
+  merge::WriterConfig config;
   config.path = path;
   for (int64_t& retention : config.retention_s) retention = 100LL * 365 * 86400;
-  auto state = merge::State::open(config);
-  CHECK(state.ok());
+  auto writer = merge::StateWriter::open(config);
+  CHECK(writer.ok());
   log::LogConfig log;
   log.url = url;
   auto reader = log::open_reader(log);
   CHECK(reader.ok());
   api::Merger merger({.records_max = kBatchRecords, .bytes_max = kBatchBytes},
-                     {.state = state->get(),
+                     {.writer = writer->get(),
                       .log = [&] { return Result<log::Reader*>(reader->get()); },
                       .now_ns = [] { return runtime::now().wall_ns; },
                       .committed = [] {},
                       .merged = nullptr,
                       .say = nullptr});
-  while ((*state)->position() < messages) {
+  while ((*writer)->position() < messages) {
     const auto round = merger.round();
     CHECK(round == api::Merger::Round::kMerged || round == api::Merger::Round::kIdle);
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
-  CHECK((*state)->counters().partials_merged_total == partials);
+  CHECK((*writer)->counters().partials_merged_total == partials);
   return seconds;
 }
 
@@ -300,7 +300,7 @@ void from_kafka(const std::string& kafka, int rounds, size_t messages, int devic
       CHECK(whole.env
                 ->write([&](store::Txn& txn) {
                   for (const rd_kafka_message_t* one : batch) {
-                    const merge::Key key = merge::Key().u64(static_cast<uint64_t>(one->offset));
+                    const state::Key key = state::Key().u64(static_cast<uint64_t>(one->offset));
                     txn.put(whole.table, key.view(), {static_cast<const char*>(one->payload), one->len});
                   }
                   return true;

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "cloud/merge/impl.h"
-#include "cloud/merge/state.h"
+#include "cloud/merge/writer.h"
+#include "cloud/state/state.h"
 #include "common/base/check.h"
 #include "common/stats/summary.h"
 #include "common/store/env.h"
@@ -93,7 +93,7 @@ class Source {
         CHECK(builder.add(partial));
         ++seq;
         const uint32_t no = static_cast<uint32_t>((gateway * shape_.devices + device) * shape_.metrics + metric);
-        work.puts.emplace_back(std::string(merge::fresh_key(start_s_, kWindow, no).view()),
+        work.puts.emplace_back(std::string(state::fresh_key(start_s_, kWindow, no).view()),
                                std::string(as_text(partial.summary)));
       }
     }
@@ -122,11 +122,10 @@ double seconds(const auto& body) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-uint64_t rows_written(const merge::State& state) {
-  const merge::State::Impl& impl = state.impl();
-  Result<store::Txn> txn = impl.env->read();
+uint64_t rows_written(const merge::StateWriter& writer) {
+  Result<store::Txn> txn = writer.state().read();
   CHECK(txn.ok());
-  return txn->count(impl.tables.fresh);
+  return txn->count(writer.state().tables().fresh);
 }
 
 double median(std::vector<double> values) {
@@ -136,14 +135,14 @@ double median(std::vector<double> values) {
 
 void run(const Shape& shape, const std::string& folder, int rounds) {
   std::filesystem::remove_all(folder);
-  merge::StateConfig config;
+  merge::WriterConfig config;
   config.path = folder + "/state";
   config.max_future_s = 1LL << 40;
   if (!shape.late) {
     for (int64_t& retention : config.retention_s) retention = 100LL * 365 * 86400;
   }
-  auto state = merge::State::open(config);
-  CHECK(state.ok());
+  auto writer = merge::StateWriter::open(config);
+  CHECK(writer.ok());
   auto env = store::Env::open({.path = folder + "/bare"});
   CHECK(env.ok());
   auto table = (*env)->table("rows");
@@ -159,7 +158,7 @@ void run(const Shape& shape, const std::string& folder, int rounds) {
       count += work.back().puts.size();
     }
     auto merge = [&] {
-      for (const Work& batch : work) CHECK((*state)->merge(batch.records).ok());
+      for (const Work& batch : work) CHECK((*writer)->merge(batch.records).ok());
     };
     auto put = [&] {
       for (const Work& batch : work) {
@@ -184,7 +183,7 @@ void run(const Shape& shape, const std::string& folder, int rounds) {
   std::printf("BENCH %s ratio=%.2f ns=%.0f baseline_ns=%.0f rate=%.0f/s baseline_rate=%.0f/s", shape.name,
               merge_rate / put_rate, 1e9 / merge_rate, 1e9 / put_rate, merge_rate, put_rate);
   if (!shape.late && !shape.roll) {
-    std::printf(" rows_per_partial=%.2f", static_cast<double>(rows_written(**state)) / static_cast<double>(partials));
+    std::printf(" rows_per_partial=%.2f", static_cast<double>(rows_written(**writer)) / static_cast<double>(partials));
   }
   std::printf("\n");
   std::filesystem::remove_all(folder);

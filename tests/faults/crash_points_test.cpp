@@ -10,7 +10,7 @@
 #include <set>
 
 #include "cloud/log/log.h"
-#include "cloud/merge/state.h"
+#include "cloud/merge/writer.h"
 #include "tests/edge/gateway/fake_cloud.h"
 #include "tests/faults/disk_faults.h"
 #include "tests/support/reading.h"
@@ -247,44 +247,44 @@ TEST(CrashPoints, RowsAndPositionAgreeAfterAPowerCutAtAnyInstant) {
       gateway->on_ack(acking.receive(*message), clock.now);
     }
   }
-  const auto merge = [&](merge::State& state, size_t batch) {
-    const auto first = records.begin() + static_cast<std::ptrdiff_t>(state.position());
+  const auto merge = [&](merge::StateWriter& writer, size_t batch) {
+    const auto first = records.begin() + static_cast<std::ptrdiff_t>(writer.position());
     const auto count = std::min<size_t>(batch, static_cast<size_t>(records.end() - first));
-    return state.merge({first, first + static_cast<std::ptrdiff_t>(count)});
+    return writer.merge({first, first + static_cast<std::ptrdiff_t>(count)});
   };
-  merge::StateConfig config;
+  merge::WriterConfig config;
   config.path = folder.path() + "/state";
   config.map_bytes = 256 << 20;
-  auto state = merge::State::open(config);
-  ASSERT_TRUE(state.ok());
-  ASSERT_TRUE((*state)->adopt_log(42).ok());
+  auto writer = merge::StateWriter::open(config);
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE((*writer)->adopt_log(42).ok());
   Recording recording(config.path);
   std::vector<Durable> durable;
-  std::map<uint64_t, std::string> digests{{0, (*state)->digest()}};
-  while ((*state)->position() < records.size()) {
-    ASSERT_TRUE(merge(**state, 1 + random() % 7).ok());
-    durable.push_back({Recording::now(), (*state)->position()});
-    digests[(*state)->position()] = (*state)->digest();
+  std::map<uint64_t, std::string> digests{{0, (*writer)->state().digest()}};
+  while ((*writer)->position() < records.size()) {
+    ASSERT_TRUE(merge(**writer, 1 + random() % 7).ok());
+    durable.push_back({Recording::now(), (*writer)->position()});
+    digests[(*writer)->position()] = (*writer)->state().digest();
   }
   recording.stop();
-  state = Error{};
+  writer = Error{};
   ASSERT_GT(records.size(), 100U);
   for (int i = 0; i < kCuts; ++i) {
     const size_t at = random() % (recording.size() + 1);
     SCOPED_TRACE("cut " + std::to_string(i) + " after " + std::to_string(at) + " writes");
     TempFolder after;
-    merge::StateConfig again = config;
+    merge::WriterConfig again = config;
     again.path = after.path() + "/state";
     again.sync = false;
     write_bytes(again.path + "/data.mdb", recording.cut(at, random));
-    auto recovered = merge::State::open(again);
+    auto recovered = merge::StateWriter::open(again);
     ASSERT_TRUE(recovered.ok()) << recovered.error().message;
     ASSERT_GE((*recovered)->position(), durable_at(durable, at)) << "a committed batch is lost";
     ASSERT_TRUE(digests.contains((*recovered)->position())) << "the position is that of no commit";
-    ASSERT_EQ((*recovered)->digest(), digests[(*recovered)->position()]) << "rows and position disagree";
+    ASSERT_EQ((*recovered)->state().digest(), digests[(*recovered)->position()]) << "rows and position disagree";
     if (i % 8 != 0) continue;
     while ((*recovered)->position() < records.size()) ASSERT_TRUE(merge(**recovered, 50).ok());
-    ASSERT_EQ((*recovered)->digest(), digests[records.size()]) << "what follows differs";
+    ASSERT_EQ((*recovered)->state().digest(), digests[records.size()]) << "what follows differs";
   }
 }
 

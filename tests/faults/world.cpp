@@ -59,7 +59,7 @@ World::~World() {
   bridges_.clear();
   query_.reset();
   merger_.reset();
-  state_.reset();
+  writer_.reset();
   aggregator_reader_.reset();
   log_reader_.reset();
   std::error_code ignored;
@@ -441,17 +441,17 @@ void World::kill_bridge(BridgeSim& bridge, int64_t away_ms) {
 // The aggregator.
 
 void World::start_aggregator() {
-  merge::StateConfig config;
+  merge::WriterConfig config;
   config.path = folder("state");
   config.sync = false;
   for (int64_t& retention : config.retention_s) retention = 300LL * 365 * 86400;
-  auto state = merge::State::open(config);
-  if (!state) {
-    if (!DiskFaults::is_full(config.path)) fail("the aggregator does not start: " + state.error().message);
+  auto writer = merge::StateWriter::open(config);
+  if (!writer) {
+    if (!DiskFaults::is_full(config.path)) fail("the aggregator does not start: " + writer.error().message);
     aggregator_start_at_ns_ = mono_ns_ + kNanosPerSecond;
     return;
   }
-  state_ = std::move(*state);
+  writer_ = std::move(*writer);
   auto reader = log::open_reader(log_config());
   if (!reader) fail("the aggregator finds no log: " + reader.error().message);
   aggregator_reader_ = std::move(*reader);
@@ -460,22 +460,22 @@ void World::start_aggregator() {
   merging.records_max = sizes[random_.below(4)];
   merging.wait_ms = 0;
   api::MergerParts parts;
-  parts.state = state_.get();
+  parts.writer = writer_.get();
   parts.log = [this]() -> Result<log::Reader*> { return aggregator_reader_.get(); };
   parts.now_ns = [this] { return wall_ns(); };
   parts.committed = [] {};
   merger_ = std::make_unique<api::Merger>(merging, std::move(parts));
-  query_ = query::Query::make({state_.get()});
+  query_ = query::LocalQuery::make({&writer_->state()});
 }
 
 void World::step_aggregator() {
-  if (!state_) {
+  if (!writer_) {
     if (mono_ns_ < aggregator_start_at_ns_) return;
     start_aggregator();
-    if (!state_) return;
+    if (!writer_) return;
   }
   for (int i = 0; i < 300; ++i) {
-    const uint64_t before = state_->position();
+    const uint64_t before = writer_->position();
     const auto bounds = aggregator_reader_->bounds(0);
     if (!bounds) fail(bounds.error().message);
     const api::Merger::Round round = merger_->round();
@@ -492,8 +492,8 @@ void World::step_aggregator() {
     if (round == api::Merger::Round::kTrouble || round == api::Merger::Round::kRefused) {
       fail("the aggregator stands still: " + merger_->trouble());
     }
-    if (before < bounds->begin && state_->position() >= bounds->begin) excuse_hole(before, bounds->begin);
-    if (round == api::Merger::Round::kIdle && state_->position() == before) return;
+    if (before < bounds->begin && writer_->position() >= bounds->begin) excuse_hole(before, bounds->begin);
+    if (round == api::Merger::Round::kIdle && writer_->position() == before) return;
   }
 }
 
@@ -501,7 +501,7 @@ void World::drop_aggregator(int64_t away_ms) {
   ++figures_.kills;
   query_.reset();
   merger_.reset();
-  state_.reset();
+  writer_.reset();
   aggregator_reader_.reset();
   DiskFaults::revive();
   aggregator_start_at_ns_ = mono_ns_ + away_ms * kMilli;

@@ -16,8 +16,10 @@
 #include "cloud/bridge/core.h"
 #include "cloud/bridge/inbox.h"
 #include "cloud/log/log.h"
-#include "cloud/merge/state.h"
+#include "cloud/merge/writer.h"
 #include "cloud/query/query.h"
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/gateways.h"
 #include "edge/gateway/gateway_core.h"
 #include "tests/faults/oracle.h"
 #include "tests/faults/schedule.h"
@@ -263,7 +265,7 @@ class World {
   std::vector<log::StoredRecord> records_;  // everything ever appended
 
   std::unique_ptr<log::Reader> aggregator_reader_;
-  std::unique_ptr<merge::State> state_;
+  std::unique_ptr<merge::StateWriter> writer_;
   std::unique_ptr<api::Merger> merger_;
   std::unique_ptr<query::Query> query_;
   int64_t aggregator_start_at_ns_ = 0, aggregator_full_until_ns_ = 0;

@@ -5,6 +5,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/gateways.h"
+#include "cloud/query/question/rows.h"
 #include "common/reading/payload.h"
 #include "tests/faults/disk_faults.h"
 #include "tests/faults/world.h"
@@ -60,7 +63,7 @@ void World::settle() {
   for (int i = 0; i < 6000 && quiet < 3; ++i) {
     advance(i < 400 ? 500 : 2000);
     step();
-    bool busy = !up_.empty() || !down_.empty() || !held_.empty() || !state_;
+    bool busy = !up_.empty() || !down_.empty() || !held_.empty() || !writer_;
     for (auto& edge : edges_) {
       if (!edge->core) {
         busy = true;
@@ -132,7 +135,7 @@ bool World::named(const Reading& reading, const query::Completeness& answer) con
 
 void World::probe(Depth depth) {
   const bool final = depth == Depth::kFinal;
-  if (!state_ || !query_) {
+  if (!writer_ || !query_) {
     require(!final, "the aggregator is not there at the end");
     return;
   }
@@ -143,7 +146,7 @@ void World::probe(Depth depth) {
   std::vector<Mask> masks(oracle_.series().size());
   for (uint32_t i = 0; i < masks.size(); ++i) {
     const OracleSeries& series = oracle_.series()[i];
-    auto summary = query_->summary({series.tenant, series.name.metric, {series.name.device}, {}}, {});
+    auto summary = query_->ask(query::AskSummary{{series.tenant, series.name.metric, {series.name.device}, {}}, {}});
     if (!summary) fail("no summary: " + summary.error().message);
     masks[i] = oracle_.check(i, *summary, "all time");
     for (const uint32_t index : oracle_.readings_in(i, masks[i])) {
@@ -152,7 +155,7 @@ void World::probe(Depth depth) {
     }
   }
   for (const std::string& tenant : tenants_) {
-    auto listed = query_->gateways(tenant, wall_ns());
+    auto listed = query_->ask(query::AskGateways{tenant, wall_ns()});
     if (!listed) fail(listed.error().message);
     std::map<std::string, query::GatewayInfo> gateways;
     for (query::GatewayInfo& info : *listed) {
@@ -176,7 +179,7 @@ void World::probe(Depth depth) {
       check_completeness(tenant, metric, {to_ns - 3600 * kNanosPerSecond, to_ns}, masks, gateways);
     }
     if (final) check_no_false_alarm(gateways);
-    const auto everything = query_->completeness({tenant, "", {}, {}}, {}, wall_ns());
+    const auto everything = query_->ask(query::AskCompleteness{{tenant, "", {}, {}}, {}, wall_ns()});
     if (!everything) fail(everything.error().message);
     for (const Reading& reading : oracle_.readings()) {
       const OracleSeries& series = oracle_.series()[reading.series];
@@ -218,32 +221,32 @@ void World::check_rows(const std::string& tenant, const std::string& metric, Wid
                        const std::vector<Mask>& masks) {
   std::vector<Mask> seen(masks.size());
   const std::string where = "rows of " + std::to_string(step_s) + " s";
-  const Status done = query_->series(
-      {tenant, metric, {}, {}}, {}, step_s, "device", 1'000'000,
-      [&](const std::string& device, const query::Row& row, const stats::Summary& summary) {
-        Series name;
-        name.device = device;
-        name.metric = metric;
-        const auto series = oracle_.find(tenant, name.id());
-        if (!series) fail(where + ": a device that nobody measured: " + device);
-        const Mask mask = oracle_.check(*series, summary, where);
-        if ((seen[*series] & mask) != 0) fail(where + ": a reading of " + device + " stands in two rows");
-        seen[*series] |= mask;
-        for (const uint32_t index : oracle_.readings_in(*series, mask)) {
-          const Reading& reading = oracle_.readings()[index];
-          if (window_start_s(to_seconds_floor(reading.time_ns), row.width_s) != row.start_s) {
-            fail(where + ": " + oracle_.describe(reading) + " stands in the row that starts at " +
-                 std::to_string(row.start_s) + ", width " + std::to_string(row.width_s));
-          }
-          const bool coarse = reading.gateway >= 0 && sites_[static_cast<size_t>(reading.gateway)].coarse;
-          const WidthS finest = reading.gateway == kOverHttp ? 10 : schedule_.base_width_s;
-          const WidthS expected = step_s == 0 ? finest : std::max(step_s, finest);
-          if (!coarse && row.width_s != expected && row.width_s != std::max(step_s, WidthS{10})) {
-            fail(where + ": " + oracle_.describe(reading) + " stands in a row of " + std::to_string(row.width_s) +
-                 " s");
-          }
-        }
-      });
+  const Status done =
+      query_->ask(query::AskSeries{{tenant, metric, {}, {}}, {}, step_s, "device", 1'000'000},
+                  [&](const std::string& device, const query::Row& row, const stats::Summary& summary) {
+                    Series name;
+                    name.device = device;
+                    name.metric = metric;
+                    const auto series = oracle_.find(tenant, name.id());
+                    if (!series) fail(where + ": a device that nobody measured: " + device);
+                    const Mask mask = oracle_.check(*series, summary, where);
+                    if ((seen[*series] & mask) != 0) fail(where + ": a reading of " + device + " stands in two rows");
+                    seen[*series] |= mask;
+                    for (const uint32_t index : oracle_.readings_in(*series, mask)) {
+                      const Reading& reading = oracle_.readings()[index];
+                      if (window_start_s(to_seconds_floor(reading.time_ns), row.width_s) != row.start_s) {
+                        fail(where + ": " + oracle_.describe(reading) + " stands in the row that starts at " +
+                             std::to_string(row.start_s) + ", width " + std::to_string(row.width_s));
+                      }
+                      const bool coarse = reading.gateway >= 0 && sites_[static_cast<size_t>(reading.gateway)].coarse;
+                      const WidthS finest = reading.gateway == kOverHttp ? 10 : schedule_.base_width_s;
+                      const WidthS expected = step_s == 0 ? finest : std::max(step_s, finest);
+                      if (!coarse && row.width_s != expected && row.width_s != std::max(step_s, WidthS{10})) {
+                        fail(where + ": " + oracle_.describe(reading) + " stands in a row of " +
+                             std::to_string(row.width_s) + " s");
+                      }
+                    }
+                  });
   if (!done) {
     // Base widths of several gateways need not divide one another.
     if (step_s != 0) fail(where + ": " + done.error().message);
@@ -258,7 +261,7 @@ void World::check_rows(const std::string& tenant, const std::string& metric, Wid
 }
 
 void World::check_fleet(const std::string& tenant, const std::string& metric, const std::vector<Mask>& masks) {
-  auto summary = query_->summary({tenant, metric, {}, {}}, {});
+  auto summary = query_->ask(query::AskSummary{{tenant, metric, {}, {}}, {}});
   if (!summary) fail(summary.error().message);
   auto dumb = std::make_unique<stats::Summary>();
   for (uint32_t i = 0; i < masks.size(); ++i) {
@@ -273,7 +276,7 @@ void World::check_fleet(const std::string& tenant, const std::string& metric, co
 void World::check_completeness(const std::string& tenant, const std::string& metric, const query::Range& range,
                                const std::vector<Mask>& masks,
                                const std::map<std::string, query::GatewayInfo>& gateways) {
-  const auto answer = query_->completeness({tenant, metric, {}, {}}, range, wall_ns());
+  const auto answer = query_->ask(query::AskCompleteness{{tenant, metric, {}, {}}, range, wall_ns()});
   if (!answer) fail(answer.error().message);
   require(answer->share >= 0 && answer->share <= 1, "a share beyond 1");
   for (const query::Behind& behind : answer->behind) {
@@ -319,7 +322,7 @@ void World::check_completeness(const std::string& tenant, const std::string& met
     // A gap has bounds of arrival. What a copy of the outbox brought back had accepted after it was made, and had dated
     // earlier, is named by a gap that such a range does not touch.
     if (site.parking_since && (reading.excuses & kExcuseCrash) != 0) {
-      const auto everything = query_->completeness({tenant, "", {}, {}}, {}, wall_ns());
+      const auto everything = query_->ask(query::AskCompleteness{{tenant, "", {}, {}}, {}, wall_ns()});
       if (everything && named(reading, *everything)) continue;
     }
     fail("share 1 hides " + oracle_.describe(reading) + " in a range to " + time_text(end_ns));
@@ -368,7 +371,7 @@ void World::check_estimated(const query::Completeness& answer, const std::string
 void World::check_behind(const std::string& tenant, const query::Behind& behind, const query::GatewayInfo& info) {
   int64_t last_seen_ns = 0, status_ns = 0;
   bool offline = false;
-  for (uint64_t at = 0; at < state_->position(); ++at) {
+  for (uint64_t at = 0; at < writer_->position(); ++at) {
     const log::Record& record = records_.at(at).record;
     if (record.tenant != tenant || record.gateway != behind.gateway) continue;
     if (record.kind == log::RecordKind::kMessage || record.kind == log::RecordKind::kRejected) {
@@ -403,13 +406,13 @@ void World::check_no_false_alarm(const std::map<std::string, query::GatewayInfo>
 // The state is a function of the log: a replica that reads it in other batches has the same digest.
 void World::check_replica() {
   if (!state_is_whole_) return;
-  merge::StateConfig config;
+  merge::WriterConfig config;
   config.path = folder("replica");
   config.sync = false;
   for (int64_t& retention : config.retention_s) retention = 300LL * 365 * 86400;
-  auto replica = merge::State::open(config);
+  auto replica = merge::StateWriter::open(config);
   if (!replica) fail(replica.error().message);
-  if (!(*replica)->adopt_log(state_->log_id())) fail("the replica does not take the log");
+  if (!(*replica)->adopt_log(writer_->state().log_id())) fail("the replica does not take the log");
   for (size_t at = 0; at < records_.size();) {
     const size_t count = std::min<size_t>(1 + random_.below(200), records_.size() - at);
     const std::vector<log::StoredRecord> batch(records_.begin() + static_cast<std::ptrdiff_t>(at),
@@ -417,7 +420,7 @@ void World::check_replica() {
     if (Status merged = (*replica)->merge(batch); !merged) fail("the replica: " + merged.error().message);
     at += count;
   }
-  require((*replica)->digest() == state_->digest(), "a replica's state differs");
+  require((*replica)->state().digest() == writer_->state().digest(), "a replica's writer differs");
 }
 
 }  // namespace tributary::faults

@@ -100,10 +100,10 @@ void World::apply(const Event& event) {
       drop_aggregator(static_cast<int64_t>(random_.below(random_.chance(30) ? 3'600'000 : 5'000)));
       break;
     case Kind::kKillAggregatorCommit:
-      if (state_) DiskFaults::kill_after_commits(folder("state"), static_cast<int>(event.b % 3));
+      if (writer_) DiskFaults::kill_after_commits(folder("state"), static_cast<int>(event.b % 3));
       break;
     case Kind::kBackupState:
-      if (!state_) break;
+      if (!writer_) break;
       state_backup_ = folder("state-backup");
       copy_file(folder("state") + "/data.mdb", state_backup_ + "/data.mdb");
       break;
@@ -510,25 +510,25 @@ void World::foreign_tenant(Edge& edge) {
 }
 
 void World::second_aggregator() {
-  if (!state_) return;
-  merge::StateConfig config;
+  if (!writer_) return;
+  merge::WriterConfig config;
   config.path = folder("state");
   config.sync = false;
-  auto second = merge::State::open(config);
+  auto second = merge::StateWriter::open(config);
   require(!second.ok() && second.error().code == ErrorCode::kBusy, "a second aggregator takes the same partition");
 }
 
 // The state meets a log that is not its own: it must stand still, and go on with its own.
 void World::foreign_log() {
-  if (!state_ || state_->log_id() == 0) return;
+  if (!writer_ || writer_->state().log_id() == 0) return;
   log::LogConfig config = log_config();
   config.url = "lmdb://" + folder("foreign" + std::to_string(next_number_++));
   auto writer = log::open_writer(config);
   auto reader = log::open_reader(config);
   if (!writer || !reader) fail("a second log cannot be made");
-  const uint64_t position = state_->position();
+  const uint64_t position = writer_->position();
   api::MergerParts parts;
-  parts.state = state_.get();
+  parts.writer = writer_.get();
   parts.log = [&]() -> Result<log::Reader*> { return reader->get(); };
   parts.now_ns = [this] { return wall_ns(); };
   parts.committed = [] {};
@@ -536,22 +536,22 @@ void World::foreign_log() {
   merging.wait_ms = 0;
   api::Merger merger(merging, std::move(parts));
   require(merger.round() == api::Merger::Round::kRefused, "another log is not refused");
-  require(!merger.trouble().empty() && state_->position() == position, "another log is taken");
+  require(!merger.trouble().empty() && writer_->position() == position, "another log is taken");
 }
 
 void World::shorter_log() {
   const std::string path = folder("shorter" + std::to_string(next_number_++));
   copy_file(folder("log") + "/data.mdb", path + "/data.mdb");
   pump(3000);
-  if (!state_ || state_->log_id() == 0 || DiskFaults::is_full(folder("state"))) return;
+  if (!writer_ || writer_->state().log_id() == 0 || DiskFaults::is_full(folder("state"))) return;
   log::LogConfig config = log_config();
   config.url = "lmdb://" + path;
   auto reader = log::open_reader(config);
   if (!reader) fail(reader.error().message);
-  const uint64_t position = state_->position();
+  const uint64_t position = writer_->position();
   if ((*reader)->bounds(0).value().end >= position) return;
   api::MergerParts parts;
-  parts.state = state_.get();
+  parts.writer = writer_.get();
   parts.log = [&]() -> Result<log::Reader*> { return reader->get(); };
   parts.now_ns = [this] { return wall_ns(); };
   parts.committed = [] {};
@@ -559,7 +559,7 @@ void World::shorter_log() {
   merging.wait_ms = 0;
   api::Merger merger(merging, std::move(parts));
   require(merger.round() == api::Merger::Round::kRefused, "a shorter log is not refused");
-  require(state_->position() == position, "a shorter log moves the position");
+  require(writer_->position() == position, "a shorter log moves the position");
 }
 
 }  // namespace tributary::faults

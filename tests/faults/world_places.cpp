@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "cloud/query/question/rows.h"
 #include "cloud/state/records.h"
 #include "cloud/state/snapshot.h"
 #include "common/reading/payload.h"
@@ -151,10 +152,10 @@ void World::excuse_restored(const Edge& edge) {
 
 void World::look_at_parked() {
   parked_.assign(oracle_.series().size(), 0);
-  auto snapshot = query::Snapshot::take(*state_);
+  auto snapshot = state::Snapshot::take(writer_->state());
   if (!snapshot) fail(snapshot.error().message);
   snapshot->each(snapshot->tables().deadletter, "", [&](std::string_view, std::string_view value) {
-    merge::DeadLetter letter;
+    state::ParkedPartial letter;
     require(letter.decode(value), "a dead letter that is none");
     const auto series = oracle_.find(letter.tenant, letter.series_id);
     require(series.has_value(), "a dead letter of a series that nobody measured");
@@ -186,11 +187,12 @@ void World::resolve_places() {
     const OracleSeries& series = oracle_.series()[index];
     Status done;
     for (const WidthS step : {WidthS{0}, WidthS{60}, WidthS{900}, WidthS{3600}}) {
-      done = query_->series({series.tenant, series.name.metric, {series.name.device}, {}}, {}, step, "device",
-                            1'000'000, [&](const std::string&, const query::Row& row, const stats::Summary& summary) {
-                              resolve_row(oracle_.readings_in(index, oracle_.mask_of(index, summary, "a row")), row,
-                                          summary);
-                            });
+      done = query_->ask(
+          query::AskSeries{
+              {series.tenant, series.name.metric, {series.name.device}, {}}, {}, step, "device", 1'000'000},
+          [&](const std::string&, const query::Row& row, const stats::Summary& summary) {
+            resolve_row(oracle_.readings_in(index, oracle_.mask_of(index, summary, "a row")), row, summary);
+          });
       if (done) break;
     }
     if (!done) fail("no rows: " + done.error().message);

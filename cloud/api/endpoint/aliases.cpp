@@ -7,6 +7,7 @@
 #include "cloud/api/endpoints.h"
 #include "cloud/api/params.h"
 #include "cloud/http/problem.h"
+#include "cloud/query/question/last.h"
 
 namespace tributary::api {
 namespace {
@@ -35,8 +36,8 @@ http::Response answer_alias(const RequestContext& context, std::string_view name
   }
   const RequestContext inner{request, context.tenant, context.query, context.now_ns, context.services};
   const auto has_readings = [&] {
-    const auto found =
-        context.query.last({.tenant = context.tenant, .devices = {device}}, std::nullopt, "", kSeriesMax);
+    const auto found = context.query.ask(
+        query::AskLast{{.tenant = context.tenant, .devices = {device}}, std::nullopt, "", kSeriesMax});
     return !found || !found->empty();
   };
   // A device may have a comma in its name; several at once are more likely.
@@ -49,7 +50,8 @@ http::Response answer_alias(const RequestContext& context, std::string_view name
   }
   if (metric) return endpoint(inner);
 
-  const auto series = context.query.last({.tenant = context.tenant, .devices = {device}}, std::nullopt, "", kSeriesMax);
+  const auto series =
+      context.query.ask(query::AskLast{{.tenant = context.tenant, .devices = {device}}, std::nullopt, "", kSeriesMax});
   if (!series) return failure(series.error());
   if (series->empty()) return http::problem_response({.status = 404, .detail = "There is no such device."});
   std::set<std::string> metrics;

@@ -11,6 +11,11 @@
 #include "cloud/api/params.h"
 #include "cloud/http/families.h"
 #include "cloud/http/problem.h"
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/gateways.h"
+#include "cloud/query/question/last.h"
+#include "cloud/query/question/rows.h"
 #include "cloud/render/prometheus.h"
 #include "cloud/render/stats.h"
 #include "cloud/render/told_rows.h"
@@ -114,14 +119,14 @@ Status add_series(const RequestContext& context, const ScrapeOptions& options, F
                   std::optional<Problem>& problem) {
   std::map<std::string, MetricKind> kinds;
   if (options.windows) {
-    const auto metrics = context.query.metrics(context.tenant);
+    const auto metrics = context.query.ask(query::AskMetrics{context.tenant});
     if (!metrics) return metrics.error();
     for (const auto& metric : *metrics) kinds[metric.name] = metric.kind;
   }
   const int64_t oldest_end_ns = context.now_ns - options.max_age_s * kNanosPerSecond;
   std::string after;
   for (uint64_t told = 0;;) {
-    const auto found = context.query.last(options.selection, std::nullopt, after, kPage);
+    const auto found = context.query.ask(query::AskLast{options.selection, std::nullopt, after, kPage});
     if (!found) return found.error();
     told += found->size();
     if (told > options.limit || totals.bytes() + windows.bytes() > kBytesMax) {
@@ -137,7 +142,7 @@ Status add_series(const RequestContext& context, const ScrapeOptions& options, F
     if (options.readings) {
       const auto keys = total_rows(*found);
       const auto add = [&](size_t i, const stats::Summary& total) { add_total(totals, keys[i].series, total); };
-      if (const auto status = context.query.rows(context.tenant, keys, add); !status) return status.error();
+      if (const auto status = query::rows(context.query, context.tenant, keys, add); !status) return status.error();
       auto& seen = totals.family("tributary_last_reading_timestamp_seconds", Type::kGauge, "Time of the last reading.");
       for (const auto& one : *found) {
         SampleLabels labels = series_labels(one.series);
@@ -150,7 +155,8 @@ Status add_series(const RequestContext& context, const ScrapeOptions& options, F
       const auto add = [&](size_t i, const stats::Summary& window) {
         add_window(windows, newest.keys[i], kinds[newest.keys[i].series.metric], window);
       };
-      if (const auto status = context.query.rows(context.tenant, newest.keys, add); !status) return status.error();
+      if (const auto status = query::rows(context.query, context.tenant, newest.keys, add); !status)
+        return status.error();
     }
     if (found->size() < kPage) return {};
     after = found->back().series.id();
@@ -179,7 +185,7 @@ void add_status(Families& out, const std::string& gateway, const std::string& st
 }
 
 Status add_gateways(const RequestContext& context, Families& out) {
-  const auto gateways = context.query.gateways(context.tenant, context.now_ns);
+  const auto gateways = context.query.ask(query::AskGateways{context.tenant, context.now_ns});
   if (!gateways) return gateways.error();
   for (const auto& one : *gateways) {
     const SampleLabels labels = {{"gateway", one.gateway}};
@@ -216,7 +222,7 @@ Status add_gateways(const RequestContext& context, Families& out) {
 
 Status add_completeness(const RequestContext& context, const query::Selection& selection, Families& out) {
   const query::Range range{.to_ns = context.now_ns - kCompleteLagNs};
-  const auto found = context.query.completeness(selection, range, context.now_ns);
+  const auto found = context.query.ask(query::AskCompleteness{selection, range, context.now_ns});
   if (!found) return found.error();
   const auto gauge = [&](const char* name, const char* help, double value) {
     out.add(out.family(name, Type::kGauge, help), {}, value);
@@ -227,7 +233,8 @@ Status add_completeness(const RequestContext& context, const query::Selection& s
   gauge("tributary_completeness_behind_gateways", "Gateways whose readings up to two minutes ago are not all merged.",
         static_cast<double>(found->behind.size()));
   // Gateways that are known for less than that are not expected yet, but they have come as far as they have.
-  const auto to = found->expected > 0 ? found : context.query.completeness(selection, {}, context.now_ns);
+  const auto to =
+      found->expected > 0 ? found : context.query.ask(query::AskCompleteness{selection, {}, context.now_ns});
   if (!to) return to.error();
   if (to->expected > 0)
     gauge("tributary_complete_until_timestamp_seconds", "Up to here all gateways' readings are merged.",
@@ -245,7 +252,7 @@ http::Response answer_federate(const RequestContext& context) {
   Params params(context.request);
   const ScrapeOptions options = read_options(params, context.tenant);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  if (!options.selection.metric.empty() && !context.query.known(context.tenant, options.selection.metric))
+  if (!options.selection.metric.empty() && !query::knows(context.query, context.tenant, options.selection.metric))
     return unknown_metric();
   const bool protobuf = prefers_protobuf(context.request.header("accept"));
   Families totals(protobuf, options.buckets), others(protobuf, options.buckets);

@@ -3,6 +3,8 @@
 #include "cloud/api/context.h"
 #include "cloud/api/params.h"
 #include "cloud/http/problem.h"
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/newest.h"
 #include "cloud/render/stats.h"
 
 namespace tributary::api {
@@ -17,10 +19,10 @@ http::Response answer_kpi(const RequestContext& context) {
     params.fail("window", window, "seconds, or a duration such as 10s, 1m, 1h or 1d");
   const auto stats = read_stats(params, summary_stats());
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  const auto newest = context.query.newest(selection, static_cast<WidthS>(*window_s));
+  const auto newest = query::newest(context.query, selection, static_cast<WidthS>(*window_s));
   if (!newest) {
     if (newest.error().code != ErrorCode::kNotFound) return failure(newest.error());
-    if (!context.query.known(context.tenant, selection.metric)) return unknown_metric();
+    if (!query::knows(context.query, context.tenant, selection.metric)) return unknown_metric();
     return http::problem_response({.status = 404, .detail = "There is no reading that fits."});
   }
   const MetricFacts::Facts facts = context.services.metrics.of(context, selection.metric);

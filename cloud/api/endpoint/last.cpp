@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET /api/v1/last: the last known reading of each series, now or at an instant.
+#include "cloud/query/question/last.h"
+
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "cloud/api/pages.h"
 #include "cloud/api/params.h"
 #include "cloud/http/problem.h"
+#include "cloud/query/question/catalog.h"
 #include "cloud/render/answers.h"
 #include "cloud/render/stats.h"
 
@@ -35,9 +38,10 @@ http::Response answer_last(const RequestContext& context) {
   const auto at_ns = params.time("at", context.now_ns);
   const Page page = read_page(params);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  if (!selection.metric.empty() && !context.query.known(context.tenant, selection.metric)) return unknown_metric();
+  if (!selection.metric.empty() && !query::knows(context.query, context.tenant, selection.metric))
+    return unknown_metric();
   const size_t limit = page.limit.value_or(kLastDefault);
-  const auto found = context.query.last(selection, at_ns, page.after, limit + 1);
+  const auto found = context.query.ask(query::AskLast{selection, at_ns, page.after, limit + 1});
   if (!found) return failure(found.error());
   JsonWriter json;
   json.begin_object();

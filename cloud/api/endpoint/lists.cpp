@@ -6,6 +6,8 @@
 #include "cloud/api/pages.h"
 #include "cloud/api/params.h"
 #include "cloud/http/problem.h"
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/gateways.h"
 #include "cloud/render/answers.h"
 
 namespace tributary::api {
@@ -15,7 +17,7 @@ http::Response answer_metrics(const RequestContext& context) {
   read_partial(params);
   const Page page = read_page(params);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  const auto found = context.query.metrics(context.tenant);
+  const auto found = context.query.ask(query::AskMetrics{context.tenant});
   if (!found) return failure(found.error());
   const Cut cut(
       *found, [](const query::MetricInfo& one) { return one.name; }, page.after, page.limit);
@@ -43,9 +45,9 @@ http::Response answer_devices(const RequestContext& context) {
   query::NamePage after_gateway{.after = page.after.substr(std::min(middle + 1, page.after.size()))};
   // One name more tells whether there is another page.
   if (page.limit) after_device.max = after_gateway.max = *page.limit + 1;
-  const auto devices = context.query.devices_page(context.tenant, after_device);
+  const auto devices = context.query.ask(query::AskDevices{context.tenant, after_device});
   if (!devices) return failure(devices.error());
-  const auto gateways = context.query.gateways_page(context.tenant, context.now_ns, after_gateway);
+  const auto gateways = context.query.ask(query::AskGateways{context.tenant, context.now_ns, after_gateway});
   if (!gateways) return failure(gateways.error());
   const Cut device_cut(
       *devices, [](const query::DeviceInfo& one) { return one.device; }, after_device.after, page.limit);

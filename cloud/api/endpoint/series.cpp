@@ -8,6 +8,8 @@
 #include "cloud/api/params.h"
 #include "cloud/http/delivery.h"
 #include "cloud/http/problem.h"
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/rows.h"
 #include "cloud/render/rows.h"
 #include "cloud/render/stats.h"
 
@@ -91,7 +93,8 @@ http::Problem wrong_step(const RequestContext& context, const SeriesQuestion& qu
   }
   for (const WidthS width_s : coarser_steps(step_s, rows, rows_max(context))) {
     const auto nothing = [](const std::string&, const query::Row&, const stats::Summary&) {};
-    if (!context.query.series(question.selection, question.range, width_s, question.by, rows_max(context), nothing))
+    if (!context.query.ask(
+            query::AskSeries{question.selection, question.range, width_s, question.by, rows_max(context)}, nothing))
       continue;
     problem.suggestion = step_text(width_s);
     break;
@@ -123,7 +126,7 @@ http::Response answer_series(const RequestContext& context) {
   if (!head.tz.empty() && step_s != kDayS) params.fail("tz", head.tz, "step=1d with it");
   if (!head.tz.empty() && !is_zone(head.tz)) params.fail("tz", head.tz, "a name of the IANA time zone database");
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  if (!context.query.known(context.tenant, selection.metric)) return unknown_metric();
+  if (!query::knows(context.query, context.tenant, selection.metric)) return unknown_metric();
 
   const MetricFacts::Facts facts = context.services.metrics.of(context, selection.metric);
   head.unit = facts.unit;
@@ -138,7 +141,9 @@ http::Response answer_series(const RequestContext& context) {
     const auto add = [&](const std::string& group, const query::Row& row, const stats::Summary& summary) {
       rows.add(group, row, summary);
     };
-    if (const auto status = context.query.series(selection, range, width_s, head.by, rows_max(context), add); !status) {
+    if (const auto status =
+            context.query.ask(query::AskSeries{selection, range, width_s, head.by, rows_max(context)}, add);
+        !status) {
       if (status.error().code != ErrorCode::kInvalid) return failure(status.error());
       if (width_s != steps.back()) continue;  // auto: stored rows are wider than that, or there are many groups
       return http::problem_response(wrong_step(context, {selection, range, head.by}, status.error(), width_s));

@@ -11,6 +11,8 @@
 #include "cloud/api/context.h"
 #include "cloud/api/params.h"
 #include "cloud/http/problem.h"
+#include "cloud/query/question/changes.h"
+#include "cloud/query/question/rows.h"
 #include "cloud/render/answers.h"
 #include "cloud/tenants/identify.h"
 #include "common/base/hex.h"
@@ -112,16 +114,17 @@ std::optional<query::Place> parse_event_id(std::string_view text) {
 Streams::Part Streams::render(const StreamFilter& filter, const query::Place& after) const {
   Part part{.upto = after};
   const auto query = query_.one_answer();
-  auto changes = query->changes(filter.tenant, after, kChangesMax, &part.upto);
+  const auto changes = query->ask(query::AskChanges{filter.tenant, after, kChangesMax});
   if (!changes) {
     part.expired = changes.error().code == ErrorCode::kNotFound;
     part.failed = !part.expired;
     return part;
   }
+  part.upto = changes->upto;
   // A row that changed several times is told once: it is read as it is now, not as it was.
   std::set<std::tuple<std::string, int64_t, WidthS>> told;
   std::vector<query::RowKey> keys;
-  for (const auto& change : *changes) {
+  for (const auto& change : changes->changes) {
     if (!filter.fits(change.series)) continue;
     if (told.emplace(change.series.id(), change.row.start_s, change.row.width_s).second)
       keys.push_back({change.series, change.row});
@@ -156,7 +159,7 @@ Streams::Part Streams::render(const StreamFilter& filter, const query::Place& af
     write_summary(json, summary, filter.stats, {key.series.kind, static_cast<double>(key.row.width_s)});
     json.end_object();
   };
-  if (!keys.empty() && !query->rows(filter.tenant, keys, add)) {
+  if (!keys.empty() && !query::rows(*query, filter.tenant, keys, add)) {
     part = {.upto = after, .failed = true};
     return part;
   }
@@ -196,10 +199,9 @@ void Streams::run(const StreamFilter& filter, const std::optional<std::string>& 
   bool reset = false;
   if (since) {
     auto place = parse_event_id(*since);
-    query::Place ignored;
     reset = !place || !may_follow(*place, after);
     if (!reset) {
-      const auto changes = query_.changes(filter.tenant, *place, 1, &ignored);
+      const auto changes = query_.ask(query::AskChanges{filter.tenant, *place, 1});
       reset = !changes && changes.error().code == ErrorCode::kNotFound;
     }
     if (!reset) after = std::move(*place);

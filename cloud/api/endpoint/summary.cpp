@@ -5,6 +5,8 @@
 #include "cloud/api/context.h"
 #include "cloud/api/params.h"
 #include "cloud/http/problem.h"
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/rows.h"
 #include "cloud/render/stats.h"
 
 namespace tributary::api {
@@ -16,8 +18,8 @@ http::Response answer_summary(const RequestContext& context) {
   const query::Range range = params.range(context.now_ns);
   const auto stats = read_stats(params, summary_stats());
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  if (!context.query.known(context.tenant, selection.metric)) return unknown_metric();
-  const auto found = context.query.summary(selection, range);
+  if (!query::knows(context.query, context.tenant, selection.metric)) return unknown_metric();
+  const auto found = context.query.ask(query::AskSummary{selection, range});
   if (!found) return failure(found.error());
   const MetricFacts::Facts facts = context.services.metrics.of(context, selection.metric);
   JsonWriter json;

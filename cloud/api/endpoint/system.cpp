@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET /api/v1/system: where a tenant's readings are on the server's side, and for operators the log and the services:
 // of all aggregators together, each of which is asked for its part. Who does not tell its part is named.
+#include "cloud/query/question/system.h"
+
 #include <algorithm>
 #include <map>
 #include <utility>

@@ -61,7 +61,7 @@ void each_parked(const StateView& state, uint32_t partition, const std::function
   if (!txn) return;
   store::Cursor cursor(*txn, state.tables().deadletter);
   for (bool more = cursor.first(); more; more = cursor.next()) {
-    stored::DeadLetter parked;
+    state::ParkedPartial parked;
     if (parked.decode(cursor.value())) show(feed::parked_letter(partition, cursor.key(), parked));
   }
 }

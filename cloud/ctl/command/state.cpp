@@ -11,8 +11,8 @@
 
 #include "cloud/ctl/describe.h"
 #include "cloud/ctl/state_view.h"
-#include "cloud/merge/state.h"
 #include "cloud/state/chunk.h"
+#include "cloud/state/state.h"
 #include "common/series/series.h"
 
 namespace tributary::ctl {
@@ -44,18 +44,18 @@ int each_partition(const Arguments& arguments, const std::function<bool(const St
 
 std::optional<uint32_t> u32_of(std::string_view bytes) {
   if (bytes.size() != 4) return std::nullopt;
-  return stored::KeyReader(bytes).u32();
+  return state::KeyReader(bytes).u32();
 }
 
 std::string meta_number(const store::Txn& txn, const StateView& view, const char* key) {
   const auto bytes = txn.get(view.tables().meta, key);
-  return bytes && bytes->size() == 8 ? hex_text(stored::KeyReader(*bytes).u64()) : "not readable";
+  return bytes && bytes->size() == 8 ? hex_text(state::KeyReader(*bytes).u64()) : "not readable";
 }
 
 bool show_head(const store::Txn& txn, const StateView& view) {
   std::printf("  state id %s, log id %s\n", meta_number(txn, view, "state_id").c_str(),
               meta_number(txn, view, "log_id").c_str());
-  const auto head = stored::read_head(txn, view.tables());
+  const auto head = state::read_head(txn, view.tables());
   if (!head) {
     std::printf("  head: %s\n", head.error().message.c_str());
     return false;
@@ -72,7 +72,7 @@ bool show_head(const store::Txn& txn, const StateView& view) {
 
 void show_tables(const store::Txn& txn, const StateView& view) {
   std::printf("  %-14s %12s %12s\n", "table", "entries", "bytes");
-  for (const stored::TableRow& row : stored::kTables) {
+  for (const state::TableRow& row : state::kTables) {
     MDB_stat stat{};
     if (mdb_stat(txn.raw(), view.tables().*row.table, &stat) != MDB_SUCCESS) {
       std::printf("  %-14s cannot be read\n", row.name);
@@ -85,11 +85,11 @@ void show_tables(const store::Txn& txn, const StateView& view) {
 
 // Calls visit with each gateway that can be read; false if one cannot.
 bool each_gateway(const store::Txn& txn, const StateView& view,
-                  const std::function<void(std::string_view no, const stored::GatewayRecord&)>& visit) {
+                  const std::function<void(std::string_view no, const state::GatewayRecord&)>& visit) {
   bool sound = true;
   store::Cursor cursor(txn, view.tables().gateways);
   for (bool more = cursor.first(); more; more = cursor.next()) {
-    stored::GatewayRecord gateway;
+    state::GatewayRecord gateway;
     const auto no = u32_of(cursor.key());
     if (!no || !gateway.decode(cursor.value())) {
       std::printf("  gateway %s: its record is damaged\n", no ? std::to_string(*no).c_str() : "?");
@@ -101,7 +101,7 @@ bool each_gateway(const store::Txn& txn, const StateView& view,
   return sound;
 }
 
-std::string name_of(const stored::GatewayRecord& gateway) {
+std::string name_of(const state::GatewayRecord& gateway) {
   return safe_text(gateway.tenant) + "/" + safe_text(gateway.gateway);
 }
 
@@ -110,7 +110,7 @@ bool show_state(const StateView& view) {
   if (!txn) return fail(txn.error().message) == 0;
   bool sound = show_head(*txn, view);
   show_tables(*txn, view);
-  sound &= each_gateway(*txn, view, [&](std::string_view no, const stored::GatewayRecord& gateway) {
+  sound &= each_gateway(*txn, view, [&](std::string_view no, const state::GatewayRecord& gateway) {
     const auto bytes = txn->get(view.tables().ledgers, no);
     const auto ledger = bytes ? ledger::GatewayLedger::decode(as_bytes(*bytes)) : std::nullopt;
     std::printf("  gateway %s: messages from %s to %s, %zu gaps, %zu alarms%s\n", name_of(gateway).c_str(),
@@ -181,7 +181,7 @@ int state_ledger(const Arguments& arguments) {
   const int status = each_partition(arguments, [&](const StateView& view) {
     auto txn = view.read();
     if (!txn) return fail(txn.error().message) == 0;
-    bool sound = each_gateway(*txn, view, [&](std::string_view no, const stored::GatewayRecord& gateway) {
+    bool sound = each_gateway(*txn, view, [&](std::string_view no, const state::GatewayRecord& gateway) {
       if ((!tenant.empty() && gateway.tenant != tenant) || (!name.empty() && gateway.gateway != name)) return;
       ++shown;
       const auto bytes = txn->get(view.tables().ledgers, no);
@@ -208,7 +208,7 @@ int state_ledger(const Arguments& arguments) {
 }
 
 // The levels by their names on the command line.
-constexpr const char* kLevelNames[stored::kLevels] = {"base", "1m", "15m", "1h", "1d", "all"};
+constexpr const char* kLevelNames[state::kLevels] = {"base", "1m", "15m", "1h", "1d", "all"};
 
 // Prints rows until there have been enough, and counts all.
 class RowPrinter {
@@ -219,15 +219,15 @@ class RowPrinter {
 
   // Materialised rows of a series: table "rows" or "direct".
   void chunks(const store::Txn& txn, store::Table table, const char* name, uint32_t no) {
-    for (int level = 0; level < stored::kLevels; ++level) {
+    for (int level = 0; level < state::kLevels; ++level) {
       if (level_ && *level_ != level) continue;
-      const stored::Key prefix = stored::Key().u8(static_cast<uint8_t>(level)).u32(no);
+      const state::Key prefix = state::Key().u8(static_cast<uint8_t>(level)).u32(no);
       store::Cursor cursor(txn, table);
       for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix.view()); more = cursor.next()) {
         if (cursor.key().size() != prefix.view().size() + 8) continue;
-        const int64_t chunk_s = stored::KeyReader(cursor.key().substr(prefix.view().size())).time();
-        stored::ChunkReader reader(level, chunk_s, cursor.value());
-        stored::ChunkRow row;
+        const int64_t chunk_s = state::KeyReader(cursor.key().substr(prefix.view().size())).time();
+        state::ChunkReader reader(level, chunk_s, cursor.value());
+        state::ChunkRow row;
         bool any = false;
         while (reader.next(row)) {
           any = true;
@@ -244,10 +244,10 @@ class RowPrinter {
     store::Cursor cursor(txn, table);
     for (bool more = cursor.first(); more; more = cursor.next()) {
       if (cursor.key().size() != 16) continue;
-      stored::KeyReader key(cursor.key());
+      state::KeyReader key(cursor.key());
       const int64_t start_s = key.time();
       const WidthS width_s = key.u32();
-      if (key.u32() != no || (level_ && stored::level_of(width_s) != *level_)) continue;
+      if (key.u32() != no || (level_ && state::level_of(width_s) != *level_)) continue;
       print("fresh", start_s, width_s, as_bytes(cursor.value()));
     }
   }
@@ -268,7 +268,7 @@ class RowPrinter {
 };
 
 // The series that were asked for: those of devices, or, with --device '*', of the fleet.
-bool is_chosen(const stored::SeriesInfo& info, const Arguments& arguments) {
+bool is_chosen(const state::SeriesInfo& info, const Arguments& arguments) {
   const auto series = series_from_id(info.id);
   const std::string device = arguments.text("--device");
   if (!series || series->metric != arguments.text("--metric")) return false;
@@ -290,13 +290,13 @@ int state_rows(const Arguments& arguments) {
     if (!txn) return fail(txn.error().message) == 0;
     const std::string tenant = arguments.text("--tenant");
     const auto tenant_bytes =
-        tenant.size() > stored::kNameBytesMax ? std::nullopt : txn->get(view.tables().tenants, tenant);
+        tenant.size() > state::kNameBytesMax ? std::nullopt : txn->get(view.tables().tenants, tenant);
     const auto tenant_no = tenant_bytes ? u32_of(*tenant_bytes) : std::nullopt;
     RowPrinter rows(level, arguments.number("--count").value_or(100), arguments.has("--hex"));
     bool sound = true;
     store::Cursor cursor(*txn, view.tables().series_info);
     for (bool more = tenant_no && cursor.first(); more; more = cursor.next()) {
-      stored::SeriesInfo info;
+      state::SeriesInfo info;
       const auto no = u32_of(cursor.key());
       if (!no || !info.decode(cursor.value())) {
         std::printf("  a series is damaged\n");
@@ -320,11 +320,11 @@ int state_rows(const Arguments& arguments) {
 
 // The digest of a partition's state: equal where everything merged is equal, byte for byte.
 int state_digest(const Arguments& arguments) {
-  merge::StateConfig config;
+  state::StateConfig config;
   config.partition = static_cast<uint32_t>(arguments.number("--partition").value_or(0));
   config.path = partition_dir(arguments.text("--dir"), config.partition);
   if (!std::filesystem::exists(config.path)) return fail("found no state in " + config.path);
-  auto state = merge::State::open(config);
+  auto state = state::State::open(config);
   if (!state) return fail(state.error().message);
   std::printf("%s position %" PRIu64 "\n", (*state)->digest().c_str(), (*state)->position());
   return 0;

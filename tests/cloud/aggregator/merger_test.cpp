@@ -58,10 +58,10 @@ class MergerTest : public ::testing::Test {
   void SetUp() override { open(); }
   void open() {
     merger_.reset();
-    state_.reset();
-    state_ = testing::open_state(testing::state_config(folder_.path("state")));
+    writer_.reset();
+    writer_ = testing::open_state(testing::state_config(folder_.path("state")));
     MergerParts parts;
-    parts.state = state_.get();
+    parts.writer = writer_.get();
     parts.log = [this]() -> Result<log::Reader*> {
       if (!there_) return Error{ErrorCode::kNotFound, "there is no log"};
       return &log_;
@@ -70,8 +70,8 @@ class MergerTest : public ::testing::Test {
     parts.committed = [this] { ++commits_; };
     parts.say = [this](const std::string& line) { said_.push_back(line); };
     recoveries_ = std::make_unique<runtime::Recoveries>(recovery_kinds());
-    watch_ = std::make_unique<MergeWatch>(std::vector<TakenUp>{{state_->position(), state_->log_id() == 0}}, "",
-                                          Instant{0, now_s_ * kNanosPerSecond}, *recoveries_);
+    watch_ = std::make_unique<MergeWatch>(std::vector<TakenUp>{{writer_->position(), writer_->state().log_id() == 0}},
+                                          "", Instant{0, now_s_ * kNanosPerSecond}, *recoveries_);
     parts.looked = [this](const MergeLook& look) { watch_->look(look, {0, now_s_ * kNanosPerSecond}); };
     merger_ = std::make_unique<Merger>(MergerConfig{.records_max = 10}, std::move(parts));
   }
@@ -107,7 +107,7 @@ class MergerTest : public ::testing::Test {
   int64_t now_s_ = 0;
   std::unique_ptr<runtime::Recoveries> recoveries_;
   std::unique_ptr<MergeWatch> watch_;
-  std::unique_ptr<merge::State> state_;
+  std::unique_ptr<merge::StateWriter> writer_;
   std::unique_ptr<Merger> merger_;
 };
 
@@ -121,7 +121,7 @@ TEST_F(MergerTest, WaitsForALogThatIsNotThereYet) {
   there_ = true;
   log_.append(25);
   merge_until_idle();
-  EXPECT_EQ(state_->position(), 25u);
+  EXPECT_EQ(writer_->position(), 25u);
   EXPECT_EQ(commits_, 3);
   EXPECT_EQ(merger_->trouble(), "");
 }
@@ -132,8 +132,8 @@ TEST_F(MergerTest, GoesOnWhereItWas) {
   log_.append(5);
   open();
   merge_until_idle();
-  EXPECT_EQ(state_->position(), 30u);
-  EXPECT_EQ(state_->counters().records_total.load(), 5u);
+  EXPECT_EQ(writer_->position(), 30u);
+  EXPECT_EQ(writer_->counters().records_total.load(), 5u);
   EXPECT_EQ(told("restart"), "1 0 5");
   EXPECT_EQ(told("new_state"), "0 ");
 }
@@ -165,10 +165,10 @@ TEST_F(MergerTest, NamesWhatWasTrimmedBeforeItWasMerged) {
   log_.append(20);
   log_.trim(15);
   merge_until_idle();
-  EXPECT_EQ(state_->position(), 25u);
+  EXPECT_EQ(writer_->position(), 25u);
   EXPECT_EQ(merger_->trouble(), "");
-  const auto query = query::Query::make({state_.get()});
-  const auto completeness = query->completeness({.tenant = "demo"}, {}, 0);
+  const auto query = query::LocalQuery::make({&writer_->state()});
+  const auto completeness = query->ask(query::AskCompleteness{{.tenant = "demo"}, {}, 0});
   ASSERT_TRUE(completeness.ok());
   ASSERT_EQ(completeness->log_gaps.size(), 1u);
   EXPECT_EQ(completeness->log_gaps[0].from_offset, 5u);
@@ -180,11 +180,12 @@ TEST_F(MergerTest, NamesWhatIsNoRecordOfTheLogAndMergesTheRest) {
   log_.append(25);
   log_.foreign = {0, 7, 8, 24};
   merge_until_idle();
-  EXPECT_EQ(state_->position(), 25u);
+  EXPECT_EQ(writer_->position(), 25u);
   EXPECT_EQ(merger_->trouble(), "");
-  EXPECT_EQ(state_->counters().records_total.load(), 21u);
+  EXPECT_EQ(writer_->counters().records_total.load(), 21u);
   EXPECT_EQ(merger_->holes_total(), 4u);
-  const auto completeness = query::Query::make({state_.get()})->completeness({.tenant = "demo"}, {}, 0);
+  const auto completeness =
+      query::LocalQuery::make({&writer_->state()})->ask(query::AskCompleteness{{.tenant = "demo"}, {}, 0});
   ASSERT_TRUE(completeness.ok());
   ASSERT_EQ(completeness->log_gaps.size(), 4u);
   EXPECT_EQ(completeness->log_gaps[1].from_offset, 7u);
@@ -192,7 +193,7 @@ TEST_F(MergerTest, NamesWhatIsNoRecordOfTheLogAndMergesTheRest) {
   EXPECT_EQ(completeness->log_gaps[1].cause, "foreign");
   log_.append(5);
   merge_until_idle();
-  EXPECT_EQ(state_->position(), 30u);
+  EXPECT_EQ(writer_->position(), 30u);
 }
 
 TEST_F(MergerTest, TellsOfWhatLiesBeforeAHoleThoughTheRestFails) {
@@ -200,11 +201,11 @@ TEST_F(MergerTest, TellsOfWhatLiesBeforeAHoleThoughTheRestFails) {
   log_.foreign = {5};
   log_.other_log = {7};
   EXPECT_EQ(merger_->round(), Merger::Round::kTrouble);
-  EXPECT_EQ(state_->position(), 6u);
+  EXPECT_EQ(writer_->position(), 6u);
   EXPECT_EQ(commits_, 1);
   log_.other_log.clear();
   merge_until_idle();
-  EXPECT_EQ(state_->position(), 9u);
+  EXPECT_EQ(writer_->position(), 9u);
   EXPECT_EQ(commits_, 2);
 }
 
@@ -218,7 +219,7 @@ TEST_F(MergerTest, RefusesALogThatWasMadeAgainUnderTheSameId) {
   open();
   EXPECT_EQ(merger_->round(), Merger::Round::kRefused);
   EXPECT_NE(merger_->trouble().find("made again"), std::string::npos) << merger_->trouble();
-  EXPECT_EQ(state_->position(), 25u);
+  EXPECT_EQ(writer_->position(), 25u);
 }
 
 TEST_F(MergerTest, RefusesALogThatIsShorterThanItWas) {
@@ -230,7 +231,7 @@ TEST_F(MergerTest, RefusesALogThatIsShorterThanItWas) {
     EXPECT_EQ(merger_->round(), Merger::Round::kRefused);
     EXPECT_NE(merger_->trouble().find("record 25"), std::string::npos);
     EXPECT_NE(merger_->trouble().find("ends at 10"), std::string::npos);
-    EXPECT_EQ(state_->position(), 25u);
+    EXPECT_EQ(writer_->position(), 25u);
   }
 }
 
@@ -242,7 +243,7 @@ TEST_F(MergerTest, RefusesAnotherLogAndNamesBoth) {
   EXPECT_EQ(merger_->round(), Merger::Round::kRefused);
   EXPECT_NE(merger_->trouble().find("0000000000000abc"), std::string::npos);
   EXPECT_NE(merger_->trouble().find("0000000000000def"), std::string::npos);
-  EXPECT_EQ(state_->position(), 5u);
+  EXPECT_EQ(writer_->position(), 5u);
 }
 
 TEST_F(MergerTest, RefusesAPartitionTheLogDoesNotHave) {
@@ -253,7 +254,7 @@ TEST_F(MergerTest, RefusesAPartitionTheLogDoesNotHave) {
 TEST_F(MergerTest, ItsThreadMergesAndStops) {
   log_.append(1000);
   merger_->start();
-  EXPECT_EQ(state_->wait_revision(999, 10'000), 1000u);
+  EXPECT_EQ(writer_->state().wait_revision(999, 10'000), 1000u);
   merger_->stop();
 }
 

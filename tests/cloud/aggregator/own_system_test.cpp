@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cloud/query/question/system.h"
 #include "tests/cloud/aggregator/marked_record.h"
 #include "tests/cloud/api/fake_query.h"
 

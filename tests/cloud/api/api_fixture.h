@@ -11,6 +11,7 @@
 #include <string>
 
 #include "cloud/api/api.h"
+#include "cloud/query/question/system.h"
 #include "common/runtime/sha256.h"
 #include "tests/cloud/api/fake_query.h"
 #include "tests/cloud/http/raw_client.h"

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cloud/query/query.h"
+#include "cloud/query/questions.h"
 
 namespace tributary::api {
 
@@ -36,127 +37,146 @@ class FakeQuery final : public query::Query {
   }
   void set_state_id(uint64_t id) { state_id_ = id; }
   std::vector<query::Row> open_rows;  // of every last reading
-  query::Completeness completeness_answer;
+  query::AskCompleteness::Part completeness_part;
   std::vector<query::GatewayInfo> gateways_answer;
   std::vector<uint32_t> missing_answer;  // partitions that did not answer
 
   std::vector<uint32_t> missing() const override { return missing_answer; }
-  Result<std::vector<query::MetricInfo>> metrics(const std::string& tenant) const override {
+  query::Place place() const override {
+    std::lock_guard lock(mutex_);
+    return {{state_id_, readings_.size()}};
+  }
+
+ protected:
+  Result<query::Coverage> run(query::AnyQuestion& asking) const override {
+    Status done;
+    const bool known = query::Questions::with(asking.op(), [&]<class Q>() {
+      if constexpr (requires(query::Asking<Q> & one) { tell(one); }) {
+        done = tell(static_cast<query::Asking<Q>&>(asking));
+      } else {
+        done = Error{ErrorCode::kUnsupported, "nothing is made up for this question"};
+      }
+    });
+    CHECK(known);
+    if (!done) return done.error();
+    return query::Coverage{};
+  }
+
+ private:
+  Status tell(query::Asking<query::AskMetrics>& asking) const {
     std::map<std::string, query::MetricInfo> found;
-    for (const auto& reading : of(tenant)) {
+    for (const auto& reading : of(asking.question().tenant)) {
       auto& info = found[reading.series.metric];
       info = {reading.series.metric, "C", reading.series.kind, std::max(info.last_seen_ns, reading.time_ns), 1, {"C"}};
     }
-    std::vector<query::MetricInfo> out;
-    for (const auto& [name, info] : found) out.push_back(info);
-    return out;
+    for (const auto& [name, info] : found) asking.tell({info});
+    return {};
   }
-  Result<std::vector<query::DeviceInfo>> devices(const std::string& tenant) const override {
-    std::vector<query::DeviceInfo> out;
+  Status tell(query::Asking<query::AskDevices>& asking) const {
     std::set<std::string> names;
-    for (const auto& reading : of(tenant)) names.insert(reading.series.device);
-    for (const auto& name : names) out.push_back({name, {{"site", "roof"}}, {"attic"}, {"temperature"}, 0});
-    return out;
+    for (const auto& reading : of(asking.question().tenant)) names.insert(reading.series.device);
+    for (const auto& name : names) asking.tell({{name, {{"site", "roof"}}, {"attic"}, {"temperature"}, 0}});
+    return {};
   }
-  Result<std::vector<query::GatewayInfo>> gateways(const std::string&, int64_t) const override {
-    return gateways_answer;
+  Status tell(query::Asking<query::AskGateways>& asking) const {
+    asking.tell(gateways_answer);
+    return {};
   }
-  bool known(const std::string& tenant, const std::string& metric) const override {
-    const auto all = of(tenant);
-    return std::any_of(all.begin(), all.end(), [&](const Reading& reading) { return reading.series.metric == metric; });
+  Status tell(query::Asking<query::AskCompleteness>& asking) const {
+    asking.tell(completeness_part);
+    return {};
   }
-  Result<stats::Summary> summary(const query::Selection& selection, const query::Range& range) const override {
+  Status tell(query::Asking<query::AskKnown>& asking) const {
+    const auto all = of(asking.question().tenant);
+    asking.tell({std::any_of(all.begin(), all.end(), [&](const Reading& reading) {
+      return reading.series.metric == asking.question().metric;
+    })});
+    return {};
+  }
+  Status tell(query::Asking<query::AskSummary>& asking) const {
+    asking.tell(sum(asking.question().selection, asking.question().range));
+    return {};
+  }
+  Status tell(query::Asking<query::AskSeries>& asking) const {
+    const query::AskSeries& ask = asking.question();
+    if (ask.step_s % 10 != 0) return Error{ErrorCode::kInvalid, "found step, expected a multiple of 10 s"};
+    std::map<std::pair<std::string, int64_t>, stats::Summary> rows;
+    for (const auto& reading : of(ask.selection.tenant)) {
+      if (!fits(reading, ask.selection, ask.range)) continue;
+      const std::string group = ask.by == "device" ? reading.series.device : "";
+      rows[{group, window_start_s(to_seconds_floor(reading.time_ns), ask.step_s)}].add(reading.time_ns, reading.value);
+    }
+    query::AskSeries::Part part{.rows = rows.size()};
+    for (const auto& [key, row] : rows) {
+      part.list.push_back({key.first, {key.second, ask.step_s}, query::encoded_summary(row)});
+    }
+    asking.tell(std::move(part));
+    return {};
+  }
+  Status tell(query::Asking<query::AskNewest>& asking) const {
+    query::AskNewest::Part part;
+    for (const auto& reading : of(asking.question().selection.tenant)) {
+      if (!fits(reading, asking.question().selection, {})) continue;
+      part.any = true;
+      part.narrow = std::max(part.narrow.value_or(0), to_seconds_floor(reading.time_ns));
+    }
+    asking.tell(part);
+    return {};
+  }
+  Status tell(query::Asking<query::AskNewestSum>& asking) const {
+    const query::Row& row = asking.question().choice.row;
+    asking.tell({0, sum(asking.question().selection, range_of(row))});
+    return {};
+  }
+  Status tell(query::Asking<query::AskLast>& asking) const {
+    const query::AskLast& ask = asking.question();
+    for (const auto& reading : of(ask.selection.tenant)) {
+      query::Selection same = ask.selection;
+      if (same.metric.empty()) same.metric = reading.series.metric;
+      const std::string id = reading.series.id();
+      if (!fits(reading, same, {}) || id <= ask.after || reading.time_ns > ask.at_ns.value_or(reading.time_ns))
+        continue;
+      asking.tell({{id, {reading.series, reading.time_ns, reading.value, open_rows}}});
+    }
+    return {};
+  }
+  Status tell(query::Asking<query::AskChanges>& asking) const {
+    std::lock_guard lock(mutex_);
+    const uint64_t after = asking.question().after.front().revision;
+    if (after < kept_from_ || after > readings_.size()) return Error{ErrorCode::kNotFound, "too old"};
+    query::AskChanges::Part part{{0}, {{state_id_, after}}, {}};
+    for (uint64_t i = after; i < readings_.size() && part.changes.size() + 2 <= asking.question().max; ++i) {
+      part.upto.front().revision = i + 1;
+      const Reading& reading = readings_[i];
+      if (reading.tenant != asking.question().tenant) continue;
+      const query::Row row{window_start_s(to_seconds_floor(reading.time_ns), 10), 10};
+      part.changes.push_back({i + 1, reading.series, row});
+      part.changes.push_back({i + 1, reading.series.fleet(), row});
+    }
+    asking.tell(std::move(part));
+    return {};
+  }
+  Status tell(query::Asking<query::AskRows>& asking) const {
+    const query::AskRows& ask = asking.question();
+    for (size_t i = 0; i < ask.keys.size(); ++i) {
+      query::Selection selection{.tenant = ask.tenant, .metric = ask.keys[i].series.metric};
+      if (!ask.keys[i].series.device.empty()) selection.devices = {ask.keys[i].series.device};
+      asking.tell({{i, query::encoded_summary(sum(selection, range_of(ask.keys[i].row)))}});
+    }
+    return {};
+  }
+
+  static query::Range range_of(const query::Row& row) {
+    if (row.width_s == kAllTime) return {};
+    return {row.start_s * kNanosPerSecond, (row.start_s + row.width_s) * kNanosPerSecond};
+  }
+  stats::Summary sum(const query::Selection& selection, const query::Range& range) const {
     stats::Summary out;
     for (const auto& reading : of(selection.tenant)) {
       if (fits(reading, selection, range)) out.add(reading.time_ns, reading.value);
     }
     return out;
   }
-  Status series(const query::Selection& selection, const query::Range& range, WidthS step_s, const std::string& by,
-                uint64_t rows_max, const RowSink& sink) const override {
-    if (step_s % 10 != 0) return Error{ErrorCode::kInvalid, "found step, expected a multiple of 10 s"};
-    std::map<std::pair<std::string, int64_t>, stats::Summary> rows;
-    for (const auto& reading : of(selection.tenant)) {
-      if (!fits(reading, selection, range)) continue;
-      rows[{by == "device" ? reading.series.device : "", window_start_s(to_seconds_floor(reading.time_ns), step_s)}]
-          .add(reading.time_ns, reading.value);
-    }
-    if (rows.size() > rows_max)
-      return Error{ErrorCode::kInvalid, "found " + std::to_string(rows.size()) + " rows, expected fewer"};
-    for (const auto& [key, row] : rows) sink(key.first, {key.second, step_s}, row);
-    return {};
-  }
-  Result<Newest> newest(const query::Selection& selection, WidthS window_s) const override {
-    int64_t last_ns = -1;
-    for (const auto& reading : of(selection.tenant)) {
-      if (fits(reading, selection, {})) last_ns = std::max(last_ns, reading.time_ns);
-    }
-    if (last_ns < 0) return Error{ErrorCode::kNotFound, "none"};
-    const int64_t start_s = window_start_s(to_seconds_floor(last_ns), window_s);
-    auto found = summary(selection, {start_s * kNanosPerSecond, (start_s + window_s) * kNanosPerSecond});
-    return Newest{{start_s, window_s}, *found};
-  }
-  Result<std::vector<query::LastReading>> last(const query::Selection& selection, std::optional<int64_t> at_ns,
-                                               const std::string& after, size_t max) const override {
-    std::map<std::string, query::LastReading> all;
-    for (const auto& reading : of(selection.tenant)) {
-      query::Selection same = selection;
-      if (same.metric.empty()) same.metric = reading.series.metric;
-      const std::string id = reading.series.id();
-      if (!fits(reading, same, {}) || id <= after || reading.time_ns > at_ns.value_or(reading.time_ns)) continue;
-      auto& known = all.try_emplace(id, query::LastReading{reading.series, reading.time_ns, reading.value, open_rows})
-                        .first->second;
-      if (std::pair(reading.time_ns, reading.value) > std::pair(known.time_ns, known.value))
-        known = {reading.series, reading.time_ns, reading.value, open_rows};
-    }
-    std::vector<query::LastReading> out;
-    for (const auto& [id, one] : all) {
-      if (out.size() < max) out.push_back(one);
-    }
-    return out;
-  }
-  Result<query::Completeness> completeness(const query::Selection&, const query::Range&, int64_t) const override {
-    return completeness_answer;
-  }
-  query::Place place() const override {
-    std::lock_guard lock(mutex_);
-    return {{state_id_, readings_.size()}};
-  }
-  Result<std::vector<query::Change>> changes(const std::string& tenant, const query::Place& place, size_t max,
-                                             query::Place* upto) const override {
-    std::lock_guard lock(mutex_);
-    const uint64_t after = place.front().revision;
-    if (after < kept_from_ || after > readings_.size()) return Error{ErrorCode::kNotFound, "too old"};
-    std::vector<query::Change> out;
-    uint64_t reached = after;
-    for (uint64_t i = after; i < readings_.size() && out.size() + 2 <= max; ++i) {
-      reached = i + 1;
-      const Reading& reading = readings_[i];
-      if (reading.tenant != tenant) continue;
-      const query::Row row{window_start_s(to_seconds_floor(reading.time_ns), 10), 10};
-      out.push_back({i + 1, reading.series, row});
-      Series fleet = reading.series;
-      fleet.device.clear();
-      out.push_back({i + 1, fleet, row});
-    }
-    *upto = {{state_id_, reached}};
-    return out;
-  }
-  Status rows(const std::string& tenant, const std::vector<query::RowKey>& keys, const KeySink& sink) const override {
-    for (size_t i = 0; i < keys.size(); ++i) {
-      const query::Row& row = keys[i].row;
-      query::Selection selection{.tenant = tenant, .metric = keys[i].series.metric};
-      if (!keys[i].series.device.empty()) selection.devices = {keys[i].series.device};
-      query::Range range;
-      if (row.width_s != kAllTime)
-        range = {row.start_s * kNanosPerSecond, (row.start_s + row.width_s) * kNanosPerSecond};
-      const auto found = summary(selection, range);
-      if (!found->empty()) sink(i, *found);
-    }
-    return {};
-  }
-
- private:
   std::vector<Reading> of(const std::string& tenant) const {
     std::lock_guard lock(mutex_);
     std::vector<Reading> out;

@@ -10,6 +10,9 @@
 
 #include "cloud/api/api.h"
 #include "cloud/api/endpoint/stream.h"
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/rows.h"
 #include "cloud/tenants/keys.h"
 #include "common/runtime/sha256.h"
 #include "tests/cloud/cluster/support.h"
@@ -88,7 +91,7 @@ class FederationTest : public ::testing::Test {
   bool whole() const {
     return std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
       const auto query = member->query().one_answer();
-      return query->completeness({.tenant = "demo"}, {}, 0)->partitions_missing.empty() &&
+      return query->ask(query::AskCompleteness{{.tenant = "demo"}, {}, 0})->partitions_missing.empty() &&
              query->place() == states_->all().place();
     });
   }
@@ -211,7 +214,7 @@ TEST_F(FederationTest, StreamsTellEveryPartitionsChangesAndResumeAtAnyAggregator
   for (uint32_t i = 0; i < 16; ++i) {
     GatewaySim gateway("demo", "live-" + std::to_string(i), 900 + i);
     ASSERT_TRUE(
-        states_->state(i).merge({{states_->state(i).position(), gateway.open(now_ns_ / kNanosPerSecond)}}).ok());
+        states_->writer(i).merge({{states_->writer(i).position(), gateway.open(now_ns_ / kNanosPerSecond)}}).ok());
   }
   merge_more(false);
   ASSERT_TRUE(soon([&] {
@@ -242,11 +245,11 @@ TEST_F(FederationTest, StreamsTellEveryPartitionsChangesAndResumeAtAnyAggregator
     Random random(9);
     for (uint32_t i = 0; i < 16; ++i) {
       GatewaySim gateway("demo", "later-" + std::to_string(i), (*fleet == 0 ? 2000 : 3000) + i);
-      merge::State& state = states_->state(i);
-      ASSERT_TRUE(state.merge({{state.position(), gateway.open(now_s)}}).ok());
+      merge::StateWriter& writer = states_->writer(i);
+      ASSERT_TRUE(writer.merge({{writer.position(), gateway.open(now_s)}}).ok());
       for (int k = 0; k < 3; ++k) {
         const Part part = make_part(random, make_series("d" + std::to_string(i % 5), "temperature"), now_s - 30, 10);
-        ASSERT_TRUE(state.merge({{state.position(), gateway.send({part}, now_s, now_s)}}).ok());
+        ASSERT_TRUE(writer.merge({{writer.position(), gateway.send({part}, now_s, now_s)}}).ok());
       }
       for (auto& member : members_) member->cluster->committed();
       for (auto& front : fronts_) front->changed();
@@ -299,8 +302,8 @@ TEST_F(FederationTest, WhoIsAwayIsNamedAndDeniedAndTakenBack) {
   stats::Summary sum;
   for (uint32_t i = 0; i < 16; ++i) {
     if (i % 3 == 1) continue;
-    const auto one = query::LocalQuery::make({&states_->state(i)});
-    sum.merge(*one->summary({.tenant = "demo", .metric = "temperature"}, {}));
+    const auto one = query::LocalQuery::make({&states_->writer(i).state()});
+    sum.merge(*one->ask(query::AskSummary{{.tenant = "demo", .metric = "temperature"}, {}}));
   }
   EXPECT_EQ(answer["count"], sum.numeric().count());
   for (const std::string& path : {target, std::string("/api/v1/metrics"), std::string("/api/v1/devices"),
@@ -324,10 +327,10 @@ TEST_F(FederationTest, WhoIsAwayIsNamedAndDeniedAndTakenBack) {
   Random random(3);
   GatewaySim gateway("demo", "late", 77);
   const int64_t now_s = now_ns_ / kNanosPerSecond;
-  merge::State& state = states_->state(0);
-  ASSERT_TRUE(state.merge({{state.position(), gateway.open(now_s)}}).ok());
+  merge::StateWriter& writer = states_->writer(0);
+  ASSERT_TRUE(writer.merge({{writer.position(), gateway.open(now_s)}}).ok());
   const Part part = make_part(random, make_series("d1", "temperature", {{"unit", "°C"}}), now_s - 30, 10);
-  ASSERT_TRUE(state.merge({{state.position(), gateway.send({part}, now_s, now_s)}}).ok());
+  ASSERT_TRUE(writer.merge({{writer.position(), gateway.send({part}, now_s, now_s)}}).ok());
   members_[0]->cluster->committed();
   fronts_[0]->changed();
   client.read_until([](const std::string& seen) { return seen.find("event: windows") != std::string::npos; });
@@ -438,8 +441,8 @@ TEST_F(FederationTest, SystemIsOfAllAggregatorsAndNamesWhoIsAway) {
 
 TEST_F(FederationTest, TheInternalPortIsNoTenants) {
   begin(12, {.records = 5, .wild_widths = false}, 3);
-  cluster::Question question{.replicas = 3, .partitions = 3, .ordinal = 1, .op = cluster::Op::kMetrics};
-  question.selection.tenant = "demo";
+  cluster::QuestionHead asked{.replicas = 3, .partitions = 3, .ordinal = 1};
+  const query::AskMetrics question{"demo"};
   auto ask = [&](const std::string& head, const std::string& body) {
     RawClient client(members_[1]->cluster->port());
     client.send(head + "Host: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
@@ -447,12 +450,12 @@ TEST_F(FederationTest, TheInternalPortIsNoTenants) {
   };
   const std::string post = std::string("POST ") + cluster::kPath + " HTTP/1.1\r\n";
   const std::string secret = std::string(cluster::kSecretHeader) + ": ";
-  const std::string good = ask(post + secret + kSecret + "\r\n", encode(question));
+  const std::string good = ask(post + secret + kSecret + "\r\n", encode(asked, question));
   EXPECT_EQ(status_of(good), 200);
   for (const std::string& header :
        {std::string(), secret + "\r\n", secret + "x" + kSecret + "\r\n",
         secret + std::string(kSecret).substr(1) + "\r\n", "X-API-Key: " + keys_["demo"] + "\r\n"}) {
-    EXPECT_EQ(status_of(ask(post + header, encode(question))), 401) << header;
+    EXPECT_EQ(status_of(ask(post + header, encode(asked, question))), 401) << header;
   }
   for (const char* path : {"/api/v1/metrics", "/ready", "/metrics", "/"}) {
     const std::string head = std::string("GET ") + path + " HTTP/1.1\r\nX-API-Key: " + keys_["demo"] + "\r\n";
@@ -465,8 +468,8 @@ TEST_F(FederationTest, TheInternalPortIsNoTenants) {
   EXPECT_NE(text.text().find("tributary_aggregator_internal_refused_total{reason=\"secret\"} 5"), std::string::npos)
       << text.text();
   // Whoever knows another cluster is told so, with the secret.
-  question.partitions = 4;
-  const std::string other = ask(post + secret + kSecret + "\r\n", encode(question));
+  asked.partitions = 4;
+  const std::string other = ask(post + secret + kSecret + "\r\n", encode(asked, question));
   EXPECT_NE(other.find("with 3 partitions"), std::string::npos) << other;
 }
 

@@ -9,13 +9,19 @@
 #include <set>
 
 #include "cloud/cluster/federation.h"
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/changes.h"
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/gateways.h"
+#include "cloud/query/question/newest.h"
+#include "cloud/query/question/rows.h"
+#include "cloud/query/question/system.h"
 #include "tests/cloud/cluster/support.h"
 
 namespace tributary::testing {
 namespace {
 
-using cluster::Op;
-using cluster::Question;
+using Question = cluster::QuestionHead;
 
 constexpr int kTimeoutMs = 300;
 
@@ -90,19 +96,20 @@ class HostilePeer {
       const size_t size = std::stoul(seen.substr(seen.find("Content-Length: ") + 16));
       if (seen.size() < head + 4 + size) continue;
       Question question;
-      EXPECT_TRUE(decode(as_bytes(std::string_view(seen).substr(head + 4, size)), question));
+      query::In in(as_bytes(std::string_view(seen).substr(head + 4, size)));
+      EXPECT_TRUE(get(in, question));
       seen.erase(0, head + 4 + size);
       Behave behave;
       {
         std::lock_guard lock(mutex_);
-        if (question.op != Op::kHead || looks_too_) behave = behave_;
+        if (question.op != query::AskHead::kOp || looks_too_) behave = behave_;
       }
       Answer answer;
       if (behave) {
         answer = behave(question);
       } else {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        answer.pieces = {http_answer(encode_answer(kHead, cluster::HeadBody{7, place_}))};
+        answer.pieces = {http_answer(cluster::encode_answer(kHead, query::AskHead::Part{7, place_}))};
       }
       bool open = true;
       for (const std::string& piece : answer.pieces) {
@@ -153,23 +160,27 @@ class HostileTest : public ::testing::Test {
       EXPECT_EQ(query->missing(), (std::vector<uint32_t>{1, 3}));
       // Asked already in this answer: never again.
       const auto again = std::chrono::steady_clock::now();
-      const auto completeness = query->completeness(selection, {}, 0);
+      const auto completeness = query->ask(query::AskCompleteness{selection, {}, 0});
       ASSERT_TRUE(completeness.ok());
       EXPECT_EQ(completeness->partitions_answered, 2u);
       EXPECT_LT(std::chrono::steady_clock::now() - again, std::chrono::milliseconds(kTimeoutMs));
     };
     const query::LocalQuery& local = *member_->local;
     each([&](const query::Query& query) {
-      auto found = query.summary(selection, {});
+      auto found = query.ask(query::AskSummary{selection, {}});
       ASSERT_TRUE(found.ok());
-      EXPECT_EQ(encoded(*found), encoded(*local.summary(selection, {})));
+      EXPECT_EQ(encoded(*found), encoded(*local.ask(query::AskSummary{selection, {}})));
     });
-    each([&](const query::Query& query) { EXPECT_EQ(query.metrics("demo")->size(), local.metrics("demo")->size()); });
-    each([&](const query::Query& query) { EXPECT_EQ(query.devices("demo")->size(), local.devices("demo")->size()); });
     each([&](const query::Query& query) {
-      EXPECT_EQ(query.gateways("demo", 0)->size(), local.gateways("demo", 0)->size());
+      EXPECT_EQ(query.ask(query::AskMetrics{"demo"})->size(), local.ask(query::AskMetrics{"demo"})->size());
     });
-    each([&](const query::Query& query) { EXPECT_FALSE(query.known("demo", "nothing")); });
+    each([&](const query::Query& query) {
+      EXPECT_EQ(query.ask(query::AskDevices{"demo"})->size(), local.ask(query::AskDevices{"demo"})->size());
+    });
+    each([&](const query::Query& query) {
+      EXPECT_EQ(query.ask(query::AskGateways{"demo", 0})->size(), local.ask(query::AskGateways{"demo", 0})->size());
+    });
+    each([&](const query::Query& query) { EXPECT_FALSE(query::knows(query, "demo", "nothing")); });
     each([&](const query::Query& query) {
       std::string rows, own;
       auto sink = [](std::string& into) {
@@ -177,26 +188,28 @@ class HostileTest : public ::testing::Test {
           into += group + std::to_string(row.start_s) + encoded(summary);
         };
       };
-      EXPECT_TRUE(query.series(selection, {}, 3600, "device", 10'000, sink(rows)).ok());
-      EXPECT_TRUE(local.series(selection, {}, 3600, "device", 10'000, sink(own)).ok());
+      EXPECT_TRUE(query.ask(query::AskSeries{selection, {}, 3600, "device", 10'000}, sink(rows)).ok());
+      EXPECT_TRUE(local.ask(query::AskSeries{selection, {}, 3600, "device", 10'000}, sink(own)).ok());
       EXPECT_EQ(rows, own);
     });
     each([&](const query::Query& query) {
-      auto found = query.newest(selection, 60);
+      auto found = query::newest(query, selection, 60);
       ASSERT_TRUE(found.ok());
-      EXPECT_EQ(encoded(found->summary), encoded(local.newest(selection, 60)->summary));
+      EXPECT_EQ(encoded(found->summary), encoded(query::newest(local, selection, 60)->summary));
     });
-    each([&](const query::Query& query) { EXPECT_TRUE(query.completeness(selection, {}, 0).ok()); });
+    each([&](const query::Query& query) { EXPECT_TRUE(query.ask(query::AskCompleteness{selection, {}, 0}).ok()); });
     each([&](const query::Query& query) {
-      query::Place after = query.place(), upto;
+      query::Place after = query.place();
       after[1].revision--;
-      EXPECT_TRUE(query.changes("demo", after, 100, &upto).ok());
-      EXPECT_EQ(upto, after);
+      const auto changes = query.ask(query::AskChanges{"demo", after, 100});
+      ASSERT_TRUE(changes.ok());
+      EXPECT_EQ(changes->upto, after);
     });
     each([&](const query::Query& query) {
       const Series series = make_series("d1", "temperature", {{"unit", "°C"}});
       size_t rows = 0;
-      EXPECT_TRUE(query.rows("demo", {{series, {0, kAllTime}}}, [&](size_t, const stats::Summary&) { ++rows; }).ok());
+      EXPECT_TRUE(
+          query::rows(query, "demo", {{series, {0, kAllTime}}}, [&](size_t, const stats::Summary&) { ++rows; }).ok());
     });
   }
 
@@ -238,7 +251,7 @@ TEST_F(HostileTest, WhateverItSaysItsPartitionsAreMissingAndNothingElse) {
        }},
       {"another ordinal",
        [&](const Question&) {
-         return Answer{{http_answer(encode_answer({2, 4, 0}, cluster::KnownBody{true}))}};
+         return Answer{{http_answer(cluster::encode_answer({2, 4, 0}, query::AskKnown::Part{true}))}};
        }},
   };
   for (const auto& [what, behave] : behaviours) {
@@ -259,16 +272,16 @@ TEST_F(HostileTest, WhoDoesNotTellItsPartOfTheSystemIsNamedWithTheReason) {
        query::kOtherVersion},
       {encode_error(head, {ErrorCode::kIo, "no"}), query::kUnreadable},
       {encode_error(head, {ErrorCode::kMismatch, "asked as X"}), "mismatch"},
-      {encode_answer(head, cluster::KnownBody{true}), "bad_answer"},
-      {encode_answer({2, 4, 0}, cluster::SystemBody{}), "bad_answer"},
-      {encode_answer(head, cluster::SystemBody{foreign}), "bad_answer"},  // a partition that is not its own
+      {cluster::encode_answer(head, query::AskKnown::Part{true}), "bad_answer"},
+      {cluster::encode_answer({2, 4, 0}, query::AskSystem::Part{query::SystemPart{}}), "bad_answer"},
+      {cluster::encode_answer(head, query::AskSystem::Part{foreign}), "bad_answer"},  // a partition that is not its own
   };
   for (const auto& [answer, absence] : answers) {
     SCOPED_TRACE(absence);
     peer_.behave([answer = answer](const Question& question) {
-      return question.op == Op::kSystem
+      return question.op == query::AskSystem::kOp
                  ? Answer{{http_answer(answer)}}
-                 : Answer{{http_answer(encode_answer(HostilePeer::kHead, cluster::KnownBody{}))}};
+                 : Answer{{http_answer(cluster::encode_answer(HostilePeer::kHead, query::AskKnown::Part{}))}};
     });
     ASSERT_TRUE(soon([&] { return up(); }));
     const auto members = member_->cluster->members("demo", 0);
@@ -280,7 +293,7 @@ TEST_F(HostileTest, WhoDoesNotTellItsPartOfTheSystemIsNamedWithTheReason) {
     // It is not taken for absent in answers that it does give.
     EXPECT_TRUE(up());
     const auto query = member_->query().one_answer();
-    EXPECT_FALSE(query->known("demo", "nothing"));
+    EXPECT_FALSE(query::knows(*query, "demo", "nothing"));
     EXPECT_TRUE(query->missing().empty());
   }
   peer_.behave([](const Question&) { return Answer{}; });
@@ -314,13 +327,13 @@ TEST_F(HostileTest, OneThatHangsCostsTheTimeoutOnceAndThenNothing) {
     peer_.behave(behave, true);
     // The first may have to wait; once it is known, nobody waits.
     const auto begun = std::chrono::steady_clock::now();
-    ASSERT_TRUE(member_->query().summary(selection, {}).ok());
+    ASSERT_TRUE(member_->query().ask(query::AskSummary{selection, {}}).ok());
     EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(kTimeoutMs + 400));
     ASSERT_TRUE(soon([&] { return !up(); }));
     const auto again = std::chrono::steady_clock::now();
     for (int i = 0; i < 50; ++i) {
       const auto query = member_->query().one_answer();
-      ASSERT_TRUE(query->summary(selection, {}).ok());
+      ASSERT_TRUE(query->ask(query::AskSummary{selection, {}}).ok());
       EXPECT_EQ(query->missing().size(), 2u);
     }
     EXPECT_LT(std::chrono::steady_clock::now() - again, std::chrono::milliseconds(kTimeoutMs));
@@ -335,12 +348,12 @@ TEST_F(HostileTest, OneOfAnotherClusterMakesThisOneNotReady) {
   using Answer = HostilePeer::Answer;
   ASSERT_TRUE(soon([&] { return up(); }));
   EXPECT_EQ(member_->cluster->trouble(), "");
-  const cluster::HeadBody body{7, {{11, 3}, {12, 4}}};
+  const query::AskHead::Part body{7, {{11, 3}, {12, 4}}};
   const std::pair<std::string, std::string> misfits[] = {
-      {encode_answer({3, 4, 1}, body), "ordinal 1 of 3 with 4 partitions"},
-      {encode_answer({2, 16, 1}, body), "ordinal 1 of 2 with 16 partitions"},
-      {encode_answer({2, 4, 0}, body), "ordinal 0 of 2 with 4 partitions"},
-      {encode_answer(HostilePeer::kHead, cluster::HeadBody{8, body.place}), "another log"},
+      {cluster::encode_answer({3, 4, 1}, body), "ordinal 1 of 3 with 4 partitions"},
+      {cluster::encode_answer({2, 16, 1}, body), "ordinal 1 of 2 with 16 partitions"},
+      {cluster::encode_answer({2, 4, 0}, body), "ordinal 0 of 2 with 4 partitions"},
+      {cluster::encode_answer(HostilePeer::kHead, query::AskHead::Part{8, body.place}), "another log"},
       {encode_error(HostilePeer::kHead, {ErrorCode::kMismatch, "asked as X, but this is Y"}), "but this is Y"},
   };
   for (const auto& [answer, said] : misfits) {

@@ -17,6 +17,7 @@
 #include "cloud/aggregator/cluster_port.h"
 #include "cloud/aggregator/own_system.h"
 #include "cloud/query/local.h"
+#include "cloud/query/question/system.h"
 #include "tests/cloud/merge/support/scenario.h"
 
 namespace tributary::testing {
@@ -69,37 +70,37 @@ class States {
  public:
   States(uint32_t partitions, uint64_t seed, const ScenarioConfig& config) : random_(seed) {
     for (uint32_t i = 0; i < partitions; ++i) {
-      merge::StateConfig one = state_config(folder_.path(std::to_string(i)));
+      merge::WriterConfig one = state_config(folder_.path(std::to_string(i)));
       one.partition = i;
-      states_.push_back(open_state(one));
+      writers_.push_back(open_state(one));
       scenarios_.push_back(make_scenario(seed * 100 + i, config));
     }
     all_ = query::LocalQuery::make(owned({0, 1, partitions}));
   }
-  std::vector<const merge::State*> owned(const cluster::Layout& layout) const {
-    std::vector<const merge::State*> out;
-    for (uint32_t partition : layout.partitions_of(layout.ordinal)) out.push_back(states_[partition].get());
+  std::vector<const state::State*> owned(const cluster::Layout& layout) const {
+    std::vector<const state::State*> out;
+    for (uint32_t partition : layout.partitions_of(layout.ordinal)) out.push_back(&writers_[partition]->state());
     return out;
   }
   // Merges some more of each partition, a random share of what is left; all of it if whole.
   void merge_more(bool whole) {
-    for (size_t i = 0; i < states_.size(); ++i) {
+    for (size_t i = 0; i < writers_.size(); ++i) {
       const auto& records = scenarios_[i].records;
-      const size_t at = states_[i]->position(), left = records.size() - at;
+      const size_t at = writers_[i]->position(), left = records.size() - at;
       const size_t count = whole ? left : pick(random_, left + 1);
       if (count == 0) continue;
-      EXPECT_TRUE(states_[i]->merge(records.slice(at, count)).ok());
+      EXPECT_TRUE(writers_[i]->merge(records.slice(at, count)).ok());
     }
   }
   const query::LocalQuery& all() const { return *all_; }
   const Scenario& scenario() const { return scenarios_.front(); }
-  uint32_t partitions() const { return static_cast<uint32_t>(states_.size()); }
-  merge::State& state(size_t partition) { return *states_[partition]; }
+  uint32_t partitions() const { return static_cast<uint32_t>(writers_.size()); }
+  merge::StateWriter& writer(size_t partition) { return *writers_[partition]; }
 
  private:
   Folder folder_;
   Random random_;
-  std::vector<std::unique_ptr<merge::State>> states_;
+  std::vector<std::unique_ptr<merge::StateWriter>> writers_;
   std::vector<Scenario> scenarios_;
   std::unique_ptr<query::LocalQuery> all_;
 };

@@ -47,7 +47,7 @@ class StoredTest : public ::testing::Test {
     auto writer = log::open_writer(log_);
     CHECK(writer.ok());
     writer_ = std::move(writer).value();
-    state_ = testing::open_state(testing::state_config(folder_.path("state/partition-0")));
+    merging_ = testing::open_state(testing::state_config(folder_.path("state/partition-0")));
   }
   void append(log::Record record) {
     std::promise<Status> done;
@@ -57,9 +57,9 @@ class StoredTest : public ::testing::Test {
   void merge() {
     auto reader = log::open_reader(log_);
     CHECK(reader.ok());
-    while (state_->position() < (*reader)->bounds(0)->end) {
-      const auto batch = (*reader)->read(0, state_->position(), 100, 1 << 20, 1000);
-      CHECK(batch.ok() && state_->merge(*batch).ok());
+    while (merging_->position() < (*reader)->bounds(0)->end) {
+      const auto batch = (*reader)->read(0, merging_->position(), 100, 1 << 20, 1000);
+      CHECK(batch.ok() && merging_->merge(*batch).ok());
     }
   }
   // Of a thermometer that said the value n times from start_s on.
@@ -98,7 +98,7 @@ class StoredTest : public ::testing::Test {
   testing::Folder folder_;
   log::LogConfig log_;
   std::unique_ptr<log::Writer> writer_;
-  std::unique_ptr<merge::State> state_;
+  std::unique_ptr<merge::StateWriter> merging_;
   testing::GatewaySim gateway_{"demo", "pi", kEpoch};
 };
 

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "cloud/bridge/core.h"
-#include "cloud/merge/impl.h"
+#include "cloud/state/state.h"
 #include "common/runtime/program.h"
 #include "tests/cloud/merge/support/support.h"
 #include "tests/support/kafka.h"
@@ -41,9 +41,9 @@ class DeadLettersTest : public ::testing::TestWithParam<bool> {  // true: Kafka
     open_state();
   }
   void open_state() {
-    merge::StateConfig config = testing::state_config(folder_.path("state/partition-0"));
+    merge::WriterConfig config = testing::state_config(folder_.path("state/partition-0"));
     config.max_future_s = kFuture;
-    state_ = testing::open_state(config);
+    merging_ = testing::open_state(config);
   }
   void append(log::Record record) {
     std::promise<Status> done;
@@ -63,15 +63,15 @@ class DeadLettersTest : public ::testing::TestWithParam<bool> {  // true: Kafka
   void merge() {
     auto reader = log::open_reader(log_);
     CHECK(reader.ok());
-    while (state_->position() < (*reader)->bounds(0)->end) {
-      const auto batch = (*reader)->read(0, state_->position(), 100, 1 << 20, 1000);
+    while (merging_->position() < (*reader)->bounds(0)->end) {
+      const auto batch = (*reader)->read(0, merging_->position(), 100, 1 << 20, 1000);
       CHECK(batch.ok());
-      CHECK(state_->merge(*batch).ok());
+      CHECK(merging_->merge(*batch).ok());
     }
   }
   uint64_t count() {
-    const auto query = query::Query::make({state_.get()});
-    const auto all = query->summary({.tenant = "demo", .metric = "temperature"}, {});
+    const auto query = query::LocalQuery::make({&merging_->state()});
+    const auto all = query->ask(query::AskSummary{{.tenant = "demo", .metric = "temperature"}, {}});
     return all.ok() ? all->numeric().count() : 0;
   }
   std::vector<DeadLetter> scan() {
@@ -90,8 +90,8 @@ class DeadLettersTest : public ::testing::TestWithParam<bool> {  // true: Kafka
     return out;
   }
   ledger::GatewayLedger ledger() {
-    auto txn = state_->impl().env->read();
-    store::Cursor cursor(*txn, state_->impl().tables.ledgers);
+    auto txn = merging_->state().read();
+    store::Cursor cursor(*txn, merging_->state().tables().ledgers);
     CHECK(cursor.first());
     return *ledger::GatewayLedger::decode(as_bytes(cursor.value()));
   }
@@ -115,7 +115,7 @@ class DeadLettersTest : public ::testing::TestWithParam<bool> {  // true: Kafka
   testing::Random random_{3};
   log::LogConfig log_;
   std::unique_ptr<log::Writer> writer_;
-  std::unique_ptr<merge::State> state_;
+  std::unique_ptr<merge::StateWriter> merging_;
   bridge::Core core_{bridge::CoreConfig{.max_future_s = kFuture}};
   GatewaySim attic_{"demo", "attic", 11};
 };
@@ -152,17 +152,17 @@ TEST_P(DeadLettersTest, AFarFutureMessageReplayedWhenItFitsCountsOnceHoweverOfte
   EXPECT_NE(ctl("replay --reason future").find("1 replayed"), std::string::npos);
   merge();
   EXPECT_EQ(count(), before + more);
-  EXPECT_EQ(state_->counters().duplicates_total.load(), 1u);
+  EXPECT_EQ(merging_->counters().duplicates_total.load(), 1u);
   EXPECT_NE(ctl("replay --all").find("0-2: nothing to do: merged since"), std::string::npos);
   EXPECT_NE(ctl("list").find("1 settled"), std::string::npos);
   // The whole log again: the same.
-  const std::string digest = state_->digest();
-  state_.reset();
+  const std::string digest = merging_->state().digest();
+  merging_.reset();
   std::filesystem::remove_all(folder_.path("state"));
   open_state();
   merge();
   EXPECT_EQ(count(), before + more);
-  EXPECT_EQ(state_->digest(), digest);
+  EXPECT_EQ(merging_->state().digest(), digest);
 }
 
 TEST_P(DeadLettersTest, OfAMessageThatMergedInPartTheRestIsReplayedAlone) {

@@ -72,10 +72,10 @@ class FakeLog final : public log::Reader {
 
 class FeedTest : public ::testing::Test {
  protected:
-  void SetUp() override { state_ = testing::open_state(testing::state_config(folder_.path("state"))); }
+  void SetUp() override { writer_ = testing::open_state(testing::state_config(folder_.path("state"))); }
   std::unique_ptr<Feed> open() {
     FeedParts parts;
-    parts.states = {state_.get()};
+    parts.states = {&writer_->state()};
     parts.sink = &sink_;
     parts.open_log = [this]() -> Result<std::unique_ptr<log::Reader>> {
       ++log_opened_;
@@ -91,7 +91,7 @@ class FeedTest : public ::testing::Test {
     CHECK(feed.ok());
     return std::move(feed).value();
   }
-  void merge_all() { testing::merge_all(*state_, records_, 0, random_); }
+  void merge_all() { testing::merge_all(*writer_, records_, 0, random_); }
   static void publish_all(Feed& feed) {
     for (int rounds = 0; feed.round() != Feed::Round::kIdle; ++rounds) ASSERT_LT(rounds, 10'000);
   }
@@ -126,7 +126,7 @@ class FeedTest : public ::testing::Test {
     EXPECT_EQ(last.size(), wanted.size());
     for (const auto& [key, row] : wanted) {
       ASSERT_TRUE(last.contains(key)) << key;
-      const Teller teller{.state_id = state_->state_id(), .revision = revisions[key]};
+      const Teller teller{.state_id = writer_->state().state_id(), .revision = revisions[key]};
       EXPECT_EQ(last[key], row_message(row.first, *row.second, teller).value);
     }
   }
@@ -144,7 +144,7 @@ class FeedTest : public ::testing::Test {
 
   Folder folder_;
   Random random_{42};
-  std::unique_ptr<merge::State> state_;
+  std::unique_ptr<merge::StateWriter> writer_;
   FakeSink sink_;
   Records records_;
   std::mutex records_mutex_;  // while a feed has a thread of its own
@@ -225,7 +225,7 @@ TEST_F(FeedTest, AnotherStateAndAnOlderCopyArePublishedAsAWhole) {
   EXPECT_TRUE(said("an older copy"));
   EXPECT_EQ(sink_.kept.size(), 2 * rows);
   places = *read_places(folder_.path("places"));
-  EXPECT_EQ(places[0].revision, state_->position());
+  EXPECT_EQ(places[0].revision, writer_->position());
   places[0].state_id ^= 1;
   ASSERT_TRUE(write_places(folder_.path("places"), places).ok());
   publish_all(*open());
@@ -324,7 +324,7 @@ TEST_F(FeedTest, OnItsOwnThreadItFollowsTheMergerAndStopsAtOnce) {
   while (feed->lag().at(0) > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   feed->stop();
   expect_exact();
-  EXPECT_EQ(read_places(folder_.path("places"))->at(0).revision, state_->position());
+  EXPECT_EQ(read_places(folder_.path("places"))->at(0).revision, writer_->position());
 }
 
 TEST_F(FeedTest, TroubleWithTheLogHoldsUpNoRows) {

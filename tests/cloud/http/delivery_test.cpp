@@ -83,8 +83,8 @@ TEST_F(ApiTest, AnAnswerThatTheClientHasIsNotSentAgain) {
 TEST_F(ApiTest, TheTagChangesWithCompletenessAlone) {
   const std::string path = "/api/v1/summary?metric=temperature";
   const std::string tag = header_of(get(path), "ETag");
-  query_.completeness_answer.share = 0.5;
-  query_.completeness_answer.behind = {{.gateway = "attic", .state = "silent"}};
+  query_.completeness_part.gateways = {{.gateway = "attic", .frontier_ns = 1, .absence = "silent"},
+                                       {.gateway = "barn", .frontier_ns = 2}};
   const std::string silent = get(path, "If-None-Match: " + tag + "\r\n");
   EXPECT_EQ(status_of(silent), 200);
   query_.add("demo", "a", "temperature", kNowS, 1);

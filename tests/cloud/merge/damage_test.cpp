@@ -25,22 +25,22 @@ class StateDamage : public ::testing::Test {
  protected:
   void SetUp() override {
     scenario_ = testing::make_scenario(7, {.records = 300});
-    auto state = testing::open_state(config());
-    merge_some(*state, 250);
-    first_ = state->digest();
-    state.reset();
+    auto writer = testing::open_state(config());
+    merge_some(*writer, 250);
+    first_ = writer->state().digest();
+    writer.reset();
     whole_ = test::read_file(file());
     std::filesystem::copy(folder_.path("state"), folder_.path("whole"));
-    state = testing::open_state(config());
-    merge_some(*state, scenario_.records.size());
-    second_ = state->digest();
+    writer = testing::open_state(config());
+    merge_some(*writer, scenario_.records.size());
+    second_ = writer->state().digest();
   }
-  StateConfig config() { return testing::state_config(folder_.path("state")); }
+  WriterConfig config() { return testing::state_config(folder_.path("state")); }
   std::string file() const { return folder_.path("state") + "/data.mdb"; }
-  void merge_some(State& state, size_t end) {
-    while (state.position() < end) {
-      const size_t count = std::min<size_t>(10, end - state.position());
-      EXPECT_TRUE(state.merge(scenario_.records.slice(state.position(), count)).ok());
+  void merge_some(StateWriter& writer, size_t end) {
+    while (writer.position() < end) {
+      const size_t count = std::min<size_t>(10, end - writer.position());
+      EXPECT_TRUE(writer.merge(scenario_.records.slice(writer.position(), count)).ok());
     }
   }
   void put_back() {
@@ -51,17 +51,17 @@ class StateDamage : public ::testing::Test {
   int use() {
     return test::outcome([&] {
       runtime::explain_file_faults("test");
-      auto state = State::open(config());
-      if (!state) {
-        return state.error().message.find(folder_.path("state")) == std::string::npos ? kUnnamed : kRefused;
+      auto writer = StateWriter::open(config());
+      if (!writer) {
+        return writer.error().message.find(folder_.path("state")) == std::string::npos ? kUnnamed : kRefused;
       }
-      if ((*state)->position() != 250 || (*state)->digest() != first_) return kOtherwise;
-      while ((*state)->position() < scenario_.records.size()) {
-        const size_t left = scenario_.records.size() - (*state)->position();
-        const auto batch = scenario_.records.slice((*state)->position(), std::min<size_t>(left, 10));
-        if (!(*state)->merge(batch).ok()) return kRefused;
+      if ((*writer)->position() != 250 || (*writer)->state().digest() != first_) return kOtherwise;
+      while ((*writer)->position() < scenario_.records.size()) {
+        const size_t left = scenario_.records.size() - (*writer)->position();
+        const auto batch = scenario_.records.slice((*writer)->position(), std::min<size_t>(left, 10));
+        if (!(*writer)->merge(batch).ok()) return kRefused;
       }
-      return (*state)->digest() == second_ ? kAsMerged : kOtherwise;
+      return (*writer)->state().digest() == second_ ? kAsMerged : kOtherwise;
     });
   }
 
@@ -93,8 +93,8 @@ TEST_F(StateDamage, ThatComesWhileItIsOpenStopsTheProgramAndIsFoundAtTheNextStar
     put_back();
     const int code = test::outcome([&] {
       runtime::explain_file_faults("test");
-      auto state = State::open(config());
-      if (!state) return kRefused;
+      auto writer = StateWriter::open(config());
+      if (!writer) return kRefused;
       if (cut) {
         std::filesystem::resize_file(file(), 2 * 4096);
       } else {
@@ -103,7 +103,7 @@ TEST_F(StateDamage, ThatComesWhileItIsOpenStopsTheProgramAndIsFoundAtTheNextStar
         std::fstream out(file(), std::ios::in | std::ios::out | std::ios::binary);
         out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
       }
-      (void)(*state)->digest();
+      (void)(*writer)->state().digest();
       return kOtherwise;
     });
     EXPECT_EQ(code, kStopped) << (cut ? "cut" : "flipped");

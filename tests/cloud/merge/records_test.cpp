@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cloud/merge/impl.h"
+#include "cloud/state/state.h"
 #include "tests/cloud/merge/support/support.h"
 
 namespace tributary::testing {
@@ -14,16 +14,18 @@ constexpr int64_t kNow = 1'700'000'000;
 constexpr int64_t kNowNs = kNow * kNanosPerSecond;
 
 struct Bench {
-  Bench() : state(open_state(state_config(folder.path("state")))), query(query::Query::make({state.get()})) {}
+  Bench()
+      : writer(open_state(state_config(folder.path("state")))), query(query::LocalQuery::make({&writer->state()})) {}
   void add(log::Record record) {
-    const Status done = state->merge({{state->position(), std::move(record)}});
+    const Status done = writer->merge({{writer->position(), std::move(record)}});
     ASSERT_TRUE(done.ok()) << done.error().message;
   }
   Part part(const std::string& device = "d1", int64_t start_s = kNow - 30, WidthS width_s = 10) {
     return make_part(random, make_series(device, "temperature"), start_s, width_s);
   }
   uint64_t readings(const std::string& tenant = "demo") {
-    auto answer = query->summary({.tenant = tenant, .metric = "temperature", .devices = {}, .labels = {}}, {});
+    auto answer =
+        query->ask(query::AskSummary{{.tenant = tenant, .metric = "temperature", .devices = {}, .labels = {}}, {}});
     EXPECT_TRUE(answer.ok());
     return answer->numeric().count();
   }
@@ -33,7 +35,7 @@ struct Bench {
     return sum.numeric().count();
   }
   query::GatewayInfo gateway(const std::string& name, const std::string& tenant = "demo") {
-    auto infos = query->gateways(tenant, kNowNs);
+    auto infos = query->ask(query::AskGateways{tenant, kNowNs});
     EXPECT_TRUE(infos.ok());
     for (const query::GatewayInfo& info : *infos) {
       if (info.gateway == name) return info;
@@ -44,7 +46,7 @@ struct Bench {
 
   Folder folder;
   Random random{99};
-  std::unique_ptr<merge::State> state;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
 };
 
@@ -57,9 +59,9 @@ TEST(RecordsTest, AMessageThatComesTwiceCountsOnce) {
   bench.add(record);
   bench.add(record);
   EXPECT_EQ(bench.readings(), Bench::readings_of(parts));
-  EXPECT_EQ(bench.state->counters().partials_merged_total, 3u);
-  EXPECT_EQ(bench.state->counters().duplicates_total, 3u);
-  EXPECT_EQ(bench.state->counters().late_partials_total, 1u);
+  EXPECT_EQ(bench.writer->counters().partials_merged_total, 3u);
+  EXPECT_EQ(bench.writer->counters().duplicates_total, 3u);
+  EXPECT_EQ(bench.writer->counters().late_partials_total, 1u);
 }
 
 TEST(RecordsTest, ADamagedMessageIsRejectedWithItsReasonAndItsSeqsAreSettled) {
@@ -78,7 +80,7 @@ TEST(RecordsTest, ADamagedMessageIsRejectedWithItsReasonAndItsSeqsAreSettled) {
   // It can be replayed.
   bench.add(whole);
   EXPECT_GT(bench.readings(), 0u);
-  EXPECT_EQ(bench.state->counters().rejected_total, 2u);
+  EXPECT_EQ(bench.writer->counters().rejected_total, 2u);
 }
 
 TEST(RecordsTest, AMessageWithOneBadSummaryLeavesNothingBehind) {
@@ -91,7 +93,7 @@ TEST(RecordsTest, AMessageWithOneBadSummaryLeavesNothingBehind) {
   bench.add(attic.send({bench.part("d2"), bad, bench.part("d3")}, kNow));
   EXPECT_EQ(bench.readings(), 0u);
   EXPECT_EQ(bench.gateway("attic").rejected, (std::map<std::string, uint64_t>{{"bad_summary", 3}}));
-  EXPECT_TRUE(bench.query->devices("demo")->empty());
+  EXPECT_TRUE(bench.query->ask(query::AskDevices{"demo"})->empty());
 }
 
 // The bridge refuses such a message; this is one that was in the log before it did.
@@ -101,7 +103,7 @@ TEST(RecordsTest, AMessageWithReadingsOutsideAWindowIsRejectedAndMovesNoLastRead
   bench.add(attic.open(kNow));
   const Part good = bench.part("d1", kNow - 30);
   bench.add(attic.send({good}, kNow));
-  const auto last = [&] { return bench.query->metrics("demo")->at(0).last_seen_ns; };
+  const auto last = [&] { return bench.query->ask(query::AskMetrics{"demo"})->at(0).last_seen_ns; };
   const int64_t before_ns = last();
   Part bad = bench.part("d1", kNow + 500);  // not rejected for its time: that is within max_future
   bad.start_s = good.start_s;
@@ -128,7 +130,7 @@ TEST(RecordsTest, AnyBytesAreSurvived) {
     if (chance(bench.random, 2)) record.gateway = std::string(300, 'x');
     bench.add(record);
   }
-  EXPECT_EQ(bench.state->position(), 3000u);
+  EXPECT_EQ(bench.writer->position(), 3000u);
 }
 
 TEST(RecordsTest, WindowsTooFarAheadAreRejectedAndTheOthersOfTheMessageMerge) {
@@ -186,12 +188,12 @@ TEST(RecordsTest, ARestoredOutboxRaisesAnAlarmAndItsInheritedPartialsAreParkedNo
   EXPECT_NE(info.alarms[0].find("attic"), std::string::npos);
   ASSERT_EQ(info.gaps.size(), 1u);
   EXPECT_EQ(info.gaps[0].cause, "restored");
-  EXPECT_EQ(bench.state->counters().parked_total, 1u);
+  EXPECT_EQ(bench.writer->counters().parked_total, 1u);
   // The dead letter keeps it.
-  auto txn = bench.state->impl().env->read();
-  store::Cursor cursor(*txn, bench.state->impl().tables.deadletter);
+  auto txn = bench.writer->state().read();
+  store::Cursor cursor(*txn, bench.writer->state().tables().deadletter);
   ASSERT_TRUE(cursor.first());
-  merge::DeadLetter letter;
+  state::ParkedPartial letter;
   ASSERT_TRUE(letter.decode(cursor.value()));
   EXPECT_EQ(letter.gateway, "attic");
   EXPECT_EQ(letter.series_id, b.series.id());
@@ -251,7 +253,7 @@ TEST(RecordsTest, GapsAndLossesAreNamed) {
   ASSERT_EQ(info.lost.size(), 1u);
   EXPECT_EQ(info.lost[0].first_seq, 4u);
   EXPECT_EQ(info.lost[0].cause, "gateway");
-  EXPECT_EQ(bench.state->counters().lost_total, 1u);
+  EXPECT_EQ(bench.writer->counters().lost_total, 1u);
 }
 
 TEST(RecordsTest, ARepeatedRequestWithItsKeyCountsOnceForADay) {
@@ -280,7 +282,7 @@ TEST(RecordsTest, ARepeatedRequestWithItsKeyCountsOnceForADay) {
   request.append_ns += 2 * 3600 * kNanosPerSecond;
   bench.add(request);
   EXPECT_EQ(bench.readings(), 5 * Bench::readings_of({part}));
-  EXPECT_TRUE(bench.query->gateways("demo", kNowNs)->empty());
+  EXPECT_TRUE(bench.query->ask(query::AskGateways{"demo", kNowNs})->empty());
 }
 
 TEST(RecordsTest, TheOverflowSeriesOfAGatewayCountsInTheFleetAndIsNamed) {
@@ -292,9 +294,9 @@ TEST(RecordsTest, TheOverflowSeriesOfAGatewayCountsInTheFleetAndIsNamed) {
   const Part part = bench.part("d1");
   bench.add(attic.send({overflow, part}, kNow));
   EXPECT_EQ(bench.readings(), Bench::readings_of({overflow, part}));
-  EXPECT_EQ(bench.query->devices("demo")->size(), 1u);
-  auto completeness =
-      bench.query->completeness({.tenant = "demo", .metric = "temperature", .devices = {}, .labels = {}}, {}, kNowNs);
+  EXPECT_EQ(bench.query->ask(query::AskDevices{"demo"})->size(), 1u);
+  auto completeness = bench.query->ask(
+      query::AskCompleteness{{.tenant = "demo", .metric = "temperature", .devices = {}, .labels = {}}, {}, kNowNs});
   EXPECT_EQ(completeness->overflow, std::vector<std::string>{"attic"});
 }
 

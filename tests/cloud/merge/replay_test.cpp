@@ -11,9 +11,9 @@ namespace {
 
 std::string digest_at_once(const Scenario& scenario) {
   Folder folder;
-  auto state = open_state(state_config(folder.path("state")));
-  EXPECT_TRUE(state->merge(scenario.records.all()).ok());
-  return state->digest();
+  auto writer = open_state(state_config(folder.path("state")));
+  EXPECT_TRUE(writer->merge(scenario.records.all()).ok());
+  return writer->state().digest();
 }
 
 TEST(ReplayTest, EveryBatchSizeGivesTheSameState) {
@@ -25,9 +25,9 @@ TEST(ReplayTest, EveryBatchSizeGivesTheSameState) {
     ASSERT_EQ(expected.size(), 64u);
     for (size_t batch : {size_t{1}, size_t{0}, size_t{0}, size_t{97}}) {
       Folder folder;
-      auto state = open_state(state_config(folder.path("state")));
-      merge_all(*state, scenario.records, batch, random);
-      EXPECT_EQ(state->digest(), expected) << "batch " << batch;
+      auto writer = open_state(state_config(folder.path("state")));
+      merge_all(*writer, scenario.records, batch, random);
+      EXPECT_EQ(writer->state().digest(), expected) << "batch " << batch;
     }
   }
 }
@@ -36,11 +36,11 @@ TEST(ReplayTest, EveryPrefixHasOneDigestThatDiffersFromTheNext) {
   Random random(5);
   const Scenario scenario = make_scenario(5, {.records = 60, .wild_widths = true});
   Folder folder;
-  auto state = open_state(state_config(folder.path("one")));
+  auto writer = open_state(state_config(folder.path("one")));
   std::set<std::string> digests;
   for (size_t i = 0; i < scenario.records.size(); ++i) {
-    ASSERT_TRUE(state->merge(scenario.records.slice(i, 1)).ok());
-    EXPECT_TRUE(digests.insert(state->digest()).second);
+    ASSERT_TRUE(writer->merge(scenario.records.slice(i, 1)).ok());
+    EXPECT_TRUE(digests.insert(writer->state().digest()).second);
   }
 }
 
@@ -51,13 +51,13 @@ TEST(ReplayTest, AReopenedStateGoesOnWhereItsLastCommitLeftIt) {
     const Scenario scenario = make_scenario(seed);
     Folder folder;
     while (true) {
-      auto state = open_state(state_config(folder.path("state")));
-      ASSERT_NE(state, nullptr);
-      if (state->position() == scenario.records.size()) {
-        EXPECT_EQ(state->digest(), digest_at_once(scenario));
+      auto writer = open_state(state_config(folder.path("state")));
+      ASSERT_NE(writer, nullptr);
+      if (writer->position() == scenario.records.size()) {
+        EXPECT_EQ(writer->state().digest(), digest_at_once(scenario));
         break;
       }
-      ASSERT_TRUE(state->merge(scenario.records.slice(state->position(), 1 + pick(random, 30))).ok());
+      ASSERT_TRUE(writer->merge(scenario.records.slice(writer->position(), 1 + pick(random, 30))).ok());
     }
   }
 }
@@ -67,21 +67,21 @@ TEST(ReplayTest, AStateRestoredFromABackupCatchesUp) {
   const Scenario scenario = make_scenario(21);
   Folder folder;
   {
-    auto state = open_state(state_config(folder.path("state")));
-    ASSERT_TRUE(state->merge(scenario.records.slice(0, 120)).ok());
+    auto writer = open_state(state_config(folder.path("state")));
+    ASSERT_TRUE(writer->merge(scenario.records.slice(0, 120)).ok());
   }
   std::filesystem::copy(folder.path("state"), folder.path("backup"), std::filesystem::copy_options::recursive);
   uint64_t id = 0;
   {
-    auto state = open_state(state_config(folder.path("state")));
-    merge_all(*state, scenario.records, 0, random);
-    id = state->state_id();
+    auto writer = open_state(state_config(folder.path("state")));
+    merge_all(*writer, scenario.records, 0, random);
+    id = writer->state().state_id();
   }
   auto restored = open_state(state_config(folder.path("backup")));
   EXPECT_EQ(restored->position(), 120u);
   merge_all(*restored, scenario.records, 0, random);
-  EXPECT_EQ(restored->digest(), digest_at_once(scenario));
-  EXPECT_EQ(restored->state_id(), id);
+  EXPECT_EQ(restored->state().digest(), digest_at_once(scenario));
+  EXPECT_EQ(restored->state().state_id(), id);
 }
 
 TEST(ReplayTest, AFullDiskLeavesPositionAndRowsAgreeingAndGoesOnWithMoreSpace) {
@@ -90,84 +90,84 @@ TEST(ReplayTest, AFullDiskLeavesPositionAndRowsAgreeingAndGoesOnWithMoreSpace) {
     Random random(seed);
     const Scenario scenario = make_scenario(seed);
     Folder folder;
-    merge::StateConfig small = state_config(folder.path("state"));
+    merge::WriterConfig small = state_config(folder.path("state"));
     small.map_bytes = (300 + pick(random, 500)) * 1024;
     {
-      auto state = open_state(small);
-      ASSERT_NE(state, nullptr);
+      auto writer = open_state(small);
+      ASSERT_NE(writer, nullptr);
       bool full = false;
-      while (state->position() < scenario.records.size() && !full) {
-        const std::string before = state->digest();
-        const uint64_t position = state->position();
-        const uint64_t merged = state->counters().records_total;
-        const Status done = state->merge(scenario.records.slice(position, 1 + pick(random, 20)));
+      while (writer->position() < scenario.records.size() && !full) {
+        const std::string before = writer->state().digest();
+        const uint64_t position = writer->position();
+        const uint64_t merged = writer->counters().records_total;
+        const Status done = writer->merge(scenario.records.slice(position, 1 + pick(random, 20)));
         if (done.ok()) continue;
         full = true;
         EXPECT_EQ(done.error().code, ErrorCode::kFull) << done.error().message;
-        EXPECT_EQ(state->position(), position);
-        EXPECT_EQ(state->digest(), before);
-        EXPECT_EQ(state->counters().records_total, merged);
+        EXPECT_EQ(writer->position(), position);
+        EXPECT_EQ(writer->state().digest(), before);
+        EXPECT_EQ(writer->counters().records_total, merged);
         // It may be tried again at once; smaller batches may still fit.
-        for (int i = 0; i < 3; ++i) (void)state->merge(scenario.records.slice(state->position(), 1)).ok();
+        for (int i = 0; i < 3; ++i) (void)writer->merge(scenario.records.slice(writer->position(), 1)).ok();
       }
       EXPECT_TRUE(full) << "the map was large enough: the test shows nothing";
     }
-    auto state = open_state(state_config(folder.path("state")));
-    merge_all(*state, scenario.records, 0, random);
-    EXPECT_EQ(state->digest(), digest_at_once(scenario));
+    auto writer = open_state(state_config(folder.path("state")));
+    merge_all(*writer, scenario.records, 0, random);
+    EXPECT_EQ(writer->state().digest(), digest_at_once(scenario));
   }
 }
 
 TEST(ReplayTest, ASecondOwnerIsRefused) {
   Folder folder;
   auto first = open_state(state_config(folder.path("state")));
-  auto second = merge::State::open(state_config(folder.path("state")));
+  auto second = merge::StateWriter::open(state_config(folder.path("state")));
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code, ErrorCode::kBusy);
   first.reset();
-  EXPECT_TRUE(merge::State::open(state_config(folder.path("state"))).ok());
+  EXPECT_TRUE(merge::StateWriter::open(state_config(folder.path("state"))).ok());
 }
 
 TEST(ReplayTest, AnotherPartitionsStateIsRefused) {
   Folder folder;
   open_state(state_config(folder.path("state"))).reset();
-  merge::StateConfig config = state_config(folder.path("state"));
+  merge::WriterConfig config = state_config(folder.path("state"));
   config.partition = 3;
-  auto state = merge::State::open(config);
-  ASSERT_FALSE(state.ok());
-  EXPECT_EQ(state.error().code, ErrorCode::kMismatch);
+  auto writer = merge::StateWriter::open(config);
+  ASSERT_FALSE(writer.ok());
+  EXPECT_EQ(writer.error().code, ErrorCode::kMismatch);
 }
 
 TEST(ReplayTest, AnotherLogsRecordsAreRefusedAndAGapInOffsetsToo) {
   Folder folder;
   Random random(1);
-  auto state = open_state(state_config(folder.path("state")));
-  EXPECT_EQ(state->log_id(), 0u);
-  ASSERT_TRUE(state->adopt_log(7).ok());
-  EXPECT_TRUE(state->adopt_log(7).ok());
-  const Status other = state->adopt_log(8);
+  auto writer = open_state(state_config(folder.path("state")));
+  EXPECT_EQ(writer->state().log_id(), 0u);
+  ASSERT_TRUE(writer->adopt_log(7).ok());
+  EXPECT_TRUE(writer->adopt_log(7).ok());
+  const Status other = writer->adopt_log(8);
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().code, ErrorCode::kMismatch);
   const Scenario scenario = make_scenario(2, {.records = 10, .wild_widths = true});
   auto records = scenario.records.slice(0, 3);
   records[1].record.log_id = 9;
-  EXPECT_EQ(state->merge(records).error().code, ErrorCode::kMismatch);
+  EXPECT_EQ(writer->merge(records).error().code, ErrorCode::kMismatch);
   records[1].record.log_id = 7;
-  EXPECT_EQ(state->merge(scenario.records.slice(1, 2)).error().code, ErrorCode::kInvalid);
-  EXPECT_EQ(state->position(), 0u);
-  EXPECT_TRUE(state->merge(records).ok());
-  state.reset();
-  EXPECT_EQ(open_state(state_config(folder.path("state")))->log_id(), 7u);
+  EXPECT_EQ(writer->merge(scenario.records.slice(1, 2)).error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(writer->position(), 0u);
+  EXPECT_TRUE(writer->merge(records).ok());
+  writer.reset();
+  EXPECT_EQ(open_state(state_config(folder.path("state")))->state().log_id(), 7u);
 }
 
 TEST(ReplayTest, SubscribersAreToldAfterTheCommitOnly) {
   Folder folder;
-  auto state = open_state(state_config(folder.path("state")));
+  auto writer = open_state(state_config(folder.path("state")));
   const Scenario scenario = make_scenario(3, {.records = 10, .wild_widths = true});
-  EXPECT_EQ(state->wait_revision(0, 0), 0u);
-  ASSERT_TRUE(state->merge(scenario.records.slice(0, 4)).ok());
-  EXPECT_EQ(state->wait_revision(0, 10'000), 4u);
-  EXPECT_EQ(state->wait_revision(4, 1), 4u);
+  EXPECT_EQ(writer->state().wait_revision(0, 0), 0u);
+  ASSERT_TRUE(writer->merge(scenario.records.slice(0, 4)).ok());
+  EXPECT_EQ(writer->state().wait_revision(0, 10'000), 4u);
+  EXPECT_EQ(writer->state().wait_revision(4, 1), 4u);
 }
 
 }  // namespace

@@ -2,7 +2,8 @@
 // Retention drops resolution, never totals; late partials reach every row that is kept.
 #include <gtest/gtest.h>
 
-#include "cloud/merge/impl.h"
+#include "cloud/query/question/rows.h"
+#include "cloud/state/state.h"
 #include "tests/cloud/merge/support/scenario.h"
 
 namespace tributary::testing {
@@ -15,13 +16,13 @@ constexpr int64_t kBegin = 1'600'000'000 / kDay * kDay;
 struct Bench {
   Bench() {
     config = state_config(folder.path("state"));
-    const merge::StateConfig defaults;
+    const merge::WriterConfig defaults;
     std::copy(std::begin(defaults.retention_s), std::end(defaults.retention_s), std::begin(config.retention_s));
-    state = open_state(config);
-    query = query::Query::make({state.get()});
+    writer = open_state(config);
+    query = query::LocalQuery::make({&writer->state()});
     add(gateway.open(kBegin));
   }
-  void add(log::Record record) { ASSERT_TRUE(state->merge({{state->position(), std::move(record)}}).ok()); }
+  void add(log::Record record) { ASSERT_TRUE(writer->merge({{writer->position(), std::move(record)}}).ok()); }
   void send(int64_t append_s, int64_t start_s, WidthS width_s) {
     Part part = make_part(random, make_series("d1", "temperature"), start_s, width_s);
     oracle.add("demo", part);
@@ -31,25 +32,25 @@ struct Bench {
   std::string summary(query::Range range, bool device = false) {
     query::Selection selection = all;
     if (device) selection.devices = {"d1"};
-    auto answer = query->summary(selection, range);
+    auto answer = query->ask(query::AskSummary{selection, range});
     EXPECT_TRUE(answer.ok());
     return encoded(*answer);
   }
   std::vector<query::Row> rows(query::Range range, WidthS step_s) {
     std::vector<query::Row> out;
     auto sink = [&](const std::string&, const query::Row& row, const stats::Summary&) { out.push_back(row); };
-    EXPECT_TRUE(query->series(all, range, step_s, "", 1'000'000, sink).ok());
+    EXPECT_TRUE(query->ask(query::AskSeries{all, range, step_s, "", 1'000'000}, sink).ok());
     return out;
   }
-  uint64_t count(store::Table merge::Tables::*table) {
-    auto txn = state->impl().env->read();
-    return txn->count(state->impl().tables.*table);
+  uint64_t count(store::Table state::Tables::*table) {
+    auto txn = writer->state().read();
+    return txn->count(writer->state().tables().*table);
   }
 
   Folder folder;
   Random random{4711};
-  merge::StateConfig config;
-  std::unique_ptr<merge::State> state;
+  merge::WriterConfig config;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
   Oracle oracle;
   GatewaySim gateway{"demo", "attic", 5};
@@ -62,7 +63,7 @@ TEST(RetentionTest, FreshRowsAreRegroupedAnHourAfterAtEveryQuarter) {
   Bench bench;
   for (int64_t at = kBegin; at < kBegin + 3 * 3600; at += 10) {
     bench.send(at + 15, at, 10);
-    const uint64_t fresh = bench.count(&merge::Tables::fresh);
+    const uint64_t fresh = bench.count(&state::Tables::fresh);
     EXPECT_LE(fresh, 2u * (3600 + 900 + 30) / 10);  // device and fleet rows
     if (at % 600 == 0) {
       EXPECT_TRUE(bench.summary({}) == bench.oracle.summary(bench.all, {}));
@@ -71,8 +72,8 @@ TEST(RetentionTest, FreshRowsAreRegroupedAnHourAfterAtEveryQuarter) {
     }
   }
   // 105 minutes in chunks of 5 minutes (base), 30 minutes, 6 hours, a day, 8 days and all time, twice.
-  EXPECT_EQ(bench.count(&merge::Tables::rows), 2u * (24 + 4 + 1 + 1 + 1 + 1));
-  EXPECT_EQ(bench.count(&merge::Tables::direct), 0u);
+  EXPECT_EQ(bench.count(&state::Tables::rows), 2u * (24 + 4 + 1 + 1 + 1 + 1));
+  EXPECT_EQ(bench.count(&state::Tables::direct), 0u);
 }
 
 TEST(RetentionTest, EachLevelAnswersAsLongAsItIsKeptAndTotalsForEver) {
@@ -119,7 +120,7 @@ TEST(RetentionTest, ALatePartialReachesEveryRowThatIsKeptAndTheTotals) {
   // Three days late: base rows of its time are gone, minutes are kept.
   const int64_t late = now - 3 * kDay + 130;
   bench.send(now + 1, late, 10);
-  EXPECT_EQ(bench.state->counters().late_partials_total, 1u);
+  EXPECT_EQ(bench.writer->counters().late_partials_total, 1u);
   for (WidthS step_s : {WidthS{60}, WidthS{900}, WidthS{3600}, WidthS{86400}}) {
     const int64_t start = window_start_s(late, step_s);
     const std::vector<query::Row> rows = bench.rows(range(start, start + 1), step_s);
@@ -167,16 +168,16 @@ TEST(RetentionTest, WithRetentionReplicasStillAgreeAndTotalsAreExact) {
     std::string expected;
     for (size_t batch : {size_t{1}, size_t{0}, size_t{1000}}) {
       Folder folder;
-      merge::StateConfig config = state_config(folder.path("state"));
+      merge::WriterConfig config = state_config(folder.path("state"));
       config.retention_s[0] = 3600;
       config.retention_s[1] = 4 * 3600;
       config.retention_s[2] = kDay;
       config.retention_s[3] = 2 * kDay;
-      auto state = open_state(config);
-      merge_all(*state, scenario.records, batch, random);
-      if (expected.empty()) expected = state->digest();
-      EXPECT_EQ(state->digest(), expected);
-      auto query = query::Query::make({state.get()});
+      auto writer = open_state(config);
+      merge_all(*writer, scenario.records, batch, random);
+      if (expected.empty()) expected = writer->state().digest();
+      EXPECT_EQ(writer->state().digest(), expected);
+      auto query = query::LocalQuery::make({&writer->state()});
       for (int i = 0; i < 50; ++i) {
         const query::Selection selection = random_selection(random);
         query::Range range;
@@ -185,7 +186,7 @@ TEST(RetentionTest, WithRetentionReplicasStillAgreeAndTotalsAreExact) {
         };
         if (chance(random, 70)) range.from_ns = whole_day();
         if (chance(random, 70)) range.to_ns = whole_day();
-        auto answer = query->summary(selection, range);
+        auto answer = query->ask(query::AskSummary{selection, range});
         ASSERT_TRUE(answer.ok());
         ASSERT_TRUE(encoded(*answer) == scenario.oracle.summary(selection, range));
         // Rows stay disjoint and complete whatever their widths: together they are the summary.
@@ -193,7 +194,9 @@ TEST(RetentionTest, WithRetentionReplicasStillAgreeAndTotalsAreExact) {
         auto sink = [&](const std::string&, const query::Row&, const stats::Summary& row) { sum.merge(row); };
         static constexpr WidthS kSteps[] = {0, 60, 900, 3600, 86400};
         const WidthS step_s = kSteps[pick(random, std::size(kSteps))];
-        ASSERT_TRUE(query->series(selection, range, step_s, chance(random, 50) ? "device" : "", 1'000'000, sink).ok());
+        ASSERT_TRUE(
+            query->ask(query::AskSeries{selection, range, step_s, chance(random, 50) ? "device" : "", 1'000'000}, sink)
+                .ok());
         ASSERT_TRUE(encoded(sum) == scenario.oracle.summary(selection, range)) << "step " << step_s;
       }
     }

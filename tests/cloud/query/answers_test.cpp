@@ -4,7 +4,12 @@
 
 #include <map>
 
-#include "cloud/query/parts.h"
+#include "cloud/query/question/catalog.h"
+#include "cloud/query/question/changes.h"
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/gateways.h"
+#include "cloud/query/question/newest.h"
+#include "cloud/query/question/rows.h"
 #include "tests/cloud/merge/support/scenario.h"
 
 namespace tributary::testing {
@@ -16,22 +21,24 @@ constexpr int64_t kNowNs = kNow * kNanosPerSecond;
 int64_t ns(int64_t time_s) { return time_s * kNanosPerSecond; }
 
 struct Bench {
-  Bench() : state(open_state(state_config(folder.path("state")))), query(query::Query::make({state.get()})) {}
+  Bench()
+      : writer(open_state(state_config(folder.path("state")))), query(query::LocalQuery::make({&writer->state()})) {}
   void add(log::Record record) {
-    const Status done = state->merge({{state->position(), std::move(record)}});
+    const Status done = writer->merge({{writer->position(), std::move(record)}});
     ASSERT_TRUE(done.ok()) << done.error().message;
   }
   Part part(const std::string& device, const std::string& metric = "temperature", int64_t start_s = kNow - 30) {
     return make_part(random, make_series(device, metric), start_s, 10);
   }
   query::Completeness completeness(const std::string& metric, query::Range range = {}, int64_t now_ns = kNowNs) {
-    auto answer = query->completeness({.tenant = "demo", .metric = metric, .devices = {}, .labels = {}}, range, now_ns);
+    auto answer = query->ask(
+        query::AskCompleteness{{.tenant = "demo", .metric = metric, .devices = {}, .labels = {}}, range, now_ns});
     EXPECT_TRUE(answer.ok());
     return *answer;
   }
   Folder folder;
   Random random{7};
-  std::unique_ptr<merge::State> state;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
 };
 
@@ -63,13 +70,13 @@ TEST(CompletenessTest, ItIsTheShareOfContributingGatewaysWhoseFrontierHasPassedT
   // Before it was known a gateway owed nothing.
   EXPECT_EQ(bench.completeness("temperature", {std::nullopt, ns(kNow - 1000)}).expected, 0u);
   // Retired, it is expected no more.
-  ASSERT_TRUE(bench.state->set_retired("demo", "barn", true).ok());
+  ASSERT_TRUE(bench.writer->set_retired("demo", "barn", true).ok());
   EXPECT_EQ(bench.completeness("temperature").share, 1);
   EXPECT_EQ(bench.completeness("temperature").expected, 1u);
-  ASSERT_TRUE(bench.state->set_retired("demo", "barn", false).ok());
+  ASSERT_TRUE(bench.writer->set_retired("demo", "barn", false).ok());
   EXPECT_EQ(bench.completeness("temperature").expected, 2u);
-  EXPECT_EQ(bench.state->set_retired("demo", "nobody", true).error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(bench.state->set_retired("other", "barn", true).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(bench.writer->set_retired("demo", "nobody", true).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(bench.writer->set_retired("other", "barn", true).error().code, ErrorCode::kNotFound);
 }
 
 TEST(CompletenessTest, TheFrontierHoldsOnlyOnceEverythingBeforeItIsSettled) {
@@ -104,7 +111,7 @@ TEST(CompletenessTest, OfflineGapsLossesAndRejectionsAreNamed) {
   EXPECT_EQ(answer.lost.size(), 1u);
   EXPECT_EQ(answer.rejected, (std::map<std::string, uint64_t>{{"bad_summary", 2}, {"future", 4}}));
   EXPECT_TRUE(bench.completeness("temperature", {ns(kNow - 80), ns(kNow)}).gaps.empty());
-  auto gateways = bench.query->gateways("demo", kNowNs);
+  auto gateways = bench.query->ask(query::AskGateways{"demo", kNowNs});
   ASSERT_EQ(gateways->size(), 1u);
   EXPECT_EQ(gateways->front().state, "offline");
   EXPECT_EQ(gateways->front().version, "0.1.0");
@@ -167,10 +174,10 @@ TEST(CompletenessTest, AHoleInTheLogThatWasSkippedIsNamedInEveryAnswer) {
   Bench bench;
   GatewaySim attic("demo", "attic", 1);
   bench.add(attic.open(kNow));
-  EXPECT_EQ(bench.state->skip_to(0, "back", kNowNs).error().code, ErrorCode::kInvalid);
-  ASSERT_TRUE(bench.state->skip_to(500, "trimmed before it was merged", kNowNs).ok());
-  EXPECT_EQ(bench.state->position(), 500u);
-  EXPECT_EQ(bench.query->revision(), 500u);
+  EXPECT_EQ(bench.writer->skip_to(0, "back", kNowNs).error().code, ErrorCode::kInvalid);
+  ASSERT_TRUE(bench.writer->skip_to(500, "trimmed before it was merged", kNowNs).ok());
+  EXPECT_EQ(bench.writer->position(), 500u);
+  EXPECT_EQ(bench.query->place().front().revision, 500u);
   bench.add(attic.send({bench.part("d1")}, kNow));
   const query::Completeness answer = bench.completeness("temperature");
   ASSERT_EQ(answer.log_gaps.size(), 1u);
@@ -191,7 +198,7 @@ TEST(CatalogTest, MetricsAndDevicesAreListedWithTheirLabelsAndGateways) {
   Part c = make_part(bench.random, make_series("d2", "temperature", {{"unit", "°C"}}), kNow - 60, 10);
   bench.add(attic.send({a, b, c}, kNow));
   bench.add(barn.send({c}, kNow));
-  auto metrics = bench.query->metrics("demo");
+  auto metrics = bench.query->ask(query::AskMetrics{"demo"});
   ASSERT_EQ(metrics->size(), 2u);
   EXPECT_EQ((*metrics)[0].name, "energy");
   EXPECT_EQ((*metrics)[0].kind, MetricKind::kCounter);
@@ -203,7 +210,7 @@ TEST(CatalogTest, MetricsAndDevicesAreListedWithTheirLabelsAndGateways) {
   stats::Summary newest;
   ASSERT_TRUE(newest.decode(as_bytes(a.summary)));
   EXPECT_EQ((*metrics)[1].last_seen_ns, newest.numeric().last().time_ns);
-  auto devices = bench.query->devices("demo");
+  auto devices = bench.query->ask(query::AskDevices{"demo"});
   ASSERT_EQ(devices->size(), 2u);
   EXPECT_EQ((*devices)[0].device, "d1");
   EXPECT_EQ((*devices)[0].labels, (std::vector<Label>{{"site", "roof"}}));
@@ -217,23 +224,23 @@ TEST(CatalogTest, TenantsNeverMeet) {
   GatewaySim attic("demo", "attic", 1);
   bench.add(attic.open(kNow));
   bench.add(attic.send({bench.part("d1")}, kNow));
-  EXPECT_TRUE(bench.query->known("demo", "temperature"));
+  EXPECT_TRUE(query::knows(*bench.query, "demo", "temperature"));
   for (const std::string tenant : {"other", "dem", "demo2", ""}) {
-    EXPECT_FALSE(bench.query->known(tenant, "temperature"));
-    EXPECT_TRUE(bench.query->metrics(tenant)->empty());
-    EXPECT_TRUE(bench.query->devices(tenant)->empty());
-    EXPECT_TRUE(bench.query->gateways(tenant, kNowNs)->empty());
+    EXPECT_FALSE(query::knows(*bench.query, tenant, "temperature"));
+    EXPECT_TRUE(bench.query->ask(query::AskMetrics{tenant})->empty());
+    EXPECT_TRUE(bench.query->ask(query::AskDevices{tenant})->empty());
+    EXPECT_TRUE(bench.query->ask(query::AskGateways{tenant, kNowNs})->empty());
     const query::Selection selection{.tenant = tenant, .metric = "temperature", .devices = {"d1"}, .labels = {}};
-    EXPECT_TRUE(bench.query->summary(selection, {})->empty());
-    EXPECT_EQ(bench.query->newest(selection, 60).error().code, ErrorCode::kNotFound);
-    EXPECT_EQ(bench.query->completeness(selection, {}, kNowNs)->expected, 0u);
+    EXPECT_TRUE(bench.query->ask(query::AskSummary{selection, {}})->empty());
+    EXPECT_EQ(query::newest(*bench.query, selection, 60).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(bench.query->ask(query::AskCompleteness{selection, {}, kNowNs})->expected, 0u);
     uint64_t upto = 0;
-    EXPECT_TRUE(bench.query->changes(tenant, 0, 100, &upto)->empty());
-    EXPECT_FALSE(bench.query->row(tenant, make_series("d1", "temperature"), {kNow - 30, 10}).ok());
+    EXPECT_TRUE(changes_of(*bench.query, tenant, 0, 100, &upto)->empty());
+    EXPECT_FALSE(row_of(*bench.query, tenant, make_series("d1", "temperature"), {kNow - 30, 10}).ok());
   }
-  EXPECT_FALSE(bench.query->known("demo", "temp"));
-  EXPECT_FALSE(bench.query->known("demo", std::string(5000, 'x')));
-  EXPECT_FALSE(bench.query->known("demo", std::string("temperature\0", 12)));
+  EXPECT_FALSE(query::knows(*bench.query, "demo", "temp"));
+  EXPECT_FALSE(query::knows(*bench.query, "demo", std::string(5000, 'x')));
+  EXPECT_FALSE(query::knows(*bench.query, "demo", std::string("temperature\0", 12)));
 }
 
 TEST(LimitTest, TooManyRowsAreRefusedWithTheirNumber) {
@@ -246,14 +253,14 @@ TEST(LimitTest, TooManyRowsAreRefusedWithTheirNumber) {
   const query::Selection all{.tenant = "demo", .metric = "temperature", .devices = {}, .labels = {}};
   int rows = 0;
   auto sink = [&](const std::string&, const query::Row&, const stats::Summary&) { ++rows; };
-  EXPECT_TRUE(bench.query->series(all, {}, 0, "", 50, sink).ok());
+  EXPECT_TRUE(bench.query->ask(query::AskSeries{all, {}, 0, "", 50}, sink).ok());
   EXPECT_EQ(rows, 50);
-  const Status refused = bench.query->series(all, {}, 0, "", 49, sink);
+  const Status refused = bench.query->ask(query::AskSeries{all, {}, 0, "", 49}, sink);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kInvalid);
   EXPECT_NE(refused.error().message.find("50"), std::string::npos);
   EXPECT_EQ(rows, 50);
-  const Status odd = bench.query->series(all, {}, 15, "", 1000, sink);
+  const Status odd = bench.query->ask(query::AskSeries{all, {}, 15, "", 1000}, sink);
   ASSERT_FALSE(odd.ok());
   EXPECT_EQ(odd.error().code, ErrorCode::kInvalid);
 }
@@ -264,20 +271,20 @@ TEST(ChangesTest, WholeRevisionsComeInOrderAndWhatIsTooOldIsRefused) {
   bench.add(attic.open(kNow));
   for (int i = 0; i < 5; ++i) bench.add(attic.send({bench.part("d1"), bench.part("d2")}, kNow + i));
   uint64_t upto = 0;
-  auto all = bench.query->changes("demo", 0, 1000, &upto);
+  auto all = changes_of(*bench.query, "demo", 0, 1000, &upto);
   EXPECT_EQ(upto, 6u);
   EXPECT_EQ(all->size(), 15u);  // two devices and the fleet, five times
-  auto some = bench.query->changes("demo", 1, 7, &upto);
+  auto some = changes_of(*bench.query, "demo", 1, 7, &upto);
   EXPECT_EQ(some->size(), 6u);
   EXPECT_EQ(upto, 3u);
-  some = bench.query->changes("demo", upto, 1, &upto);
+  some = changes_of(*bench.query, "demo", upto, 1, &upto);
   EXPECT_EQ(some->size(), 3u);  // a revision is told whole
   EXPECT_EQ(upto, 4u);
-  EXPECT_EQ(bench.query->changes("demo", 7, 1, &upto).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(changes_of(*bench.query, "demo", 7, 1, &upto).error().code, ErrorCode::kNotFound);
   // Ten minutes later they are gone.
   bench.add(attic.send({}, kNow + 1200));
-  EXPECT_EQ(bench.query->changes("demo", 1, 100, &upto).error().code, ErrorCode::kNotFound);
-  EXPECT_TRUE(bench.query->changes("demo", 6, 100, &upto).ok());
+  EXPECT_EQ(changes_of(*bench.query, "demo", 1, 100, &upto).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(changes_of(*bench.query, "demo", 6, 100, &upto).ok());
 }
 
 TEST(PartitionsTest, SeveralPartitionsAnswerAsOne) {
@@ -285,33 +292,33 @@ TEST(PartitionsTest, SeveralPartitionsAnswerAsOne) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     Folder folder;
-    std::vector<std::unique_ptr<merge::State>> states;
+    std::vector<std::unique_ptr<merge::StateWriter>> states;
     Oracle oracle;
     std::vector<Scenario> scenarios;
     for (uint32_t i = 0; i < 3; ++i) {
-      merge::StateConfig config = state_config(folder.path(std::to_string(i)));
+      merge::WriterConfig config = state_config(folder.path(std::to_string(i)));
       config.partition = i;
       states.push_back(open_state(config));
       scenarios.push_back(make_scenario(seed, {.records = 60 + 30 * i, .wild_widths = true}));
       for (const auto& [tenant, part] : scenarios.back().oracle.parts()) oracle.add(tenant, part);
     }
-    auto query = query::Query::make({states[0].get(), states[1].get(), states[2].get()});
+    auto query = query::LocalQuery::make({&states[0]->state(), &states[1]->state(), &states[2]->state()});
     for (uint32_t i = 0; i < 3; ++i) merge_all(*states[i], scenarios[i].records, 0, random);
     for (int i = 0; i < 40; ++i) {
       const query::Selection selection = random_selection(random);
       const query::Range range = random_range(random, scenarios[0]);
-      ASSERT_TRUE(encoded(*query->summary(selection, range)) == oracle.summary(selection, range));
+      ASSERT_TRUE(encoded(*query->ask(query::AskSummary{selection, range})) == oracle.summary(selection, range));
       const Oracle::Rows expected = oracle.series(selection, range, 900, "device");
       Oracle::Rows found;
       auto sink = [&](const std::string& group, const query::Row& row, const stats::Summary& summary) {
         found[{group, row.start_s, row.width_s}] = encoded(summary);
       };
-      ASSERT_TRUE(query->series(selection, range, 900, "device", 1'000'000, sink).ok());
+      ASSERT_TRUE(query->ask(query::AskSeries{selection, range, 900, "device", 1'000'000}, sink).ok());
       ASSERT_TRUE(found == expected);
     }
     // A page is that part of the whole, wherever it begins.
-    const auto devices = query->devices("demo");
-    const auto gateways = query->gateways("demo", 0);
+    const auto devices = query->ask(query::AskDevices{"demo"});
+    const auto gateways = query->ask(query::AskGateways{"demo", 0});
     ASSERT_GT(devices->size(), 2u);
     ASSERT_GT(gateways->size(), 2u);
     std::vector<std::string> places = {"", "a", std::string(600, 'd'), std::string(600, '\xff')};
@@ -333,29 +340,31 @@ TEST(PartitionsTest, SeveralPartitionsAnswerAsOne) {
       for (const uint64_t max : {1, 2, 3, 1'000}) {
         auto some_devices = *devices;
         auto some_gateways = *gateways;
-        cut_page(some_devices, {after, max});
-        cut_page(some_gateways, {after, max});
-        ASSERT_EQ(texts(*query->devices_page("demo", {after, max})), texts(some_devices)) << after << " " << max;
-        ASSERT_EQ(texts(*query->gateways_page("demo", 0, {after, max})), texts(some_gateways)) << after << " " << max;
+        query::cut_page(some_devices, {after, max});
+        query::cut_page(some_gateways, {after, max});
+        ASSERT_EQ(texts(*query->ask(query::AskDevices{"demo", {after, max}})), texts(some_devices))
+            << after << " " << max;
+        ASSERT_EQ(texts(*query->ask(query::AskGateways{"demo", 0, {after, max}})), texts(some_gateways))
+            << after << " " << max;
       }
     }
     const query::Place end = query->place();
     ASSERT_EQ(end.size(), 3u);
     query::Place upto;
-    EXPECT_TRUE(query->changes("demo", end, 100, &upto)->empty());
+    EXPECT_TRUE(query->ask(query::AskChanges{"demo", end, 100})->changes.empty());
     EXPECT_EQ(upto, end);
     for (size_t i = 0; i < end.size(); ++i) {
       query::Place other = end;
       other[i].state_id++;
-      EXPECT_EQ(query->changes("demo", other, 100, &upto).error().code, ErrorCode::kNotFound);
+      EXPECT_EQ(query->ask(query::AskChanges{"demo", other, 100}).error().code, ErrorCode::kNotFound);
       other = end;
       other[i].revision++;
-      EXPECT_EQ(query->changes("demo", other, 100, &upto).error().code, ErrorCode::kNotFound);
+      EXPECT_EQ(query->ask(query::AskChanges{"demo", other, 100}).error().code, ErrorCode::kNotFound);
     }
-    EXPECT_EQ(query->changes("demo", query::Place{end[0]}, 100, &upto).error().code, ErrorCode::kNotFound);
-    EXPECT_EQ(
-        query->completeness({.tenant = "demo", .metric = "", .devices = {}, .labels = {}}, {}, 0)->partitions_answered,
-        3u);
+    EXPECT_EQ(query->ask(query::AskChanges{"demo", query::Place{end[0]}, 100}).error().code, ErrorCode::kNotFound);
+    EXPECT_EQ(query->ask(query::AskCompleteness{{.tenant = "demo", .metric = "", .devices = {}, .labels = {}}, {}, 0})
+                  ->partitions_answered,
+              3u);
   }
 }
 
@@ -387,7 +396,7 @@ TEST(RowsTest, ManyRowsAtOnceAreWhatEachIsAlone) {
     return out;
   };
   size_t before = 0;
-  const Status done = bench.query->rows("demo", keys, [&](size_t index, const stats::Summary& summary) {
+  const Status done = query::rows(*bench.query, "demo", keys, [&](size_t index, const stats::Summary& summary) {
     EXPECT_TRUE(together.empty() || index > before);
     before = index;
     together[index] = bytes(summary);
@@ -396,8 +405,8 @@ TEST(RowsTest, ManyRowsAtOnceAreWhatEachIsAlone) {
   for (size_t i = 0; i < keys.size(); ++i) {
     query::Range range;
     if (keys[i].row.width_s != kAllTime) range = {ns(keys[i].row.start_s), ns(keys[i].row.start_s + 60)};
-    auto alone = bench.query->summary(
-        {.tenant = "demo", .metric = "temperature", .devices = {keys[i].series.device}, .labels = {}}, range);
+    auto alone = bench.query->ask(query::AskSummary{
+        {.tenant = "demo", .metric = "temperature", .devices = {keys[i].series.device}, .labels = {}}, range});
     ASSERT_TRUE(alone.ok());
     EXPECT_EQ(together.contains(i), !alone->empty()) << i;
     if (!alone->empty()) {

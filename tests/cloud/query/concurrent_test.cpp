@@ -6,6 +6,9 @@
 #include <set>
 #include <thread>
 
+#include "cloud/query/question/changes.h"
+#include "cloud/query/question/completeness.h"
+#include "cloud/query/question/rows.h"
 #include "tests/cloud/merge/support/scenario.h"
 
 namespace tributary::testing {
@@ -15,8 +18,8 @@ TEST(ConcurrentTest, AnswersAreOfOneInstantAndCountsOnlyGrow) {
   Folder folder;
   Random random(1);
   const Scenario scenario = make_scenario(77, {.records = 500, .wild_widths = true});
-  auto state = open_state(state_config(folder.path("state")));
-  auto query = query::Query::make({state.get()});
+  auto writer = open_state(state_config(folder.path("state")));
+  auto query = query::LocalQuery::make({&writer->state()});
   std::atomic<bool> done{false};
   const query::Selection selection{.tenant = "demo", .metric = "temperature", .devices = {}, .labels = {}};
   std::set<std::string> instants;
@@ -32,15 +35,15 @@ TEST(ConcurrentTest, AnswersAreOfOneInstantAndCountsOnlyGrow) {
       // The rows of one answer add up to a sum that the totals had at some instant.
       stats::Summary rows;
       auto sink = [&](const std::string&, const query::Row&, const stats::Summary& row) { rows.merge(row); };
-      ASSERT_TRUE(query->series(selection, {}, 60, "", 1'000'000, sink).ok());
+      ASSERT_TRUE(query->ask(query::AskSeries{selection, {}, 60, "", 1'000'000}, sink).ok());
       ASSERT_TRUE(instants.contains(encoded(rows)));
       ASSERT_GE(rows.numeric().count(), count);
       count = rows.numeric().count();
-      ASSERT_TRUE(query->completeness(selection, {}, scenario.end_s * kNanosPerSecond).ok());
+      ASSERT_TRUE(query->ask(query::AskCompleteness{selection, {}, scenario.end_s * kNanosPerSecond}).ok());
     }
   };
   std::thread first(read), second(read);
-  merge_all(*state, scenario.records, 3, random);
+  merge_all(*writer, scenario.records, 3, random);
   done = true;
   first.join();
   second.join();
@@ -52,20 +55,20 @@ TEST(ConcurrentTest, ASubscriberThatFollowsTheRevisionsMissesNoRow) {
   ScenarioConfig config;
   config.records = 300;
   const Scenario scenario = make_scenario(78, config);
-  auto state = open_state(state_config(folder.path("state")));
-  auto query = query::Query::make({state.get()});
+  auto writer = open_state(state_config(folder.path("state")));
+  auto query = query::LocalQuery::make({&writer->state()});
   std::set<std::tuple<std::string, int64_t, WidthS>> seen;
   bool reset = false;
   std::thread subscriber([&] {
     uint64_t revision = 0;
     while (revision < scenario.records.size()) {
-      state->wait_revision(revision, 1000);
+      writer->state().wait_revision(revision, 1000);
       uint64_t upto = 0;
-      auto changes = query->changes("demo", revision, 10, &upto);
+      auto changes = changes_of(*query, "demo", revision, 10, &upto);
       if (!changes.ok()) {
         // Too slow for a leap of the clock: a browser would fetch its view again.
         reset = true;
-        revision = query->revision();
+        revision = query->place().front().revision;
         continue;
       }
       for (const query::Change& change : *changes) {
@@ -74,7 +77,7 @@ TEST(ConcurrentTest, ASubscriberThatFollowsTheRevisionsMissesNoRow) {
       revision = upto;
     }
   });
-  merge_all(*state, scenario.records, 2, random);
+  merge_all(*writer, scenario.records, 2, random);
   subscriber.join();
   if (reset) return;
   for (const auto& [tenant, part] : scenario.oracle.parts()) {

@@ -7,6 +7,10 @@
 #include <map>
 #include <set>
 
+#include "cloud/query/question/changes.h"
+#include "cloud/query/question/last.h"
+#include "cloud/query/question/newest.h"
+#include "cloud/query/question/rows.h"
 #include "tests/cloud/merge/support/scenario.h"
 
 namespace tributary::testing {
@@ -14,13 +18,13 @@ namespace {
 
 struct Fixture {
   explicit Fixture(uint64_t seed) : random(seed * 7919 + 1), scenario(make_scenario(seed)) {
-    state = open_state(state_config(folder.path("state")));
-    query = query::Query::make({state.get()});
+    writer = open_state(state_config(folder.path("state")));
+    query = query::LocalQuery::make({&writer->state()});
   }
   Folder folder;
   Random random;
   Scenario scenario;
-  std::unique_ptr<merge::State> state;
+  std::unique_ptr<merge::StateWriter> writer;
   std::unique_ptr<query::Query> query;
 
   // What the oracle knows of the records merged so far.
@@ -28,7 +32,7 @@ struct Fixture {
     Oracle out;
     for (size_t i = 0; i < scenario.counted_by.size(); ++i) {
       const auto& [tenant, part] = scenario.oracle.parts()[i];
-      if (scenario.counted_by[i] < state->position()) out.add(tenant, part);
+      if (scenario.counted_by[i] < writer->position()) out.add(tenant, part);
     }
     return out;
   }
@@ -46,7 +50,7 @@ void check_summaries(Fixture& fixture, const Oracle& oracle, int count) {
   for (int i = 0; i < count; ++i) {
     const query::Selection selection = random_selection(fixture.random);
     const query::Range range = random_range(fixture.random, fixture.scenario);
-    Result<stats::Summary> answer = fixture.query->summary(selection, range);
+    Result<stats::Summary> answer = fixture.query->ask(query::AskSummary{selection, range});
     ASSERT_TRUE(answer.ok());
     ASSERT_EQ(encoded(*answer) == oracle.summary(selection, range), true) << describe(selection, range);
   }
@@ -69,7 +73,7 @@ void check_series(Fixture& fixture, const Oracle& oracle, int count) {
       last = key;
       found[key] = encoded(summary);
     };
-    const Status done = fixture.query->series(selection, range, step_s, by, 1'000'000, sink);
+    const Status done = fixture.query->ask(query::AskSeries{selection, range, step_s, by, 1'000'000}, sink);
     ASSERT_TRUE(done.ok()) << done.error().message;
     ASSERT_EQ(found.size(), expected.size()) << describe(selection, range) << " step " << step_s << " by " << by;
     ASSERT_TRUE(found == expected) << describe(selection, range) << " step " << step_s << " by " << by;
@@ -80,9 +84,9 @@ TEST(ExactTest, EverySummaryOfARangeIsTheMergeOfItsPartialsAtEveryInstant) {
   for (uint64_t seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Fixture fixture(seed);
-    while (fixture.state->position() < fixture.scenario.records.size()) {
+    while (fixture.writer->position() < fixture.scenario.records.size()) {
       const size_t count = 1 + pick(fixture.random, 60);
-      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_TRUE(fixture.writer->merge(fixture.scenario.records.slice(fixture.writer->position(), count)).ok());
       ASSERT_NO_FATAL_FAILURE(check_summaries(fixture, fixture.known(), 12));
     }
     ASSERT_NO_FATAL_FAILURE(check_summaries(fixture, fixture.scenario.oracle, 100));
@@ -93,9 +97,9 @@ TEST(ExactTest, EverySeriesIsDisjointInReadingsAndCompleteAtEveryStepAndGrouping
   for (uint64_t seed = 101; seed <= 110; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Fixture fixture(seed);
-    while (fixture.state->position() < fixture.scenario.records.size()) {
+    while (fixture.writer->position() < fixture.scenario.records.size()) {
       const size_t count = 1 + pick(fixture.random, 100);
-      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_TRUE(fixture.writer->merge(fixture.scenario.records.slice(fixture.writer->position(), count)).ok());
       ASSERT_NO_FATAL_FAILURE(check_series(fixture, fixture.known(), 10));
     }
     ASSERT_NO_FATAL_FAILURE(check_series(fixture, fixture.scenario.oracle, 60));
@@ -107,18 +111,18 @@ TEST(ExactTest, EveryChangedRowReadsAsTheMergeOfItsPartials) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Fixture fixture(seed);
     uint64_t revision = 0;
-    while (fixture.state->position() < fixture.scenario.records.size()) {
+    while (fixture.writer->position() < fixture.scenario.records.size()) {
       const size_t count = 1 + pick(fixture.random, 30);
-      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_TRUE(fixture.writer->merge(fixture.scenario.records.slice(fixture.writer->position(), count)).ok());
       const Oracle oracle = fixture.known();
       for (const char* tenant : kTenants) {
         uint64_t upto = 0;
-        auto changes = fixture.query->changes(tenant, revision, 1'000'000, &upto);
+        auto changes = changes_of(*fixture.query, tenant, revision, 1'000'000, &upto);
         if (!changes.ok()) continue;  // the clock leapt by more than is kept
-        EXPECT_EQ(upto, fixture.state->position());
+        EXPECT_EQ(upto, fixture.writer->position());
         for (const query::Change& change : *changes) {
           EXPECT_GT(change.revision, revision);
-          auto row = fixture.query->row(tenant, change.series, change.row);
+          auto row = row_of(*fixture.query, tenant, change.series, change.row);
           ASSERT_TRUE(row.ok());
           stats::Summary expected;
           for (const auto& [of, part] : oracle.parts()) {
@@ -135,7 +139,7 @@ TEST(ExactTest, EveryChangedRowReadsAsTheMergeOfItsPartials) {
           ASSERT_TRUE(encoded(*row) == encoded(expected));
         }
       }
-      revision = fixture.state->position();
+      revision = fixture.writer->position();
     }
   }
 }
@@ -144,9 +148,9 @@ TEST(ExactTest, TheLastReadingOfEverySeriesIsTheGreatestOfItsPartialsPageByPage)
   for (uint64_t seed = 301; seed <= 308; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Fixture fixture(seed);
-    while (fixture.state->position() < fixture.scenario.records.size()) {
+    while (fixture.writer->position() < fixture.scenario.records.size()) {
       const size_t count = 1 + pick(fixture.random, 60);
-      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_TRUE(fixture.writer->merge(fixture.scenario.records.slice(fixture.writer->position(), count)).ok());
       const Oracle oracle = fixture.known();
       for (int i = 0; i < 10; ++i) {
         query::Selection selection = random_selection(fixture.random);
@@ -171,7 +175,7 @@ TEST(ExactTest, TheLastReadingOfEverySeriesIsTheGreatestOfItsPartialsPageByPage)
         const size_t page = 1 + pick(fixture.random, 6);
         std::map<std::string, std::pair<int64_t, double>> found;
         for (std::string after;;) {
-          const auto last = fixture.query->last(selection, std::nullopt, after, page);
+          const auto last = fixture.query->ask(query::AskLast{selection, std::nullopt, after, page});
           ASSERT_TRUE(last.ok());
           ASSERT_LE(last->size(), page);
           for (const auto& one : *last) {
@@ -219,9 +223,9 @@ TEST(ExactTest, TheLastReadingAtAnInstantIsTheOneTheRowsTellAndNamesThoseThatMay
   for (uint64_t seed = 401; seed <= 410; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Fixture fixture(seed);
-    while (fixture.state->position() < fixture.scenario.records.size()) {
+    while (fixture.writer->position() < fixture.scenario.records.size()) {
       const size_t count = 1 + pick(fixture.random, 60);
-      ASSERT_TRUE(fixture.state->merge(fixture.scenario.records.slice(fixture.state->position(), count)).ok());
+      ASSERT_TRUE(fixture.writer->merge(fixture.scenario.records.slice(fixture.writer->position(), count)).ok());
       const Oracle oracle = fixture.known();
       for (int i = 0; i < 8; ++i) {
         query::Selection selection{.tenant = random_selection(fixture.random).tenant};
@@ -247,7 +251,7 @@ TEST(ExactTest, TheLastReadingAtAnInstantIsTheOneTheRowsTellAndNamesThoseThatMay
         const size_t page = 1 + pick(fixture.random, 6);
         std::map<std::string, query::LastReading> found;
         for (std::string after;;) {
-          const auto last = fixture.query->last(selection, at_ns, after, page);
+          const auto last = fixture.query->ask(query::AskLast{selection, at_ns, after, page});
           ASSERT_TRUE(last.ok());
           ASSERT_LE(last->size(), page);
           for (const auto& one : *last) {
@@ -281,12 +285,12 @@ TEST(ExactTest, WhereRetentionHasDroppedRowsTheLastReadingAtAnInstantPromisesNoM
     Folder folder;
     Random random(seed);
     const Scenario scenario = make_scenario(seed);
-    merge::StateConfig config = state_config(folder.path("state"));
+    merge::WriterConfig config = state_config(folder.path("state"));
     const int64_t hours[] = {2, 12, 72, 144};
     for (size_t level = 0; level < std::size(hours); ++level) config.retention_s[level] = hours[level] * 3600;
-    auto state = open_state(config);
-    auto query = query::Query::make({state.get()});
-    merge_all(*state, scenario.records, 0, random);
+    auto writer = open_state(config);
+    auto query = query::LocalQuery::make({&writer->state()});
+    merge_all(*writer, scenario.records, 0, random);
     struct Part {
       int64_t start_s;
       WidthS width_s;
@@ -311,7 +315,7 @@ TEST(ExactTest, WhereRetentionHasDroppedRowsTheLastReadingAtAnInstantPromisesNoM
     for (int i = 0; i < 100; ++i) {
       const int64_t at_ns = times[pick(random, times.size())] + static_cast<int64_t>(pick(random, 3)) - 1;
       for (const char* tenant : kTenants) {
-        const auto last = query->last({.tenant = tenant}, at_ns, "", 1'000'000);
+        const auto last = query->ask(query::AskLast{{.tenant = tenant}, at_ns, "", 1'000'000});
         ASSERT_TRUE(last.ok());
         std::map<std::string, query::LastReading> found;
         for (const auto& one : *last) found.emplace(one.series.id(), one);
@@ -346,15 +350,15 @@ TEST(ExactTest, NewestIsTheLastWindowThatHasReadings) {
     Folder folder;
     Random random(seed);
     const Scenario scenario = make_scenario(seed, {.records = 150, .wild_widths = false});
-    auto state = open_state(state_config(folder.path("state")));
-    auto query = query::Query::make({state.get()});
-    merge_all(*state, scenario.records, 0, random);
+    auto writer = open_state(state_config(folder.path("state")));
+    auto query = query::LocalQuery::make({&writer->state()});
+    merge_all(*writer, scenario.records, 0, random);
     for (int i = 0; i < 60; ++i) {
       const query::Selection selection = random_selection(random);
       static constexpr WidthS kWindows[] = {10, 60, 900, 3600, 86400};
       const WidthS window_s = kWindows[pick(random, std::size(kWindows))];
       const Oracle::Rows rows = scenario.oracle.series(selection, {}, window_s, "");
-      auto newest = query->newest(selection, window_s);
+      auto newest = query::newest(*query, selection, window_s);
       ASSERT_EQ(newest.ok(), !rows.empty());
       if (rows.empty()) continue;
       const auto& [key, bytes] = *rows.rbegin();

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cloud/query/question/last.h"
+
 namespace tributary::api {
 namespace {
 

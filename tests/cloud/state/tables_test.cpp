@@ -9,7 +9,7 @@
 #include "cloud/state/digest.h"
 #include "tests/support/temp_dir.h"
 
-namespace tributary::merge {
+namespace tributary::state {
 namespace {
 
 class TablesTest : public ::testing::Test {
@@ -67,4 +67,4 @@ TEST_F(TablesTest, TheDigestOfOneRowATableIsKept) {
 }
 
 }  // namespace
-}  // namespace tributary::merge
+}  // namespace tributary::state

@@ -2,6 +2,7 @@
 // The exposition of a tenant's data: names, labels, families, forms, and what is left out.
 #include <gtest/gtest.h>
 
+#include "cloud/query/question/gateways.h"
 #include "cloud/render/prometheus.h"
 #include "tests/cloud/api/api_fixture.h"
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // GET /api/v1/system: parts of several aggregators add up, who tells none is named, the service is for operators.
+#include "cloud/query/question/system.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -73,7 +73,7 @@ TEST_F(StateTest, MaterialisedAndDirectRowsAreToldByLevel) {
 
 TEST_F(StateTest, NothingIsWrittenAndADamagedValueIsNamedWhileTheRestIsShown) {
   fill();
-  state_.reset();
+  merging_.reset();
   const std::string file = state_dir() + "/partition-0/data.mdb";
   std::string bytes;
   {

@@ -128,27 +128,27 @@ std::vector<log::StoredRecord> Records::slice(size_t first, size_t count) const 
   return {all_.begin() + static_cast<ptrdiff_t>(first), all_.begin() + static_cast<ptrdiff_t>(last)};
 }
 
-merge::StateConfig state_config(const std::string& path) {
-  merge::StateConfig config;
+merge::WriterConfig state_config(const std::string& path) {
+  merge::WriterConfig config;
   config.path = path;
   config.sync = false;
   for (int64_t& retention : config.retention_s) retention = 100LL * 365 * 86400;
   return config;
 }
 
-std::unique_ptr<merge::State> open_state(const merge::StateConfig& config) {
-  Result<std::unique_ptr<merge::State>> state = merge::State::open(config);
-  if (!state.ok()) {
-    ADD_FAILURE() << state.error().message;
+std::unique_ptr<merge::StateWriter> open_state(const merge::WriterConfig& config) {
+  Result<std::unique_ptr<merge::StateWriter>> writer = merge::StateWriter::open(config);
+  if (!writer.ok()) {
+    ADD_FAILURE() << writer.error().message;
     return nullptr;
   }
-  return std::move(state).value();
+  return std::move(writer).value();
 }
 
-void merge_all(merge::State& state, const Records& records, size_t batch, Random& random) {
-  while (state.position() < records.size()) {
+void merge_all(merge::StateWriter& writer, const Records& records, size_t batch, Random& random) {
+  while (writer.position() < records.size()) {
     const size_t count = batch == 0 ? 1 + pick(random, 40) : batch;
-    const Status done = state.merge(records.slice(state.position(), count));
+    const Status done = writer.merge(records.slice(writer.position(), count));
     ASSERT_TRUE(done.ok()) << done.error().message;
   }
 }
@@ -204,6 +204,26 @@ Oracle::Rows Oracle::series(const query::Selection& selection, const query::Rang
   Rows rows;
   for (const auto& [key, sum] : sums) rows[key] = encoded(sum);
   return rows;
+}
+
+Result<std::vector<query::Change>> changes_of(const query::Query& query, const std::string& tenant, uint64_t after,
+                                              size_t max, uint64_t* upto) {
+  const query::Place place = query.place();
+  CHECK(place.size() == 1);
+  auto found = query.ask(query::AskChanges{tenant, {{place.front().state_id, after}}, max});
+  if (!found) return found.error();
+  *upto = found->upto.front().revision;
+  return std::move(found->changes);
+}
+
+Result<stats::Summary> row_of(const query::Query& query, const std::string& tenant, const Series& series,
+                              const query::Row& row) {
+  std::optional<stats::Summary> found;
+  const Status done =
+      query.ask(query::AskRows{tenant, {{series, row}}}, [&](size_t, const stats::Summary& sum) { found = sum; });
+  if (!done) return done.error();
+  if (!found) return Error{ErrorCode::kNotFound, "no row of metric " + series.metric + " starts there"};
+  return *found;
 }
 
 }  // namespace tributary::testing

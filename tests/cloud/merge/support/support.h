@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "cloud/log/log.h"
-#include "cloud/merge/state.h"
-#include "cloud/query/query.h"
+#include "cloud/merge/writer.h"
+#include "cloud/query/local.h"
+#include "cloud/query/questions.h"
 #include "common/series/series.h"
 #include "common/stats/summary.h"
 #include "common/wire/message.h"
@@ -94,10 +95,10 @@ class Records {
 };
 
 // Retention beyond every test's time, unless changed.
-merge::StateConfig state_config(const std::string& path);
-std::unique_ptr<merge::State> open_state(const merge::StateConfig& config);
+merge::WriterConfig state_config(const std::string& path);
+std::unique_ptr<merge::StateWriter> open_state(const merge::WriterConfig& config);
 // Merges all records from the state's position on, in batches of the size (0: random sizes).
-void merge_all(merge::State& state, const Records& records, size_t batch, Random& random);
+void merge_all(merge::StateWriter& writer, const Records& records, size_t batch, Random& random);
 
 // All partials that count, by tenant; answers by going through them.
 class Oracle {
@@ -113,5 +114,12 @@ class Oracle {
 };
 
 bool matches(const query::Selection& selection, const std::string& tenant, const Series& series);
+
+// What changed after a revision of the only partition; upto is the revision that the answer reaches.
+Result<std::vector<query::Change>> changes_of(const query::Query& query, const std::string& tenant, uint64_t after,
+                                              size_t max, uint64_t* upto);
+// One row as it is now. kNotFound: it has no readings.
+Result<stats::Summary> row_of(const query::Query& query, const std::string& tenant, const Series& series,
+                              const query::Row& row);
 
 }  // namespace tributary::testing

@@ -6,7 +6,7 @@
 #include "cloud/state/records.h"
 #include "cloud/state/tables.h"
 
-namespace tributary::merge {
+namespace tributary::state {
 namespace {
 
 std::string hex(std::string_view bytes) {
@@ -132,7 +132,7 @@ TEST(FormatTest, RecordsOnceWrittenAreRead) {
   ASSERT_TRUE(changed.decode(unhex("020206140a02133c")));
   EXPECT_TRUE(changed.rows == change.rows && changed.clock_ns == 1);
 
-  DeadLetter letter;
+  ParkedPartial letter;
   letter.reason = "parked";
   letter.tenant = "t";
   letter.gateway = "g";
@@ -171,4 +171,4 @@ TEST(FormatTest, ListsOfAGatewayAreBoundedAndKeepTheNewest) {
 }
 
 }  // namespace
-}  // namespace tributary::merge
+}  // namespace tributary::state

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "cloud/query/question.h"
 #include "common/runtime/recoveries.h"
-#include "common/runtime/result.h"
 
 namespace tributary::query {
 
@@ -63,5 +63,29 @@ struct SystemMember {
 };
 inline constexpr const char* kOtherVersion = "other_version";  // it answers, but does not know this question
 inline constexpr const char* kUnreadable = "unreadable";       // it answers, but cannot read its state
+
+// What each aggregator tells of itself and of one tenant.
+struct AskSystem {
+  static constexpr uint8_t kOp = 14;
+  std::string tenant;
+  int64_t now_ns = 0;
+
+  void put(Out& out) const;
+  bool get(In& in);
+  using Part = std::vector<SystemPart>;  // of one aggregator each
+  Result<Part> answer(const Self& self) const;
+  static bool sound(const Part& part, const Share& share);
+  static void add(Part& all, Part&& more);
+  using Answer = Part;
+  Result<Answer> conclude(Part&& part, const Coverage&) const { return std::move(part); }
+};
+void put(Out& out, const SystemPart& part);
+bool get(In& in, SystemPart& part);
+void put(Out& out, const ServiceInfo& info);
+bool get(In& in, ServiceInfo& info);
+void put(Out& out, const ServiceInfo::Partition& value);
+bool get(In& in, ServiceInfo::Partition& value);
+void put(Out& out, const TrafficMinute& minute);
+bool get(In& in, TrafficMinute& minute);
 
 }  // namespace tributary::query
