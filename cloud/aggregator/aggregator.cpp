@@ -107,7 +107,7 @@ void Aggregator::make_mergers() {
     };
     mergers_.push_back(
         std::make_unique<Merger>(MergerConfig{.partition = partition_of(index), .partitions = partitions_},
-                                 MergerParts{.writer = writers_[index].get(),
+                                 MergerDependencies{.writer = writers_[index].get(),
                                              .log = [this] { return reader(); },
                                              .now_ns = [] { return runtime::now().wall_ns; },
                                              .committed = committed,
@@ -158,7 +158,7 @@ Status Aggregator::open_feed() {
   config.ordinal = config_.ordinal;
   config.replicas = config_.replicas;
   config.max_future_s = config_.state.max_future_s;
-  feed::FeedParts parts;
+  feed::FeedDependencies parts;
   for (const auto& writer : writers_) parts.states.push_back(&writer->state());
   parts.sink = feed_sink_.get();
   parts.open_log = [this] { return adapters_.open_log(config_.log); };
@@ -171,7 +171,7 @@ Status Aggregator::open_feed() {
 
 Status Aggregator::open_cluster() {
   own_system_ = std::make_unique<OwnSystem>(
-      OwnSystem::Parts{.query = query_.get(), .traffic = &traffic_, .service = [this] { return service(); }});
+      OwnSystem::Dependencies{.query = query_.get(), .traffic = &traffic_, .service = [this] { return service(); }});
   if (config_.replicas == 1) return {};
   const cluster::Layout layout{config_.ordinal, config_.replicas, partitions_};
   auto cluster = AggregatorCluster::open(
@@ -189,7 +189,7 @@ Status Aggregator::open_cluster() {
 void Aggregator::open_exporters() {
   for (const OtlpConfig& otlp : config_.otlp) {
     otlp_.push_back(std::make_unique<OtlpExporter>(
-        otlp, OtlpExporter::Parts{.query = query_.get(),
+        otlp, OtlpExporter::Dependencies{.query = query_.get(),
                                   .instance = "aggregator-" + std::to_string(config_.ordinal),
                                   .now_ns = [] { return runtime::now().wall_ns; },
                                   .say = [](const std::string& line) { runtime::log_info(line); }}));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// AggregatorCluster, see aggregator_cluster.h.
+// AggregatorCluster, see cluster_port.h.
 #include "cloud/aggregator/cluster_port.h"
 
 #include <openssl/crypto.h>
@@ -13,7 +13,7 @@
 namespace tributary::api {
 
 Result<std::unique_ptr<AggregatorCluster>> AggregatorCluster::open(const ClusterConfig& config,
-                                                                   const cluster::Layout& layout, Parts parts) {
+                                                                   const cluster::Layout& layout, Dependencies parts) {
   std::unique_ptr<AggregatorCluster> self(new AggregatorCluster);
   self->secret_hash_ = runtime::sha256_hex(config.peers.secret);
   self->answerer_ = std::make_unique<cluster::Answerer>(*parts.local, layout, parts.log_id, std::move(parts.system));

@@ -26,7 +26,7 @@ struct ClusterConfig {
 
 class AggregatorCluster {
  public:
-  struct Parts {
+  struct Dependencies {
     const query::LocalQuery* local = nullptr;
     query::TellSystem system;  // this aggregator's own part; may be null
     std::function<uint64_t()> log_id;
@@ -34,7 +34,7 @@ class AggregatorCluster {
     std::function<void(const std::string&)> say;
   };
   static Result<std::unique_ptr<AggregatorCluster>> open(const ClusterConfig& config, const cluster::Layout& layout,
-                                                         Parts parts);
+                                                         Dependencies parts);
   ~AggregatorCluster() { stop(); }
 
   const query::Query& query() const { return *federation_; }

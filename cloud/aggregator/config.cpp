@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The aggregator's configuration, see aggregator_config.h.
+// The aggregator's configuration, see config.h.
 #include "cloud/aggregator/config.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The aggregator's configuration file, see aggregator_config.cpp for its keys.
+// The aggregator's configuration file, see config.cpp for its keys.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// MergeWatch, see aggregator_watch.h.
+// MergeWatch, see merge_watch.h.
 #include "cloud/aggregator/merge_watch.h"
 
 #include <algorithm>

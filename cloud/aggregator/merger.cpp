@@ -21,7 +21,7 @@ std::string waiting_text(const Error& error) {
 }  // namespace
 
 // Not ready until the first round has gone well.
-Merger::Merger(const MergerConfig& config, MergerParts parts)
+Merger::Merger(const MergerConfig& config, MergerDependencies parts)
     : config_(config),
       parts_(std::move(parts)),
       trouble_("partition " + std::to_string(config.partition) + ": opening the log") {}

@@ -29,7 +29,7 @@ struct MergerConfig {
   int retry_ms = 500;  // after trouble
 };
 
-struct MergerParts {
+struct MergerDependencies {
   merge::StateWriter* writer = nullptr;
   // The log, once it is there; kNotFound until then.
   std::function<Result<log::Reader*>()> log;
@@ -43,7 +43,7 @@ struct MergerParts {
 
 class Merger {
  public:
-  Merger(const MergerConfig& config, MergerParts parts);
+  Merger(const MergerConfig& config, MergerDependencies parts);
   ~Merger() { stop(); }
 
   void start();
@@ -79,7 +79,7 @@ class Merger {
   void run();
 
   const MergerConfig config_;
-  const MergerParts parts_;
+  const MergerDependencies parts_;
   log::Reader* reader_ = nullptr;
   bool tied_ = false;
   std::atomic<log::Offset> log_end_{0};

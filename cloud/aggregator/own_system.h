@@ -18,12 +18,12 @@ namespace tributary::api {
 // Thread-safe.
 class OwnSystem {
  public:
-  struct Parts {
+  struct Dependencies {
     const query::Query* query = nullptr;          // over its own partitions
     const Traffic* traffic = nullptr;             // null: nothing is measured
     std::function<query::ServiceInfo()> service;  // null: nothing is told
   };
-  explicit OwnSystem(Parts parts) : parts_(std::move(parts)) {}
+  explicit OwnSystem(Dependencies parts) : parts_(std::move(parts)) {}
   // Error: the state cannot be read at this moment. What was merged may be a second old.
   Result<query::SystemPart> part(const std::string& tenant, int64_t now_ns);
   // All there are of an aggregator that stands alone: itself, without partitions.
@@ -37,7 +37,7 @@ class OwnSystem {
   };
   Result<Merged> merged_of(const std::string& tenant, int64_t now_ns);
 
-  const Parts parts_;
+  const Dependencies parts_;
   std::mutex mutex_;
   std::map<std::string, Merged> merged_;  // of the last moment, so that many pages cost as little as one
 };

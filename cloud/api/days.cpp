@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Local days, see api_days.h. The zones are the system's (tzdata), read by Howard Hinnant's date library.
+// Local days, see days.h. The zones are the system's (tzdata), read by Howard Hinnant's date library.
 #include "cloud/api/days.h"
 
 #include <date/tz.h>

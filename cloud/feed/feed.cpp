@@ -29,7 +29,7 @@ struct Feed::Delivery {
   std::string failure;
 };
 
-Result<std::unique_ptr<Feed>> Feed::open(const FeedConfig& config, FeedParts parts) {
+Result<std::unique_ptr<Feed>> Feed::open(const FeedConfig& config, FeedDependencies parts) {
   auto places = read_places(config.places_file);
   if (!places) return places.error();
   std::unique_ptr<Feed> feed(new Feed(config, std::move(parts)));
@@ -102,7 +102,7 @@ std::map<uint32_t, uint64_t> Feed::lag() const {
   for (const state::State* state : parts_.states) lag[state->partition()] = state->position();
   std::lock_guard lock(mutex_);
   for (auto& [partition, behind] : lag) {
-    const Place& place = shown_.at(partition);
+    const FeedPosition& place = shown_.at(partition);
     uint64_t reached = behind;
     if (config_.windows) reached = std::min(reached, place.revision);
     if (config_.dead_letters) reached = std::min(reached, place.dead_letters);
@@ -132,7 +132,7 @@ void Feed::begin_pass(Partition& partition, uint64_t revision, const std::string
 }
 
 // Rows of all partitions, read from all states at one instant: a device or a fleet row may have readings in several.
-Status Feed::gather_rows(std::vector<Message>& out) {
+Status Feed::gather_rows(std::vector<FeedRecord>& out) {
   std::vector<state::Snapshot> snapshots;
   Teller teller{.ordinal = config_.ordinal, .replicas = config_.replicas};
   for (const Partition& partition : partitions_) {
@@ -191,7 +191,7 @@ Status Feed::gather_rows(std::vector<Message>& out) {
   return {};
 }
 
-Status Feed::gather_dead_letters(Partition& partition, std::vector<Message>& out, uint64_t& upto) {
+Status Feed::gather_dead_letters(Partition& partition, std::vector<FeedRecord>& out, uint64_t& upto) {
   // The position first: what is counted before it was written belongs to records before it, or later.
   const uint64_t position = partition.state->position();
   const uint64_t refused_now = partition.state->dead_letters_total();
@@ -241,7 +241,7 @@ Status Feed::gather_dead_letters(Partition& partition, std::vector<Message>& out
     letters.emplace(place_of(letter), std::move(letter));
   }
   for (const auto& [place, letter] : letters) {
-    Message message{.topic = Topic::kDeadLetters, .placed_by = letter.tenant + "/" + letter.gateway};
+    FeedRecord message{.topic = Topic::kDeadLetters, .placed_by = letter.tenant + "/" + letter.gateway};
     message.key = message.placed_by;
     message.value = dead_letter_json(letter, nullptr, true);
     message.reason = letter.reason;
@@ -259,7 +259,7 @@ Status Feed::gather_dead_letters(Partition& partition, std::vector<Message>& out
   return {};
 }
 
-bool Feed::deliver(const std::vector<Message>& messages, std::string& trouble) {
+bool Feed::deliver(const std::vector<FeedRecord>& messages, std::string& trouble) {
   auto delivery = std::make_shared<Delivery>();
   const int64_t give_up_ms = steady_ms() + config_.delivery_ms_max;
   int64_t stopping_since_ms = 0;
@@ -270,7 +270,7 @@ bool Feed::deliver(const std::vector<Message>& messages, std::string& trouble) {
     if (stopping_ && stopping_since_ms == 0) stopping_since_ms = now_ms;
     return now_ms < give_up_ms && (stopping_since_ms == 0 || now_ms < stopping_since_ms + kStopWaitMs);
   };
-  for (const Message& message : messages) {
+  for (const FeedRecord& message : messages) {
     while (true) {
       {
         std::lock_guard lock(delivery->mutex);
@@ -313,7 +313,7 @@ Feed::Round Feed::round() {
   }
   on_delivered_.clear();
   more_ = false;
-  std::vector<Message> messages;
+  std::vector<FeedRecord> messages;
   // A walk goes on in this round from where it stood, should the round fail.
   std::vector<std::optional<RowWalk>> walks;
   for (const Partition& partition : partitions_) walks.push_back(partition.pass);
@@ -355,7 +355,7 @@ Feed::Round Feed::round() {
 }
 
 void Feed::keep_places(bool now) {
-  std::map<uint32_t, Place> places = kept_;
+  std::map<uint32_t, FeedPosition> places = kept_;
   for (const Partition& partition : partitions_) {
     // While a pass is under way the next start begins it again.
     if (!partition.pass) places[partition.number] = partition.place;

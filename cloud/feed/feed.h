@@ -39,7 +39,7 @@ struct FeedConfig {
   int64_t places_every_ms = 500;  // how often the places are written at most
 };
 
-struct FeedParts {
+struct FeedDependencies {
   std::vector<const state::State*> states;  // all that this aggregator owns; they outlive the feed
   Sink* sink = nullptr;
   // A reader of the log for the feed alone, opened when there is something rejected to be read.
@@ -54,7 +54,7 @@ struct FeedCounters {
 class Feed {
  public:
   // kCorrupt, kIo: the places file.
-  static Result<std::unique_ptr<Feed>> open(const FeedConfig& config, FeedParts parts);
+  static Result<std::unique_ptr<Feed>> open(const FeedConfig& config, FeedDependencies parts);
   ~Feed() { stop(); }
 
   void start();
@@ -77,7 +77,7 @@ class Feed {
   struct Partition {
     const state::State* state = nullptr;
     uint32_t number = 0;
-    Place place;
+    FeedPosition place;
     std::optional<RowWalk> pass;  // a full pass under way
     uint64_t pass_revision = 0;   // what it began at
     uint64_t refused_seen = 0;    // State::dead_letters_total when the log was last looked through
@@ -85,32 +85,32 @@ class Feed {
   };
   struct Delivery;
 
-  explicit Feed(const FeedConfig& config, FeedParts parts) : config_(config), parts_(std::move(parts)) {}
+  explicit Feed(const FeedConfig& config, FeedDependencies parts) : config_(config), parts_(std::move(parts)) {}
   void run();
   Round fail(const std::string& text);
   // Each: gathers messages, and what the places will be once all are delivered.
-  Status gather_rows(std::vector<Message>& out);
-  Status gather_dead_letters(Partition& partition, std::vector<Message>& out, uint64_t& upto);
+  Status gather_rows(std::vector<FeedRecord>& out);
+  Status gather_dead_letters(Partition& partition, std::vector<FeedRecord>& out, uint64_t& upto);
   void begin_pass(Partition& partition, uint64_t revision, const std::string& why);
-  bool deliver(const std::vector<Message>& messages, std::string& trouble);
+  bool deliver(const std::vector<FeedRecord>& messages, std::string& trouble);
   void keep_places(bool now);
 
   const FeedConfig config_;
-  const FeedParts parts_;
+  const FeedDependencies parts_;
   std::vector<Partition> partitions_;
   std::unique_ptr<log::Reader> log_;
   FeedCounters counters_;
   bool prepared_ = false;
   bool more_ = false;  // the round did not reach the states' positions
   std::vector<std::function<void()>> on_delivered_;
-  std::map<uint32_t, Place> kept_;
+  std::map<uint32_t, FeedPosition> kept_;
   int64_t kept_at_ms_ = 0;
 
   mutable std::mutex mutex_;
   std::condition_variable woken_;
   bool awake_ = false, stopping_ = false;
   std::string trouble_;
-  std::map<uint32_t, Place> shown_;  // for lag()
+  std::map<uint32_t, FeedPosition> shown_;  // for lag()
   std::thread thread_;
 };
 

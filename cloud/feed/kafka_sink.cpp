@@ -46,7 +46,7 @@ Status KafkaSink::prepare() {
   return ensure(".deadletter", "delete", config_.dead_letters_retention_ms, dead_letters_partitions_);
 }
 
-Status KafkaSink::put(const Message& message, Done done) {
+Status KafkaSink::put(const FeedRecord& message, Done done) {
   const bool windows = message.topic == Topic::kWindows;
   const uint32_t partitions = windows ? windows_partitions_ : dead_letters_partitions_;
   CHECK(partitions > 0);

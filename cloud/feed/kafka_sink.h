@@ -23,7 +23,7 @@ class KafkaSink final : public Sink {
   // Does not wait for a connection.
   static Result<std::unique_ptr<KafkaSink>> open(const KafkaSinkConfig& config);
   Status prepare() override;
-  Status put(const Message& message, Done done) override;
+  Status put(const FeedRecord& message, Done done) override;
   std::string trouble() const override { return producer_->trouble(); }
 
  private:

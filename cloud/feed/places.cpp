@@ -22,8 +22,8 @@ Error io(const std::string& path) { return Error{ErrorCode::kIo, path + ": " + s
 
 }  // namespace
 
-Result<std::map<uint32_t, Place>> read_places(const std::string& path) {
-  std::map<uint32_t, Place> places;
+Result<std::map<uint32_t, FeedPosition>> read_places(const std::string& path) {
+  std::map<uint32_t, FeedPosition> places;
   std::ifstream in(path);
   if (!in) {
     if (errno == ENOENT) return places;
@@ -35,7 +35,7 @@ Result<std::map<uint32_t, Place>> read_places(const std::string& path) {
   }
   while (std::getline(in, line)) {
     uint32_t partition = 0;
-    Place place;
+    FeedPosition place;
     int end = 0;
     if (std::sscanf(line.c_str(), "%" SCNu32 " %" SCNx64 " %" SCNu64 " %" SCNu64 "%n", &partition, &place.state_id,
                     &place.revision, &place.dead_letters, &end) != 4 ||
@@ -48,7 +48,7 @@ Result<std::map<uint32_t, Place>> read_places(const std::string& path) {
   return places;
 }
 
-Status write_places(const std::string& path, const std::map<uint32_t, Place>& places) {
+Status write_places(const std::string& path, const std::map<uint32_t, FeedPosition>& places) {
   std::string text = std::string(kHead) + "\n";
   for (const auto& [partition, place] : places) {
     text += std::to_string(partition) + " " + hex16(place.state_id) + " " + std::to_string(place.revision) + " " +

@@ -11,16 +11,16 @@
 
 namespace tributary::feed {
 
-struct Place {
+struct FeedPosition {
   uint64_t state_id = 0;
   uint64_t revision = 0;      // rows changed up to here are published
   uint64_t dead_letters = 0;  // dead letters of records before this one are published
-  bool operator==(const Place&) const = default;
+  bool operator==(const FeedPosition&) const = default;
 };
 
 // By partition. A missing file is an empty map. kCorrupt: not such a file.
-Result<std::map<uint32_t, Place>> read_places(const std::string& path);
+Result<std::map<uint32_t, FeedPosition>> read_places(const std::string& path);
 // Replaces the file, durably.
-Status write_places(const std::string& path, const std::map<uint32_t, Place>& places);
+Status write_places(const std::string& path, const std::map<uint32_t, FeedPosition>& places);
 
 }  // namespace tributary::feed

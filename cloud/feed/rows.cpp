@@ -75,8 +75,8 @@ std::string row_key(const RowName& name, const Teller& teller) {
   return json.take();
 }
 
-Message row_message(const RowName& name, const stats::Summary& summary, const Teller& teller) {
-  Message message;
+FeedRecord row_message(const RowName& name, const stats::Summary& summary, const Teller& teller) {
+  FeedRecord message;
   message.topic = Topic::kWindows;
   api::JsonWriter place;
   begin_key(place, name);

@@ -51,7 +51,7 @@ void add_row(const state::Snapshot& snapshot, const RowName& name, stats::Summar
 
 // Key (a JSON array: tenant, device or null, metric, labels, start, width [, share]) and value as in FORMAT.md.
 std::string row_key(const RowName& name, const Teller& teller);
-Message row_message(const RowName& name, const stats::Summary& summary, const Teller& teller);
+FeedRecord row_message(const RowName& name, const stats::Summary& summary, const Teller& teller);
 
 // Where a walk over all rows of a state stands.
 struct RowWalk {

@@ -11,7 +11,7 @@ namespace tributary::feed {
 
 enum class Topic { kWindows, kDeadLetters };
 
-struct Message {
+struct FeedRecord {
   Topic topic = Topic::kWindows;
   std::string placed_by;  // messages with the same bytes here keep their order
   std::string key, value;
@@ -27,7 +27,7 @@ class Sink {
   // Makes what is missing there (topics). An error while it cannot be reached or is not as it must be.
   virtual Status prepare() = 0;
   // kBusy: full for the moment; then done is not called. REQUIRES: prepare() went well once.
-  virtual Status put(const Message& message, Done done) = 0;
+  virtual Status put(const FeedRecord& message, Done done) = 0;
   // Empty when well; otherwise one sentence.
   virtual std::string trouble() const = 0;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // OtlpExporter: pushes a tenant's series to a collector over OTLP/HTTP, on a thread of its own, from what the states
 // hold: it keeps nothing but the request it is sending, so a slow or dead collector holds up nothing and costs no
-// memory. What a round could not tell the next one tells: each tells all there is (api_otlp.h).
+// memory. What a round could not tell the next one tells: each tells all there is (render/otlp.h).
 #pragma once
 
 #include <atomic>
@@ -42,13 +42,13 @@ std::vector<OtlpConfig> read_otlp_config(runtime::ConfigTable root);
 
 class OtlpExporter {
  public:
-  struct Parts {
+  struct Dependencies {
     const query::Query* query = nullptr;  // the own partitions: each aggregator tells what it owns
     std::string instance;                 // service.instance.id
     std::function<int64_t()> now_ns;
     std::function<void(const std::string&)> say;
   };
-  OtlpExporter(OtlpConfig config, Parts parts);
+  OtlpExporter(OtlpConfig config, Dependencies parts);
   ~OtlpExporter();
 
   void start();
@@ -77,7 +77,7 @@ class OtlpExporter {
   bool pause(int64_t ms);  // false: stopping
 
   const OtlpConfig config_;
-  const Parts parts_;
+  const Dependencies parts_;
   mutable std::mutex mutex_;
   std::condition_variable woken_;
   bool stopping_ = false;

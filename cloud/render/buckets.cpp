@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A distribution in the forms of others, see api_buckets.h.
+// A distribution in the forms of others, see buckets.h.
 #include "cloud/render/buckets.h"
 
 #include <algorithm>

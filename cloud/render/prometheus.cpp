@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Families, see api_families.h. The field numbers are those of Prometheus' client model (tests/data/foreign/).
+// Families, see prometheus.h. The field numbers are those of Prometheus' client model (tests/data/foreign/).
 #include "cloud/render/prometheus.h"
 
 #include <algorithm>

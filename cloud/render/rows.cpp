@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RowsAnswer, see api_rows.h.
+// RowsAnswer, see rows.h.
 #include "cloud/render/rows.h"
 
 namespace tributary::api {

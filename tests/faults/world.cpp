@@ -459,7 +459,7 @@ void World::start_aggregator() {
   const size_t sizes[] = {1, 3, 20, 1000};
   merging.records_max = sizes[random_.below(4)];
   merging.wait_ms = 0;
-  api::MergerParts parts;
+  api::MergerDependencies parts;
   parts.writer = writer_.get();
   parts.log = [this]() -> Result<log::Reader*> { return aggregator_reader_.get(); };
   parts.now_ns = [this] { return wall_ns(); };

@@ -527,7 +527,7 @@ void World::foreign_log() {
   auto reader = log::open_reader(config);
   if (!writer || !reader) fail("a second log cannot be made");
   const uint64_t position = writer_->position();
-  api::MergerParts parts;
+  api::MergerDependencies parts;
   parts.writer = writer_.get();
   parts.log = [&]() -> Result<log::Reader*> { return reader->get(); };
   parts.now_ns = [this] { return wall_ns(); };
@@ -550,7 +550,7 @@ void World::shorter_log() {
   if (!reader) fail(reader.error().message);
   const uint64_t position = writer_->position();
   if ((*reader)->bounds(0).value().end >= position) return;
-  api::MergerParts parts;
+  api::MergerDependencies parts;
   parts.writer = writer_.get();
   parts.log = [&]() -> Result<log::Reader*> { return reader->get(); };
   parts.now_ns = [this] { return wall_ns(); };

@@ -60,7 +60,7 @@ class MergerTest : public ::testing::Test {
     merger_.reset();
     writer_.reset();
     writer_ = testing::open_state(testing::state_config(folder_.path("state")));
-    MergerParts parts;
+    MergerDependencies parts;
     parts.writer = writer_.get();
     parts.log = [this]() -> Result<log::Reader*> {
       if (!there_) return Error{ErrorCode::kNotFound, "there is no log"};

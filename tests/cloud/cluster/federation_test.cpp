@@ -33,7 +33,7 @@ class Front {
  public:
   Front(const query::Query& query, api::Auth& auth, int64_t now_ns, const api::AggregatorCluster* cluster = nullptr) {
     api::ApiDependencies given{.query = &query, .auth = &auth, .now_ns = [now_ns] { return now_ns; }};
-    own_system_ = std::make_unique<api::OwnSystem>(api::OwnSystem::Parts{.query = &query});
+    own_system_ = std::make_unique<api::OwnSystem>(api::OwnSystem::Dependencies{.query = &query});
     given.members = [cluster, own = own_system_.get()](const std::string& tenant, int64_t at_ns) {
       return cluster ? cluster->members(tenant, at_ns) : own->alone(tenant, at_ns);
     };

@@ -123,7 +123,7 @@ inline std::unique_ptr<Member> make_member(const States& states, uint32_t ordina
   config.peers = {.urls = urls, .secret = secret, .timeout_ms = timeout_ms, .wait_ms = 200, .retry_ms = 20};
   config.http.port = cluster::parse_peer_url(urls[ordinal])->port;
   Member* raw = member.get();
-  member->own_system = std::make_unique<api::OwnSystem>(api::OwnSystem::Parts{
+  member->own_system = std::make_unique<api::OwnSystem>(api::OwnSystem::Dependencies{
       .query = member->local.get(), .service = [layout] {
         query::ServiceInfo info{.service = "aggregator " + std::to_string(layout.ordinal), .version = "1.2.3"};
         info.durability = "power";

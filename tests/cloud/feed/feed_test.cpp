@@ -32,7 +32,7 @@ class FakeSink final : public Sink {
     if (away) return Error{ErrorCode::kIo, "nobody is there"};
     return {};
   }
-  Status put(const Message& message, Done done) override {
+  Status put(const FeedRecord& message, Done done) override {
     if (away) return Error{ErrorCode::kIo, "nobody is there"};
     if (chance(random, busy_percent)) return Error{ErrorCode::kBusy, "full"};
     const bool fails = chance(random, fail_percent);
@@ -45,7 +45,7 @@ class FakeSink final : public Sink {
   Random random{7};
   bool away = false;
   int fail_percent = 0, busy_percent = 0;
-  std::vector<Message> kept;
+  std::vector<FeedRecord> kept;
 };
 
 class FakeLog final : public log::Reader {
@@ -74,7 +74,7 @@ class FeedTest : public ::testing::Test {
  protected:
   void SetUp() override { writer_ = testing::open_state(testing::state_config(folder_.path("state"))); }
   std::unique_ptr<Feed> open() {
-    FeedParts parts;
+    FeedDependencies parts;
     parts.states = {&writer_->state()};
     parts.sink = &sink_;
     parts.open_log = [this]() -> Result<std::unique_ptr<log::Reader>> {
@@ -106,7 +106,7 @@ class FeedTest : public ::testing::Test {
   void expect_exact() {
     std::map<std::string, std::string> last;
     std::map<std::string, uint64_t> revisions;
-    for (const Message& message : sink_.kept) {
+    for (const FeedRecord& message : sink_.kept) {
       if (message.topic != Topic::kWindows) continue;
       const uint64_t revision = nlohmann::json::parse(message.value)["revision"];
       EXPECT_GE(revision, revisions[message.key]) << message.key;
@@ -132,7 +132,7 @@ class FeedTest : public ::testing::Test {
   }
   std::vector<nlohmann::json> letters() const {
     std::vector<nlohmann::json> out;
-    for (const Message& message : sink_.kept) {
+    for (const FeedRecord& message : sink_.kept) {
       if (message.topic == Topic::kDeadLetters) out.push_back(nlohmann::json::parse(message.value));
     }
     return out;
@@ -218,7 +218,7 @@ TEST_F(FeedTest, AnotherStateAndAnOlderCopyArePublishedAsAWhole) {
   merge_all();
   publish_all(*open());
   const size_t rows = sink_.kept.size();
-  std::map<uint32_t, Place> places = *read_places(folder_.path("places"));
+  std::map<uint32_t, FeedPosition> places = *read_places(folder_.path("places"));
   places[0].revision += 5;
   ASSERT_TRUE(write_places(folder_.path("places"), places).ok());
   publish_all(*open());
@@ -243,7 +243,7 @@ TEST_F(FeedTest, ADamagedPlacesFileIsNamedAndNotGuessedAt) {
     EXPECT_EQ(places.error().code, ErrorCode::kCorrupt);
     EXPECT_NE(places.error().message.find("expected"), std::string::npos);
   }
-  const std::map<uint32_t, Place> places = {{0, {1, 2, 3}}, {17, {~0ULL, 1ULL << 60, 0}}};
+  const std::map<uint32_t, FeedPosition> places = {{0, {1, 2, 3}}, {17, {~0ULL, 1ULL << 60, 0}}};
   ASSERT_TRUE(write_places(folder_.path("places"), places).ok());
   EXPECT_EQ(*read_places(folder_.path("places")), places);
   EXPECT_TRUE(read_places(folder_.path("none"))->empty());

@@ -57,7 +57,7 @@ class OtlpTest : public testing::Test {
   }
   void start() {
     exporter_ =
-        std::make_unique<OtlpExporter>(config_, OtlpExporter::Parts{.query = &query_,
+        std::make_unique<OtlpExporter>(config_, OtlpExporter::Dependencies{.query = &query_,
                                                                     .instance = "aggregator-0",
                                                                     .now_ns = [] { return kNowS * kNanosPerSecond; },
                                                                     .say =
