@@ -17,6 +17,8 @@
 namespace tributary::http {
 namespace {
 
+constexpr size_t kKeepAliveMax = 1'000'000;  // the library tells clients a number; there is no bound
+
 // A connection that is two strings.
 class MemoryStream final : public httplib::Stream {
  public:
@@ -35,7 +37,7 @@ class MemoryStream final : public httplib::Stream {
   }
   void get_remote_ip_and_port(std::string&, int&) const override {}
   void get_local_ip_and_port(std::string&, int&) const override {}
-  // None: with a real number the library would refuse those beyond select()'s limit.
+  // None: with a real number the library would refuse those of 1,024 and more.
   socket_t socket() const override { return INVALID_SOCKET; }
 
  private:
@@ -61,7 +63,9 @@ std::string date() {
 }  // namespace
 
 struct HttpCodec::Impl final : public httplib::Server {
-  explicit Impl(const Fields& defaults) : default_fields(defaults) {
+  Impl(const Fields& defaults, int keep_alive_s) : default_fields(defaults) {
+    set_keep_alive_timeout(keep_alive_s);
+    set_keep_alive_max_count(kKeepAliveMax);
     // Before routing, so that neither the library's patterns nor its body reading take part.
     set_pre_routing_handler([this](const httplib::Request& from, httplib::Response& to) {
       respond(from, to);
@@ -104,7 +108,8 @@ struct HttpCodec::Impl final : public httplib::Server {
   const http::Handler* route = nullptr;
 };
 
-HttpCodec::HttpCodec(const Fields& default_headers) : impl_(std::make_unique<Impl>(default_headers)) {}
+HttpCodec::HttpCodec(const Fields& default_headers, int keep_alive_s)
+    : impl_(std::make_unique<Impl>(default_headers, keep_alive_s)) {}
 HttpCodec::~HttpCodec() = default;
 
 HttpCodec::Answer HttpCodec::answer(const Head& head, std::string body, std::string remote, bool keep_alive,

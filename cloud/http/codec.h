@@ -15,7 +15,8 @@ namespace tributary::http {
 
 class HttpCodec {
  public:
-  explicit HttpCodec(const Fields& default_headers);
+  // keep_alive_s: what answers tell clients of how long a connection is kept without a request.
+  explicit HttpCodec(const Fields& default_headers, int keep_alive_s = 30);
   ~HttpCodec();
 
   struct Answer {

@@ -49,7 +49,7 @@ Connection::Progress Connection::refuse(Refusal why) {
   return Progress::kRefused;
 }
 
-Connection::Progress Connection::advance(const HttpConfig& config, int64_t now_ms) {
+Connection::Progress Connection::advance(const HttpConfig& config, int64_t now_ms, const HttpServer::Admit& admit) {
   if (phase == Phase::kIdle) {
     // Some clients send an empty line after a request (RFC 9112, section 2.2).
     while (in.starts_with("\r\n")) in.erase(0, 2);
@@ -79,6 +79,14 @@ Connection::Progress Connection::advance(const HttpConfig& config, int64_t now_m
     if (head.content_length.value_or(0) > config.body_bytes_max) {
       return refuse({413, "body_too_large", "The body is too large.", std::to_string(*head.content_length) + " bytes",
                      "at most " + std::to_string(config.body_bytes_max) + " bytes"});
+    }
+    if (admit && (head.chunked || head.content_length.value_or(0) > 0)) {
+      Request request{.method = head.method, .headers = head.headers, .remote = remote};
+      request.path = head.target.substr(0, head.target.find('?'));
+      if (auto response = admit(request)) {
+        denial = std::move(*response);
+        return Progress::kDenied;
+      }
     }
     phase = Phase::kBody;
     deadline_ms = now_ms + config.body_ms_max;

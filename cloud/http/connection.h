@@ -33,8 +33,9 @@ struct Connection {
   uint64_t taken_bytes();
 
   // Takes one request out of in as far as it has come. kReady: head and body are whole.
-  enum class Progress { kMore, kReady, kRefused };
-  Progress advance(const HttpConfig& config, int64_t now_ms);
+  // kDenied: by admit (may be nothing), which is asked before a body is read.
+  enum class Progress { kMore, kReady, kRefused, kDenied };
+  Progress advance(const HttpConfig& config, int64_t now_ms, const HttpServer::Admit& admit);
 
   asio::ip::tcp::socket socket;
   std::string remote;
@@ -46,6 +47,7 @@ struct Connection {
   std::string body;
   std::optional<ChunkDecoder> chunks;
   Refusal refusal;            // after kRefused
+  Response denial;            // after kDenied
   bool continue_due = false;  // the client waits for "100 Continue"
   std::string out;
   size_t out_at = 0;

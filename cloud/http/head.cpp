@@ -38,7 +38,20 @@ Refusal bad(std::string detail, std::string_view found = {}, std::string expecte
   return Refusal{400, "bad_request", std::move(detail), std::string(found.substr(0, 80)), std::move(expected)};
 }
 
-std::optional<Refusal> parse_request_line(std::string_view line, Head& head) {
+// Clients send the absolute form to proxies, and some to everybody (RFC 9112, section 3.2.2): the authority is then
+// what Host would say.
+void take_authority(std::string& target, std::string& authority) {
+  const std::string scheme = lower(std::string_view(target).substr(0, 8));
+  const size_t begin = scheme == "https://" ? 8 : scheme.starts_with("http://") ? 7 : 0;
+  if (begin == 0) return;
+  const size_t end = std::min(target.find_first_of("/?", begin), target.size());
+  if (end == begin) return;
+  authority = target.substr(begin, end - begin);
+  target.erase(0, end);
+  if (!target.starts_with('/')) target.insert(0, 1, '/');
+}
+
+std::optional<Refusal> parse_request_line(std::string_view line, Head& head, std::string& authority) {
   const size_t first = line.find(' ');
   const size_t last = line.rfind(' ');
   if (first == std::string_view::npos || last == first)
@@ -57,6 +70,7 @@ std::optional<Refusal> parse_request_line(std::string_view line, Head& head) {
     return Refusal{414, "target_too_long", "The request target is too long.",
                    std::to_string(head.target.size()) + " bytes", "at most " + std::to_string(kTargetBytesMax)};
   }
+  take_authority(head.target, authority);
   const bool visible =
       std::all_of(head.target.begin(), head.target.end(), [](char c) { return c > 0x20 && c != 0x7F; });
   if (head.target.empty() || head.target.front() != '/' || !visible) {
@@ -138,7 +152,8 @@ std::optional<Refusal> parse_head(std::string_view bytes, size_t headers_max, He
   head = Head{};
   size_t at = bytes.find("\r\n");
   if (at == std::string_view::npos) return bad("The request line is broken.", bytes, "METHOD /path HTTP/1.1");
-  if (auto refusal = parse_request_line(bytes.substr(0, at), head)) return refusal;
+  std::string authority;
+  if (auto refusal = parse_request_line(bytes.substr(0, at), head, authority)) return refusal;
   for (at += 2; at < bytes.size();) {
     const size_t end = bytes.find("\r\n", at);
     if (end == std::string_view::npos) return bad("A header line is broken.", bytes.substr(at), "Name: value");
@@ -158,7 +173,11 @@ std::optional<Refusal> parse_head(std::string_view bytes, size_t headers_max, He
     if (!clean) return bad("A header value holds control characters.", line.substr(0, colon), "visible characters");
     head.headers.emplace_back(lower(line.substr(0, colon)), value);
   }
-  return interpret(head);
+  if (auto refusal = interpret(head)) return refusal;
+  for (auto& [name, value] : head.headers) {
+    if (name == "host" && !authority.empty()) value = authority;
+  }
+  return std::nullopt;
 }
 
 ChunkDecoder::Verdict ChunkDecoder::feed(std::string_view bytes, std::string& body, size_t& used) {
@@ -174,9 +193,21 @@ ChunkDecoder::Verdict ChunkDecoder::feed(std::string_view bytes, std::string& bo
           return Verdict::kBad;
         } else if (c == '\r') {
           at_ = At::kSizeEnd;
-        } else if (c == ';' || c == ' ' || c == '\t') {
+        } else if (c == ';') {
           at_ = At::kExtension;
+        } else if (c == ' ' || c == '\t') {
+          at_ = At::kSizeBlank;
         } else {
+          return Verdict::kBad;
+        }
+        break;
+      case At::kSizeBlank:  // some pad the size; nothing but an extension or the end of the line may follow
+        if (++overhead_bytes_ > kChunkOverheadBytesMax) return Verdict::kBad;
+        if (c == '\r') {
+          at_ = At::kSizeEnd;
+        } else if (c == ';') {
+          at_ = At::kExtension;
+        } else if (c != ' ' && c != '\t') {
           return Verdict::kBad;
         }
         break;
@@ -211,11 +242,15 @@ ChunkDecoder::Verdict ChunkDecoder::feed(std::string_view bytes, std::string& bo
           at_ = At::kLastEnd;
           break;
         }
-        at_ = At::kTrailerEnd;
+        at_ = At::kTrailerLine;
         [[fallthrough]];
-      case At::kTrailerEnd:  // inside a trailer line, which is read and forgotten
-        if (++overhead_bytes_ > kChunkOverheadBytesMax) return Verdict::kBad;
-        if (c == '\n') at_ = At::kTrailer;
+      case At::kTrailerLine:  // inside a trailer line, which is read and forgotten; a line feed alone ends none
+        if (++overhead_bytes_ > kChunkOverheadBytesMax || c == '\n') return Verdict::kBad;
+        if (c == '\r') at_ = At::kTrailerEnd;
+        break;
+      case At::kTrailerEnd:
+        if (c != '\n') return Verdict::kBad;
+        at_ = At::kTrailer;
         break;
       case At::kLastEnd:
         if (c != '\n') return Verdict::kBad;

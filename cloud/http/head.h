@@ -14,9 +14,9 @@
 namespace tributary::http {
 
 struct Head {
-  std::string method, target;
-  int minor_version = 1;  // of HTTP/1.x
-  Fields headers;         // names in lower case, values without surrounding blanks
+  std::string method, target;  // the target of an absolute one without scheme and authority
+  int minor_version = 1;       // of HTTP/1.x
+  Fields headers;              // names in lower case, values without surrounding blanks
   std::optional<uint64_t> content_length;
   bool chunked = false;
   bool keep_alive = true;
@@ -46,7 +46,20 @@ class ChunkDecoder {
   Verdict feed(std::string_view bytes, std::string& body, size_t& used);
 
  private:
-  enum class At { kSize, kExtension, kSizeEnd, kData, kDataReturn, kDataEnd, kTrailer, kTrailerEnd, kLastEnd, kDone };
+  enum class At {
+    kSize,
+    kSizeBlank,
+    kExtension,
+    kSizeEnd,
+    kData,
+    kDataReturn,
+    kDataEnd,
+    kTrailer,
+    kTrailerLine,
+    kTrailerEnd,
+    kLastEnd,
+    kDone
+  };
   size_t body_bytes_max_;
   At at_ = At::kSize;
   uint64_t size_ = 0;

@@ -103,7 +103,7 @@ void Reactor::on_accept(const asio::error_code& error, tcp::socket socket) {
     });
   }
   counters_.connection();
-  if (stopping_ || counters_.open_connections >= config_.connections_max) {
+  if (stopping_ || !has_room()) {
     if (!stopping_) counters_.refused("too_many_connections");
     socket.close();
     return accept_next();
@@ -117,6 +117,15 @@ void Reactor::on_accept(const asio::error_code& error, tcp::socket socket) {
     take(std::make_shared<Connection>(std::move(socket), name_of(newcomer_)));
   }
   accept_next();
+}
+
+// Whoever keeps a connection without a request makes room for who may have one.
+bool Reactor::has_room() {
+  if (counters_.open_connections < config_.connections_max) return true;
+  if (idle_.empty()) return false;
+  counters_.refused("idle_for_another");
+  drop(idle_.front());
+  return true;
 }
 
 void Reactor::give_back(ConnectionPtr connection) {
@@ -185,11 +194,14 @@ void Reactor::on_ready(const ConnectionPtr& connection, bool to_write) {
 }
 
 void Reactor::proceed(const ConnectionPtr& connection) {
-  const auto progress = connection->advance(config_, mono_ms());
+  const auto progress = connection->advance(config_, mono_ms(), parts_.admit);
   if (connection->phase != Phase::kIdle) enlist(connection, connection->phase, connection->deadline_ms);
   switch (progress) {
     case Connection::Progress::kRefused:
       return refuse(connection, connection->refusal);
+    case Connection::Progress::kDenied:
+      counters_.response(connection->denial.status);
+      return close_with(connection, connection->denial);
     case Connection::Progress::kReady:
       return dispatch(connection);
     case Connection::Progress::kMore:
@@ -216,16 +228,19 @@ bool Reactor::within_budget(Connection& connection) {
   return buffered_bytes_ <= config_.buffered_bytes_max;
 }
 
-// Answers at once, then reads on for a moment: closing a socket with unread bytes would reset it, and the client would
-// never see why.
 void Reactor::refuse(const ConnectionPtr& connection, const Refusal& why) {
   counters_.refused(why.reason);
   counters_.response(why.status);
-  Response response = problem_response({.status = why.status,
-                                        .detail = why.detail,
-                                        .found = why.found,
-                                        .expected = why.expected,
-                                        .retry_after_s = why.status == 503 ? 1 : 0});
+  close_with(connection, problem_response({.status = why.status,
+                                           .detail = why.detail,
+                                           .found = why.found,
+                                           .expected = why.expected,
+                                           .retry_after_s = why.status == 503 ? 1 : 0}));
+}
+
+// Answers at once, then reads on for a moment: closing a socket with unread bytes would reset it, and the client would
+// never see why.
+void Reactor::close_with(const ConnectionPtr& connection, const Response& response) {
   connection->out = serialize_head(response, default_headers_) + response.body;
   connection->out_at = 0;
   connection->close_after = true;

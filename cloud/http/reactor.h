@@ -27,6 +27,7 @@ class Reactor {
     std::function<Workers::Taken(ConnectionPtr&)> offer;  // a whole request, to those who answer it
     std::function<std::optional<int>()> wake_if_stuck;    // as Workers::wake_if_stuck, after one that waits
     std::function<void()> swept;                          // ten times a second
+    HttpServer::Admit admit;                              // may be nothing
   };
   Reactor(const HttpConfig& config, Counters& counters) : config_(config), counters_(counters) {}
   ~Reactor() { stop(); }
@@ -56,6 +57,7 @@ class Reactor {
   void on_ready(const ConnectionPtr& connection, bool to_write);
   void proceed(const ConnectionPtr& connection);  // looks for a whole request in what was read
   void refuse(const ConnectionPtr& connection, const Refusal& why);
+  void close_with(const ConnectionPtr& connection, const Response& response);
   void dispatch(const ConnectionPtr& connection);
   void look_after_stuck(int after_ms);
   void flush(const ConnectionPtr& connection);
@@ -63,6 +65,7 @@ class Reactor {
   void watch(const ConnectionPtr& connection);
   void sweep();
   void overdue(const ConnectionPtr& connection, int64_t now_ms);
+  bool has_room();
   bool within_budget(Connection& connection);
   void enlist(const ConnectionPtr& connection, Phase phase, int64_t deadline_ms);
   void detach(Connection& connection);

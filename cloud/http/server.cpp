@@ -23,6 +23,14 @@
 namespace tributary::http {
 namespace {
 
+// Who asks whether the program lives is answered also while all workers are busy.
+constexpr size_t kProbesWaitingMax = 64;
+
+bool is_probe(std::string_view target) {
+  target = target.substr(0, target.find('?'));
+  return target == "/health" || target == "/ready" || target == "/metrics";
+}
+
 struct Route {
   std::string method, pattern;
   bool prefix = false;
@@ -39,6 +47,7 @@ class HttpServerImpl final : public HttpServer {
       : config_(config),
         reactor_(config, counters_),
         workers_(config.threads, busy_max(config), config.waiting_requests_max),
+        probe_worker_(1, 1, kProbesWaitingMax),
         streams_(reactor_.io(), config.streams_max, config.stream_write_ms_max) {}
   ~HttpServerImpl() override { stop(); }
 
@@ -55,6 +64,7 @@ class HttpServerImpl final : public HttpServer {
   }
   void default_headers(Fields headers) override { default_headers_ = std::move(headers); }
   void around(Around around) override { around_ = std::move(around); }
+  void admit(Admit admit) override { admit_ = std::move(admit); }
   void on_stop(std::function<void()> wake) override { wakers_.push_back(std::move(wake)); }
   uint16_t port() const override { return reactor_.port(); }
 
@@ -73,13 +83,14 @@ class HttpServerImpl final : public HttpServer {
   std::vector<Route> routes_;
   Fields default_headers_;
   Around around_;
+  Admit admit_;
   std::vector<std::function<void()>> wakers_;
   bool started_ = false, stopped_ = false;
   std::atomic<bool> stopping_{false};
 
   Counters counters_;
   Reactor reactor_;  // before what holds connections: their sockets are its own
-  Workers workers_;
+  Workers workers_, probe_worker_;
   HttpStreams streams_;
 };
 
@@ -90,9 +101,14 @@ Status HttpServerImpl::start() {
   });
   started_ = true;
   workers_.start([this] { return worker(); });
-  reactor_.start({.offer = [this](ConnectionPtr& request) { return workers_.offer(request); },
+  probe_worker_.start([this] { return worker(); });
+  auto offer = [this](ConnectionPtr& request) {
+    return (is_probe(request->head.target) ? probe_worker_ : workers_).offer(request);
+  };
+  reactor_.start({.offer = offer,
                   .wake_if_stuck = [this] { return workers_.wake_if_stuck(); },
-                  .swept = [this] { streams_.reap(); }},
+                  .swept = [this] { streams_.reap(); },
+                  .admit = admit_},
                  default_headers_);
   return {};
 }
@@ -105,6 +121,7 @@ void HttpServerImpl::stop() {
   reactor_.refuse_new();
   for (const auto& wake_others : wakers_) wake_others();
   workers_.stop();  // they finish what is queued
+  probe_worker_.stop();
   streams_.stop();
   reactor_.stop();
 }
@@ -113,7 +130,7 @@ HttpStats HttpServerImpl::stats() const {
   HttpStats stats;
   counters_.tell(stats);
   stats.streams = streams_.count();
-  stats.waiting_requests = workers_.waiting();
+  stats.waiting_requests = workers_.waiting() + probe_worker_.waiting();
   return stats;
 }
 
@@ -123,9 +140,8 @@ Workers::Serve HttpServerImpl::worker() {
   if (around_) {
     handler = [this, inner = std::move(handler)](const Request& request) { return around_(request, inner); };
   }
-  return [this, codec = std::make_shared<HttpCodec>(default_headers_), handler](ConnectionPtr connection) {
-    serve(*codec, handler, std::move(connection));
-  };
+  return [this, codec = std::make_shared<HttpCodec>(default_headers_, config_.idle_ms_max / 1000),
+          handler](ConnectionPtr connection) { serve(*codec, handler, std::move(connection)); };
 }
 
 Response HttpServerImpl::route(const Request& request) const {

@@ -3,12 +3,14 @@
 // body bytes, time for each, connections, waiting requests, streams. A thread of its own (the reactor) reads heads and
 // bodies and writes what clients take slowly, so that a dripping connection never holds a worker; a worker sees only
 // whole requests; each live stream has a thread of its own, counted separately, so that streams never starve requests.
+// /health, /ready and /metrics have a worker of their own, which answers while all others are busy.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,7 +74,7 @@ struct HttpConfig {
   // for handlers that wait for others.
   size_t busy_threads = 0;
   size_t streams_max = 1'100;
-  size_t connections_max = 4'096;  // streams included
+  size_t connections_max = 4'096;  // streams included; beyond, who waits longest without a request makes room
   size_t waiting_requests_max = 1'024;
   uint64_t buffered_bytes_max = 128ULL << 20;  // bodies being read and answers being taken, all connections together
 };
@@ -102,6 +104,11 @@ class HttpServer {
   // next at most once. Before start().
   using Around = std::function<Response(const Request& request, const Handler& next)>;
   virtual void around(Around around) = 0;
+  // Looks at a request that has a body before any of it is read: a response refuses it, and the connection is closed.
+  // request: without body and params, path as it was sent, without the query. Runs in the reactor's thread: it must be
+  // short and must not wait. Before start().
+  using Admit = std::function<std::optional<Response>(const Request& request)>;
+  virtual void admit(Admit admit) = 0;
   // Called once when stop() begins, so that streams that wait for something else can be woken. Before start().
   virtual void on_stop(std::function<void()> wake) = 0;
 

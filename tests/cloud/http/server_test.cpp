@@ -182,6 +182,9 @@ TEST(HttpServer, BrokenRequestsAre400AndDisturbNothingElse) {
       "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
       "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
       "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2 x\r\nab\r\n0\r\n\r\n",
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTrailer: a\n\r\n\r\n",
+      "GET http:///hello HTTP/1.1\r\nHost: x\r\n\r\n",
       std::string("GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n", 28)};
   for (const auto& text : broken) {
     const std::string response = ask(server.port(), text);
@@ -311,7 +314,7 @@ TEST(HttpServer, AClientThatReadsSlowlyHoldsNoWorker) {
   EXPECT_EQ(status_of(ask(server.port(), "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")), 200);
   RawClient swift(server.port());
   swift.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_EQ(body_of(swift.read_response()).size(), size_t{8} << 20);
+  EXPECT_EQ(body_of(swift.read_response(60'000)).size(), size_t{8} << 20);
   EXPECT_TRUE(soon([&] {
     const auto refused = server->stats().refused_total;
     return refused.contains("slow_reader") && refused.at("slow_reader") == 8;
@@ -418,7 +421,12 @@ TEST(HttpServer, BeyondTheConnectionsItRefusesAndRecovers) {
   Server server(config);
   {
     std::vector<std::unique_ptr<RawClient>> clients;
-    for (int i = 0; i < 30; ++i) clients.push_back(std::make_unique<RawClient>(server.port()));
+    for (int i = 0; i < 30; ++i) {
+      clients.push_back(std::make_unique<RawClient>(server.port()));
+      if (i >= 10) continue;
+      clients.back()->send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /he");
+      EXPECT_EQ(status_of(clients.back()->read_response()), 200);  // the rest of the second request is waited for
+    }
     EXPECT_TRUE(soon([&] {
       const auto refused = server->stats().refused_total;
       return refused.contains("too_many_connections") && refused.at("too_many_connections") == 20;
@@ -426,6 +434,170 @@ TEST(HttpServer, BeyondTheConnectionsItRefusesAndRecovers) {
   }
   EXPECT_TRUE(soon([&] { return server->stats().connections == 0; }));
   EXPECT_EQ(status_of(ask(server.port(), "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")), 200);
+}
+
+TEST(HttpServer, WhoKeepsAConnectionWithoutARequestMakesRoomForOthers) {
+  HttpConfig config;
+  config.connections_max = 10;
+  Server server(config);
+  RawClient busy(server.port());
+  busy.send("GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n");
+  busy.read_until([](const std::string& seen) { return seen.find("tick") != std::string::npos; });
+  std::vector<std::unique_ptr<RawClient>> idle;
+  for (int i = 0; i < 30; ++i) {
+    idle.push_back(std::make_unique<RawClient>(server.port()));
+    idle.back()->send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    ASSERT_EQ(status_of(idle.back()->read_response()), 200) << i;
+  }
+  idle.front()->read_to_end();
+  EXPECT_TRUE(idle.front()->closed()) << "who waited longest goes first";
+  idle.back()->send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(status_of(idle.back()->read_response()), 200);
+  EXPECT_EQ(server->stats().connections, 10u);
+  EXPECT_EQ(server->stats().streams, 1u);
+}
+
+// Whether a program lives must be told when it has most to do.
+TEST(HttpServer, ProbesAreAnsweredWhileAllWorkersAreBusy) {
+  HttpConfig config;
+  config.threads = 2;
+  auto opened = HttpServer::open(config);
+  ASSERT_TRUE(opened.ok());
+  const auto server = std::move(opened).value();
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool released = false;
+  server->handle("GET", "/wait", [&](const Request&) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return released; });
+    return Response{.body = "{}"};
+  });
+  for (const char* path : {"/health", "/ready", "/metrics"}) {
+    server->handle("GET", path, [](const Request&) { return Response{.body = "{}"}; });
+  }
+  ASSERT_TRUE(server->start().ok());
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 10; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server->port()));
+    clients.back()->send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  ASSERT_TRUE(soon([&] { return server->stats().waiting_requests == 8; }));
+  for (const char* target : {"/health", "/ready?x=1", "/metrics"}) {
+    EXPECT_EQ(status_of(ask(server->port(), std::string("GET ") + target + " HTTP/1.1\r\nHost: x\r\n\r\n")), 200);
+  }
+  {
+    std::lock_guard lock(mutex);
+    released = true;
+  }
+  changed.notify_all();
+  for (auto& client : clients) EXPECT_EQ(status_of(client->read_response()), 200);
+}
+
+TEST(HttpServer, WhoIsNotAdmittedIsRefusedBeforeItsBodyIsRead) {
+  HttpConfig config;
+  config.body_bytes_max = 64 << 20;
+  auto opened = HttpServer::open(config);
+  ASSERT_TRUE(opened.ok());
+  const auto server = std::move(opened).value();
+  std::atomic<int> asked{0};
+  server->handle("GET", "/echo", [](const Request&) { return Response{.body = "{}"}; });
+  server->handle("POST", "/echo", [](const Request& request) { return Response{.body = request.body}; });
+  server->admit([&](const Request& request) -> std::optional<Response> {
+    ++asked;
+    EXPECT_EQ(request.method, "POST");
+    EXPECT_EQ(request.path, "/echo");
+    EXPECT_EQ(request.body, "");
+    if (request.header("x-api-key") == "good") return std::nullopt;
+    return Response{.status = 401, .body = "who?"};
+  });
+  ASSERT_TRUE(server->start().ok());
+  RawClient stranger(server->port());
+  stranger.send("POST /echo?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n");  // and none of it
+  const std::string refused = stranger.read_response();
+  EXPECT_EQ(status_of(refused), 401);
+  EXPECT_EQ(body_of(refused), "who?");
+  EXPECT_NE(refused.find("Connection: close"), std::string::npos);
+  RawClient known(server->port());
+  known.send("POST /echo HTTP/1.1\r\nHost: x\r\nX-Api-Key: good\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(status_of(known.read_response()), 100);
+  known.send("hi");
+  EXPECT_EQ(body_of(known.read_response()), "hi");
+  known.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(status_of(known.read_response()), 200);
+  EXPECT_EQ(asked, 2) << "what has no body costs nothing to read";
+  EXPECT_EQ(server->stats().responses_total.at(401), 1u);
+}
+
+TEST(HttpServer, TakesTheAbsoluteFormAndSaysHowLongAConnectionIsKept) {
+  HttpConfig config;
+  config.idle_ms_max = 45'000;
+  Server server(config);
+  for (const char* target : {"http://x/static/a", "HTTPS://example.org:8080/static/a?b=c"}) {
+    const std::string response = ask(server.port(), std::string("GET ") + target + " HTTP/1.1\r\nHost: other\r\n\r\n");
+    EXPECT_EQ(body_of(response), "/static/a") << target;
+    EXPECT_NE(response.find("Keep-Alive: timeout=45,"), std::string::npos) << response;
+  }
+  EXPECT_EQ(status_of(ask(server.port(), "GET http://x HTTP/1.1\r\nHost: x\r\n\r\n")), 404);
+  EXPECT_EQ(status_of(ask(server.port(), "GET http://x?device=a HTTP/1.1\r\nHost: x\r\n\r\n")), 404);
+}
+
+TEST(HttpServer, ListensOnTheLoopbackOfIpv6AndByName) {
+  for (const char* host : {"::1", "localhost"}) {
+    HttpConfig config;
+    config.host = host;
+    auto opened = HttpServer::open(config);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    EXPECT_NE((*opened)->port(), 0);
+  }
+  HttpConfig config;
+  config.host = "no.such.host.invalid";
+  const auto refused = HttpServer::open(config);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("no.such.host.invalid"), std::string::npos);
+}
+
+// A client may end its side after its request: it still gets the answer.
+TEST(HttpServer, AHalfClosedClientGetsItsAnswer) {
+  Server server;
+  RawClient client(server.port());
+  client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\noneGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+  ::shutdown(client.fd(), SHUT_WR);
+  EXPECT_EQ(body_of(client.read_response()), "one");
+  EXPECT_EQ(body_of(client.read_response()), "{\"hello\":1}");
+  client.read_to_end();
+  EXPECT_TRUE(client.closed());
+}
+
+TEST(HttpServer, StopFinishesTheRequestsThatRun) {
+  auto opened = HttpServer::open({});
+  ASSERT_TRUE(opened.ok());
+  const auto server = std::move(opened).value();
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool running = false, released = false;
+  server->handle("GET", "/wait", [&](const Request&) {
+    std::unique_lock lock(mutex);
+    running = true;
+    changed.notify_all();
+    changed.wait(lock, [&] { return released; });
+    return Response{.body = "done"};
+  });
+  server->on_stop([&] {
+    std::lock_guard lock(mutex);
+    released = true;
+    changed.notify_all();
+  });
+  ASSERT_TRUE(server->start().ok());
+  RawClient client(server->port());
+  client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return running; });
+  }
+  server->stop();
+  EXPECT_EQ(body_of(client.read_response()), "done");
+  client.read_to_end();
+  EXPECT_TRUE(client.closed());
 }
 
 TEST(HttpServer, ASecondServerOnThePortIsRefused) {
