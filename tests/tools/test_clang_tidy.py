@@ -76,11 +76,22 @@ def project(tmp_path):
 
 
 def test_a_fault_is_found_and_named_with_its_line(project):
-    faults, left = clang_tidy.look([str(project / "clean.cpp"), str(project / "faulty.cpp")], project, 120)
+    units = [str(project / "clean.cpp"), str(project / "faulty.cpp")]
+    faults, left = clang_tidy.look(units, project, 120, {"clean.cpp", "faulty.cpp"})
     assert left == [] and len(faults) == 1
     assert faults[0].startswith("faulty.cpp:2:10: ") and "[bugprone-integer-division" in faults[0]
 
 
+def test_a_fault_of_a_file_that_did_not_change_is_not_told(project):
+    assert clang_tidy.look([str(project / "faulty.cpp")], project, 120, {"clean.cpp"}) == ([], [])
+
+
+def test_what_cannot_be_compiled_is_told(project):
+    (project / "faulty.cpp").write_text('#include "no_such_header.h"\n')
+    faults, _ = clang_tidy.look([str(project / "faulty.cpp")], project, 120, {"faulty.cpp"})
+    assert any("no_such_header.h" in fault for fault in faults)
+
+
 def test_what_the_time_does_not_reach_is_said(project):
     unit = str(project / "clean.cpp")
-    assert clang_tidy.look([unit], project, 0) == ([], [unit])
+    assert clang_tidy.look([unit], project, 0, {"clean.cpp"}) == ([], [unit])

@@ -61,14 +61,15 @@ def units_to_look_at(changed, root, compiled):
     return sorted(sources, key=lambda unit: (-sources[unit], unit))
 
 
-def faults_of(output):
-    """The lines of the output that name a fault, shortened to the repository, each once."""
-    found = re.findall(r"^(\S+:\d+:\d+: (?:warning|error): .*)$", output, re.M)
-    return list(dict.fromkeys(line.replace(f"{ROOT}/", "") for line in found))
+def faults_of(output, changed):
+    """The lines of the output that name a fault in what changed, shortened to the repository, each once. What only passes
+    through main ends the program with a line, as it should."""
+    found = [line.replace(f"{ROOT}/", "") for line in re.findall(r"^(\S+:\d+:\d+: (?:warning|error): .*)$", output, re.M)]
+    return list(dict.fromkeys(line for line in found if line.split(":", 1)[0] in changed and "in function 'main'" not in line))
 
 
-def look(units, build, seconds):
-    """(faults, units left out). Several at once, until the time is over."""
+def look(units, build, seconds, changed):
+    """(faults in the changed files, units left out). Several at once, until the time is over."""
     deadline, faults, left, lock = time.monotonic() + seconds, [], [], threading.Lock()
 
     def one(unit):
@@ -81,9 +82,11 @@ def look(units, build, seconds):
             with lock:
                 left.append(unit)
             return
-        found = faults_of(done.stdout + done.stderr)
+        output = done.stdout + done.stderr
         with lock:
-            faults.extend(found if found or done.returncode == 0 else [f"{unit}: {(done.stdout + done.stderr).strip()[-500:]}"])
+            faults.extend(faults_of(output, changed))
+            if re.search(r"clang-diagnostic-error|unable to handle compilation|no such file", output, re.I):
+                faults.append(f"{unit}: cannot be looked at: {output.strip()[-500:]}")
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         list(pool.map(one, units))
     return sorted(set(faults)), left
@@ -113,7 +116,7 @@ def main():
             print(trouble)
             return 1
     units = units_to_look_at(changed, ROOT, compiled_files(build))
-    faults, left = look(units, build, options.seconds)
+    faults, left = look(units, build, options.seconds, set(changed))
     for line in faults:
         print(line)
     if left:

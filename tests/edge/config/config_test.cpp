@@ -39,7 +39,8 @@ TEST(EdgeConfig, FourLinesAreEnough) {
 TEST(EdgeConfig, EveryKeyReachesItsPart) {
   test::TempDir dir;
   const std::string secret = dir.write("secret", "s3cret\n");
-  const std::string certificate = dir.write("ca.crt", "");
+  const std::string file = dir.write("ca.crt", "");
+  const std::string tls = "\"\nca_file = \"" + file + "\"\ncert_file = \"" + file + "\"\nkey_file = \"" + file + "\"\n";
   EdgeConfig config = good(R"(
 tenant = "demo"
 gateway = "attic"
@@ -48,14 +49,7 @@ state_dir = "/tmp/x"
 url = "ssl://broker:8883"
 username = "other"
 password_file = ")" + secret +
-                           R"("
-ca_file = ")" + certificate +
-                           R"("
-cert_file = ")" + certificate +
-                           R"("
-key_file = ")" + certificate +
-                           R"("
-[outbox]
+                           tls + R"([outbox]
 budget_mib = 16
 [windows]
 base_width_s = 60
@@ -99,7 +93,7 @@ scale = 1024
   EXPECT_EQ(config.gateway.state_dir, "/tmp/x");
   EXPECT_EQ(config.uplink.client.username, "other");
   EXPECT_EQ(config.uplink.client.password, "s3cret");
-  EXPECT_EQ(config.uplink.client.key_file, "c.key");
+  EXPECT_EQ(config.uplink.client.key_file, file);
   EXPECT_EQ(config.gateway.budget_bytes, 16u << 20);
   EXPECT_EQ(config.gateway.base_width_s, 60u);
   EXPECT_EQ(config.gateway.grace_ms, 1000);
@@ -123,7 +117,7 @@ scale = 1024
   const MqttSourceConfig& second = config.mqtt_sources[1];
   EXPECT_EQ(second.client.client_id, "attic-source2");
   EXPECT_EQ(second.client.password, "s3cret");
-  EXPECT_EQ(second.client.ca_file, certificate);
+  EXPECT_EQ(second.client.ca_file, file);
   EXPECT_EQ(second.topics, (std::vector<std::string>{"sensors/+", "sensors/+/+"}));
   ASSERT_EQ(config.file_sources.size(), 2u);
   EXPECT_EQ(config.file_sources[0].scale, 0.001);
