@@ -2,7 +2,7 @@
 // What the views besides Explore have in common: they ask when they are opened, again when the stream says that
 // something came (though not too often), and now and then anyway; when the server is away they keep what they had and
 // try again by themselves.
-import {ApiError, type StreamEvent} from '../api';
+import {ApiError, serverNow, type StreamEvent} from '../api';
 import {Live, type LiveState} from '../live';
 
 // What the bar says of the view that is open.
@@ -86,6 +86,14 @@ export abstract class Watch implements Pulse {
   }
   heardMs(): number {
     return this.live.heardAt;
+  }
+  isHeard(): boolean {
+    return this.liveState !== 'quiet' && !this.error?.away;
+  }
+  // The moment of which the page knows: now, or when the server last spoke. What is said of gateways is said of then:
+  // they do not fall silent because nobody tells of them.
+  knownMs(): number {
+    return this.isHeard() ? serverNow() : serverNow() - (Date.now() - this.live.heardAt);
   }
   protected follow(): void {
     if (this.active) this.live.follow(this.query());

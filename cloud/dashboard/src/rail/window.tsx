@@ -66,7 +66,9 @@ function drawHistogram(series: SeriesData, i: number, unit: string) {
 }
 
 // The figures of row i.
-function Figures({rows, i: under, d, late}: {rows: Rows; i: number; d: number; late: boolean}) {
+const kStateWords = {late: 'not all here yet', complete: 'complete', unknown: 'here so far'};
+
+function Figures({rows, i: under, d, state}: {rows: Rows; i: number; d: number; state: keyof typeof kStateWords}) {
   const quantileRow = (name: string, key: 'p50' | 'p95' | 'p99') => {
     const q = rows.quantile(key, under);
     const decimals = q ? quantileDecimals(q.low, q.high, d) : d;
@@ -94,7 +96,7 @@ function Figures({rows, i: under, d, late}: {rows: Rows; i: number; d: number; l
           <th scope="row">Readings</th>
           <td>{count(rows.value('count', under))}</td>
           <td>
-            <Glyph state={late ? 'late' : 'complete'} share={0.5} r={4.5} /> {late ? 'not all here yet' : 'complete'}
+            <Glyph state={state} share={0.5} r={4.5} /> {kStateWords[state]}
           </td>
         </tr>
       </tbody>
@@ -114,9 +116,10 @@ export function WindowPart({app}: {app: App}) {
   if (under < 0) return null;
   const d = model.decimals();
   const lanes = model.words()?.lanes ?? [];
-  const late = lanes.some(
-    (lane) => series.gateways.includes(lane.gateway) && lane.frontier !== null && lane.frontier < rows.end(under),
-  );
+  const own = lanes.filter((lane) => series.gateways.includes(lane.gateway));
+  const late = own.some((lane) => lane.frontier !== null && lane.frontier < rows.end(under));
+  const whole = own.every((lane) => lane.state !== 'unknown' && lane.solid[1] >= rows.end(under));
+  const state = late ? 'late' : whole ? 'complete' : 'unknown';
   return (
     <section class="window" aria-labelledby="window" data-window>
       <h2 class="small" id="window">
@@ -143,7 +146,7 @@ export function WindowPart({app}: {app: App}) {
         label="Histogram of the window"
         draw={drawHistogram(series, under, answer.unit)}
       />
-      <Figures rows={rows} i={under} d={d} late={late} />
+      <Figures rows={rows} i={under} d={d} state={state} />
     </section>
   );
 }

@@ -2,7 +2,7 @@
 // One gateway: what happens now and when it ends, seven days of its lane, its outbox by width, facts, devices.
 import {useEffect, useRef, useState} from 'preact/hooks';
 import type {App} from '../app';
-import {type Device, get, type SeriesAnswer, serverNow} from '../api';
+import {type Device, get, type SeriesAnswer} from '../api';
 import {selectionQuery} from '../address';
 import {
   capital,
@@ -229,7 +229,7 @@ function DevicesPart({devices, now}: {devices: Device[]; now: number}) {
 }
 
 export function Drawer({app, row}: {app: App; row: FleetRow; since: string}) {
-  const now = serverNow();
+  const now = app.fleet!.knownMs();
   const g = row.gateway;
   const title = useRef<HTMLHeadingElement>(null);
   const devices = (app.model?.devices ?? []).filter((d) => d.gateways.includes(row.name));

@@ -200,7 +200,9 @@ export function RangeMessage({app}: {app: App}) {
   return (
     <div class="message" data-empty-range>
       <p>
-        <strong>No readings of {answer.metric} in this range.</strong>{' '}
+        <strong>
+          No readings of {answer.metric} {model.words()?.mark === 'complete' ? '' : 'are known '}in this range.
+        </strong>{' '}
         {last !== null && (
           <>
             The last one came on {day(last)} at {clock(last)}.{' '}

@@ -45,7 +45,7 @@ function Coming({read, expected}: {read: number; expected: number}) {
   );
 }
 
-function Lead({sum}: {sum: FleetSummary}) {
+function Lead({sum, now, heard}: {sum: FleetSummary; now: number; heard: boolean}) {
   const rest = (['late', 'silent', 'parked'] as FleetState[]).filter((state) => sum.counts[state] > 0);
   const words = rest.map((state) => {
     const n = sum.counts[state];
@@ -53,14 +53,12 @@ function Lead({sum}: {sum: FleetSummary}) {
     if (state === 'parked') return `${count(n)} ${n === 1 ? 'needs' : 'need'} a decision`;
     return `${count(n)} ${is} ${state === 'late' ? 'late and catching up' : 'silent'}`;
   });
-  const now = serverNow();
-  const are = sum.expected === 1 ? 'is' : 'are';
+  const are = heard ? (sum.expected === 1 ? 'is' : 'are') : sum.expected === 1 ? 'was' : 'were';
+  const well = `${count(sum.counts.complete)} of ${counted(sum.expected, 'gateway')} ${are} up to date`;
   return (
     <>
       <h1>
-        {sum.expected === 0
-          ? 'No gateway has reported yet'
-          : `${count(sum.counts.complete)} of ${counted(sum.expected, 'gateway')} ${are} up to date`}
+        {sum.expected === 0 ? 'No gateway has reported yet' : heard ? well : `At ${moment(now, serverNow())}, ${well}`}
       </h1>
       {sum.expected > 0 && (
         <p class="lead">
@@ -234,7 +232,7 @@ export function Fleet({app}: {app: App}) {
   const model = app.fleet!;
   const catalogue = app.model!;
   const [scroll, setScroll] = useState<HTMLDivElement | null>(null);
-  const now = serverNow();
+  const now = model.knownMs();
   const whole = model.view(now);
   const {rows: all, sum} = whole;
   const {find, filter, sort, gateway} = app.view;
@@ -260,7 +258,7 @@ export function Fleet({app}: {app: App}) {
         <div class="fleet-top">
           <div>
             {catalogue.ready || all.length === 0 ? (
-              <Lead sum={sum} />
+              <Lead sum={sum} now={now} heard={model.isHeard()} />
             ) : (
               <Coming read={all.length} expected={catalogue.expected} />
             )}

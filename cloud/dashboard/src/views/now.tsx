@@ -3,7 +3,19 @@
 import {listEntry} from '../address';
 import type {App} from '../app';
 import {type Gateway, serverNow, type Summary} from '../api';
-import {count, counted, decimalsOfAll, duration, kNbsp, list, metricName, number, tick, withUnit} from '../format';
+import {
+  count,
+  counted,
+  decimalsOfAll,
+  duration,
+  kNbsp,
+  list,
+  metricName,
+  moment,
+  number,
+  tick,
+  withUnit,
+} from '../format';
 import {stateOf} from '../model/fleet';
 import {kTilesMore, type Tile} from '../model/now';
 import {colors, seriesColor} from '../theme';
@@ -66,7 +78,7 @@ function TileHead({app, tile, late}: {app: App; tile: Tile; late: Lateness | nul
       </a>
       <span class="metric">{tile.metric.replace(/_/g, ' ')}</span>
       <span class={`age${late ? ' warn' : ''}`}>
-        <Glyph state={late?.state ?? 'complete'} share={0.6} r={5} label={late ? '' : 'complete'} />
+        <Glyph state={late?.state ?? 'complete'} share={0.6} r={5} label={late ? '' : 'up to date'} />
         {late ? late.words : last ? `${duration((serverNow() - last.ms) / 1000)} ago` : ''}
       </span>
     </h2>
@@ -176,7 +188,8 @@ function TileView({
 }
 
 function Completeness({app}: {app: App}) {
-  const now = serverNow();
+  const now = app.now!.knownMs();
+  const heard = app.now!.isHeard();
   const gateways = (app.model?.gateways ?? []).filter((g) => g.state !== 'retired');
   const off = gateways
     .map((g) => ({g, state: stateOf(g, now)}))
@@ -191,7 +204,12 @@ function Completeness({app}: {app: App}) {
     );
   return (
     <p class="now-line" data-now-line>
-      <Glyph state={off.length ? 'late' : 'complete'} share={gateways.length ? well / gateways.length : 1} r={6} />
+      <Glyph
+        state={!heard ? 'unknown' : off.length ? 'late' : 'complete'}
+        share={gateways.length ? well / gateways.length : 1}
+        r={6}
+      />
+      {!heard && `At ${moment(now, serverNow())}, `}
       {count(well)} of {counted(gateways.length, 'gateway')} up to date.
       {words.length > 0 &&
         ` ${list(words)}${off.length > words.length ? `, ${counted(off.length - words.length, 'other')} too` : ''}.`}
@@ -251,7 +269,7 @@ export function Now({app}: {app: App}) {
         <NoReadings app={app} />
       </main>
     );
-  const now = serverNow();
+  const now = model.knownMs();
   const gateways = new Map(catalogue.gateways.map((g) => [g.gateway, g]));
   // One range and one number of decimals for all tiles of a metric.
   const metrics = new Map<string, {d: number; span: ReturnType<typeof stripSpan>}>();

@@ -88,7 +88,7 @@ export function DeviceTable({app}: {app: App}) {
   const model = app.model!;
   const d = model.decimals();
   const words = model.words();
-  const late = new Set((words?.lanes ?? []).filter((lane) => lane.state !== 'complete').map((lane) => lane.gateway));
+  const late = new Set((words?.lanes ?? []).filter((lane) => lane.frontier !== null).map((lane) => lane.gateway));
   const entries: Entry[] = (model.answer?.series ?? []).map((series) => {
     const summary = model.parts.get(series.name);
     const last = summary?.last ? Date.parse(summary.last.time) : null;
