@@ -108,12 +108,12 @@ void Aggregator::make_mergers() {
     mergers_.push_back(
         std::make_unique<Merger>(MergerConfig{.partition = partition_of(index), .partitions = partitions_},
                                  MergerDependencies{.writer = writers_[index].get(),
-                                             .log = [this] { return reader(); },
-                                             .now_ns = [] { return runtime::now().wall_ns; },
-                                             .committed = committed,
-                                             .merged = merged,
-                                             .say = [](const std::string& line) { runtime::log_info(line); },
-                                             .looked = looked}));
+                                                    .log = [this] { return reader(); },
+                                                    .now_ns = [] { return runtime::now().wall_ns; },
+                                                    .committed = committed,
+                                                    .merged = merged,
+                                                    .say = [](const std::string& line) { runtime::log_info(line); },
+                                                    .looked = looked}));
   }
 }
 
@@ -190,9 +190,9 @@ void Aggregator::open_exporters() {
   for (const OtlpConfig& otlp : config_.otlp) {
     otlp_.push_back(std::make_unique<OtlpExporter>(
         otlp, OtlpExporter::Dependencies{.query = query_.get(),
-                                  .instance = "aggregator-" + std::to_string(config_.ordinal),
-                                  .now_ns = [] { return runtime::now().wall_ns; },
-                                  .say = [](const std::string& line) { runtime::log_info(line); }}));
+                                         .instance = "aggregator-" + std::to_string(config_.ordinal),
+                                         .now_ns = [] { return runtime::now().wall_ns; },
+                                         .say = [](const std::string& line) { runtime::log_info(line); }}));
   }
 }
 

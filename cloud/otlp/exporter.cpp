@@ -114,7 +114,8 @@ class OtlpExporter::Connection {
   httplib::Client client;
 };
 
-OtlpExporter::OtlpExporter(OtlpConfig config, Dependencies parts) : config_(std::move(config)), parts_(std::move(parts)) {}
+OtlpExporter::OtlpExporter(OtlpConfig config, Dependencies parts)
+    : config_(std::move(config)), parts_(std::move(parts)) {}
 
 OtlpExporter::~OtlpExporter() { stop(); }
 

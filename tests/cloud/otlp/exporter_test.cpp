@@ -56,15 +56,15 @@ class OtlpTest : public testing::Test {
     if (server_) server_->stop();
   }
   void start() {
-    exporter_ =
-        std::make_unique<OtlpExporter>(config_, OtlpExporter::Dependencies{.query = &query_,
-                                                                    .instance = "aggregator-0",
-                                                                    .now_ns = [] { return kNowS * kNanosPerSecond; },
-                                                                    .say =
-                                                                        [this](const std::string& line) {
-                                                                          std::lock_guard lock(mutex_);
-                                                                          said_ += line + "\n";
-                                                                        }});
+    exporter_ = std::make_unique<OtlpExporter>(
+        config_, OtlpExporter::Dependencies{.query = &query_,
+                                            .instance = "aggregator-0",
+                                            .now_ns = [] { return kNowS * kNanosPerSecond; },
+                                            .say =
+                                                [this](const std::string& line) {
+                                                  std::lock_guard lock(mutex_);
+                                                  said_ += line + "\n";
+                                                }});
     exporter_->start();
   }
   template <class Condition>
