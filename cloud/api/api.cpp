@@ -2,6 +2,7 @@
 // Api, see api.h: puts the list of endpoints on a server.
 #include "cloud/api/api.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -71,8 +72,12 @@ http::Response ApiImpl::answer(const Endpoint& endpoint, const http::Request& re
   }
   const auto identity = identify(*given_.auth, request, services_->now_s());
   if (!identity) return unauthorized();
-  const auto query = given_.query->one_answer();
-  http::Response response = endpoint.answer({request, identity->tenant, *query, given_.now_ns(), *services_});
+  const bool traced = std::find(request.params.begin(), request.params.end(),
+                                std::pair<std::string, std::string>("trace", "1")) != request.params.end();
+  query::Trace trace;
+  const auto query = given_.query->one_answer(traced ? &trace : nullptr);
+  http::Response response =
+      endpoint.answer({request, identity->tenant, *query, given_.now_ns(), *services_, traced ? &trace : nullptr});
   if (const auto missing = query->missing(); !missing.empty())
     name_missing(request, missing, given_.query->place().size(), response);
   return response;

@@ -59,12 +59,19 @@ http::Response failure(const Error& error) {
       {.status = 503, .detail = "The state cannot be read at this moment.", .retry_after_s = 5});
 }
 
+void add_trace(const RequestContext& context, JsonWriter& json) {
+  if (context.trace == nullptr) return;
+  json.key("trace");
+  write_trace(json, *context.trace);
+}
+
 Status add_completeness(const RequestContext& context, JsonWriter& json, const query::Selection& selection,
                         const query::Range& range) {
   const auto completeness = context.query.ask(query::AskCompleteness{selection, range, context.now_ns});
   if (!completeness) return completeness.error();
   json.key("completeness");
   write_completeness(json, *completeness);
+  add_trace(context, json);
   return {};
 }
 

@@ -52,6 +52,7 @@ struct RequestContext {
   const query::Query& query;  // for the questions of this one answer
   int64_t now_ns = 0;
   const Services& services;
+  const query::Trace* trace = nullptr;  // what the questions so far cost; null: nobody asks
 };
 
 // The object that was written, to be kept by whoever asked until it changes.
@@ -59,7 +60,9 @@ http::Response json_answer(JsonWriter& json);
 http::Response unknown_metric();
 // What an Error of a Query is to a client.
 http::Response failure(const Error& error);
-// Adds completeness to the object that is open.
+// Adds what the questions so far cost to the object that is open, if somebody asks.
+void add_trace(const RequestContext& context, JsonWriter& json);
+// Adds completeness, and the trace that is asked for, to the object that is open.
 Status add_completeness(const RequestContext& context, JsonWriter& json, const query::Selection& selection,
                         const query::Range& range);
 // Of other aggregators some did not answer: named in a header too, because CSV has no place for it. Nobody can say that

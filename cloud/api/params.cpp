@@ -173,6 +173,8 @@ std::optional<uint64_t> Params::number(std::string_view name, uint64_t least, ui
 
 void read_partial(Params& params) { params.choice("partial", {"allow", "deny"}); }
 
+void read_trace(Params& params) { params.choice("trace", {"0", "1"}); }
+
 std::vector<Stat> read_stats(Params& params, const std::vector<Stat>& otherwise) {
   const auto value = params.text("stats");
   if (!value) return otherwise;

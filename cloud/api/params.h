@@ -37,6 +37,8 @@ std::string step_text(WidthS step_s);
 class Params;
 // partial: what to do when partitions do not answer; see name_missing().
 void read_partial(Params& params);
+// trace: 1 if the answer shall tell what it cost; see add_trace().
+void read_trace(Params& params);
 // stats: names of statistics, otherwise what is told without it.
 std::vector<Stat> read_stats(Params& params, const std::vector<Stat>& otherwise);
 

@@ -11,7 +11,7 @@ namespace tributary::cluster {
 using query::Place;
 
 std::shared_ptr<const query::Query> Federation::one_answer(query::Trace* trace) const {
-  if (keeps_ && trace == trace_) return Query::one_answer(trace);
+  if (keeps_ && (trace == nullptr || trace == trace_)) return Query::one_answer(trace);
   return std::shared_ptr<const Query>(new Federation(local_, own_, peers_, layout_, true, trace));
 }
 

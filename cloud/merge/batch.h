@@ -40,7 +40,7 @@ struct BatchMemory {
 class Batch {
  public:
   // Everything must outlive the batch; the records applied too, until finish().
-  Batch(state::Write& write, const WriterConfig& config, BatchMemory& memory)
+  Batch(state::WriteTxn& write, const WriterConfig& config, BatchMemory& memory)
       : write_(write), config_(config), memory_(memory) {}
 
   // REQUIRES: stored.offset is the head's position.
@@ -73,7 +73,7 @@ class Batch {
   void write_changes();
   void trim_changes();
 
-  state::Write& write_;
+  state::WriteTxn& write_;
   const WriterConfig& config_;
   BatchMemory& memory_;
   BatchCounts counts_;

@@ -25,7 +25,7 @@ void Catalog::bound() {
   }
 }
 
-uint32_t Catalog::tenant(state::Write& write, std::string_view name) {
+uint32_t Catalog::tenant(state::WriteTxn& write, std::string_view name) {
   std::string key(name);
   auto found = tenants_.find(key);
   if (found != tenants_.end()) return found->second;
@@ -40,7 +40,7 @@ uint32_t Catalog::tenant(state::Write& write, std::string_view name) {
   return no;
 }
 
-GatewayEntry& Catalog::gateway(state::Write& write, std::string_view tenant_name, std::string_view name,
+GatewayEntry& Catalog::gateway(state::WriteTxn& write, std::string_view tenant_name, std::string_view name,
                                int64_t append_ns) {
   const uint32_t tenant_no = tenant(write, tenant_name);
   const state::Key name_key = state::Key().u32(tenant_no).text(name);
@@ -82,7 +82,7 @@ SeriesEntry* Catalog::hold(std::string_view key, std::unique_ptr<SeriesEntry> en
   return held->second.get();
 }
 
-SeriesEntry* Catalog::load(const state::Write& write, uint32_t tenant_no, bool fleet, std::string_view id) {
+SeriesEntry* Catalog::load(const state::WriteTxn& write, uint32_t tenant_no, bool fleet, std::string_view id) {
   const state::Key key = state::series_key(tenant_no, fleet, id);
   std::string name(key.view());
   auto found = series_.find(name);
@@ -101,7 +101,7 @@ SeriesEntry* Catalog::load(const state::Write& write, uint32_t tenant_no, bool f
   return hold(name, std::move(entry));
 }
 
-SeriesEntry* Catalog::make(state::Write& write, uint32_t tenant_no, bool fleet, const Series& series,
+SeriesEntry* Catalog::make(state::WriteTxn& write, uint32_t tenant_no, bool fleet, const Series& series,
                            std::string_view id) {
   auto entry = std::make_unique<SeriesEntry>();
   entry->no = write.head.next_series++;
@@ -116,7 +116,7 @@ SeriesEntry* Catalog::make(state::Write& write, uint32_t tenant_no, bool fleet, 
   return hold(key, std::move(entry));
 }
 
-SeriesEntry* Catalog::find_series(const state::Write& write, uint32_t tenant_no, std::string_view id) {
+SeriesEntry* Catalog::find_series(const state::WriteTxn& write, uint32_t tenant_no, std::string_view id) {
   SeriesEntry* entry = load(write, tenant_no, false, id);
   if (entry == nullptr || entry->fleet != nullptr) return entry;
   Result<Series> series = series_from_id(id);
@@ -126,7 +126,7 @@ SeriesEntry* Catalog::find_series(const state::Write& write, uint32_t tenant_no,
   return entry;
 }
 
-SeriesEntry& Catalog::series(state::Write& write, uint32_t tenant_no, std::string_view id, MetricKind kind) {
+SeriesEntry& Catalog::series(state::WriteTxn& write, uint32_t tenant_no, std::string_view id, MetricKind kind) {
   if (SeriesEntry* known = find_series(write, tenant_no, id)) return *known;
   Result<Series> series = series_from_id(id);
   CHECK(series.ok());
@@ -139,7 +139,7 @@ SeriesEntry& Catalog::series(state::Write& write, uint32_t tenant_no, std::strin
   return *entry;
 }
 
-void Catalog::note(SeriesEntry& entry, int64_t last_ns, MetricKind kind, state::Write& write) {
+void Catalog::note(SeriesEntry& entry, int64_t last_ns, MetricKind kind, state::WriteTxn& write) {
   if (entry.kind != kind) {
     // The newest statement holds; it changes how a rate is told, not what is stored.
     entry.kind = kind;
@@ -156,7 +156,7 @@ void Catalog::note(SeriesEntry& entry, int64_t last_ns, MetricKind kind, state::
   dirty_series_.push_back(&entry);
 }
 
-void Catalog::seen(state::Write& write, SeriesEntry& entry, int64_t last_ns, MetricKind kind, uint32_t gateway_no) {
+void Catalog::seen(state::WriteTxn& write, SeriesEntry& entry, int64_t last_ns, MetricKind kind, uint32_t gateway_no) {
   note(entry, last_ns, kind, write);
   note(*entry.fleet, last_ns, kind, write);
   if (gateway_no == 0 || entry.contributor == gateway_no) return;
@@ -167,7 +167,7 @@ void Catalog::seen(state::Write& write, SeriesEntry& entry, int64_t last_ns, Met
   entry.contributor = gateway_no;
 }
 
-void Catalog::flush(state::Write& write) {
+void Catalog::flush(state::WriteTxn& write) {
   for (GatewayEntry* entry : dirty_gateways_) {
     entry->dirty = false;
     write.txn.put(write.tables.gateways, state::number_key(entry->no), entry->record.encode());

@@ -46,26 +46,26 @@ class Catalog {
   // Forgets if too much is held. Only between batches.
   void bound();
 
-  uint32_t tenant(state::Write& write, std::string_view name);
+  uint32_t tenant(state::WriteTxn& write, std::string_view name);
   // Known or new. The entry lives until clear().
-  GatewayEntry& gateway(state::Write& write, std::string_view tenant, std::string_view gateway, int64_t append_ns);
+  GatewayEntry& gateway(state::WriteTxn& write, std::string_view tenant, std::string_view gateway, int64_t append_ns);
   void touch(GatewayEntry& entry);
 
   // The entry of a device's series, or nullptr if the state never saw it.
-  SeriesEntry* find_series(const state::Write& write, uint32_t tenant_no, std::string_view id);
+  SeriesEntry* find_series(const state::WriteTxn& write, uint32_t tenant_no, std::string_view id);
   // The same, made if missing, with its fleet series. REQUIRES: id is that of a checked series.
-  SeriesEntry& series(state::Write& write, uint32_t tenant_no, std::string_view id, MetricKind kind);
+  SeriesEntry& series(state::WriteTxn& write, uint32_t tenant_no, std::string_view id, MetricKind kind);
   // Notes a reading's time, the kind the sender states, and who delivered it (gateway_no 0: nobody, over HTTP).
-  void seen(state::Write& write, SeriesEntry& entry, int64_t last_ns, MetricKind kind, uint32_t gateway_no);
+  void seen(state::WriteTxn& write, SeriesEntry& entry, int64_t last_ns, MetricKind kind, uint32_t gateway_no);
 
   // Writes what changed. Before the commit.
-  void flush(state::Write& write);
+  void flush(state::WriteTxn& write);
 
  private:
-  SeriesEntry* load(const state::Write& write, uint32_t tenant_no, bool fleet, std::string_view id);
-  SeriesEntry* make(state::Write& write, uint32_t tenant_no, bool fleet, const Series& series, std::string_view id);
+  SeriesEntry* load(const state::WriteTxn& write, uint32_t tenant_no, bool fleet, std::string_view id);
+  SeriesEntry* make(state::WriteTxn& write, uint32_t tenant_no, bool fleet, const Series& series, std::string_view id);
   SeriesEntry* hold(std::string_view key, std::unique_ptr<SeriesEntry> entry);
-  void note(SeriesEntry& entry, int64_t last_ns, MetricKind kind, state::Write& write);
+  void note(SeriesEntry& entry, int64_t last_ns, MetricKind kind, state::WriteTxn& write);
 
   std::unordered_map<std::string, uint32_t> tenants_;
   std::unordered_map<std::string, std::unique_ptr<GatewayEntry>> gateways_;  // by tenant number and name

@@ -19,7 +19,7 @@ struct FreshRow {
   int64_t start_s = 0;
 };
 
-void materialise(state::Write& write) {
+void materialise(state::WriteTxn& write) {
   std::vector<FreshRow> old;
   {
     store::Cursor cursor(write.txn, write.tables.fresh);
@@ -90,7 +90,7 @@ int64_t roll_target(int64_t append_ns) {
   return floor_div(to_seconds_floor(append_ns), state::kRollStep) * state::kRollStep - state::kFreshSpan;
 }
 
-void roll(state::Write& write, const std::array<int64_t, 4>& retention_s, int64_t target) {
+void roll(state::WriteTxn& write, const std::array<int64_t, 4>& retention_s, int64_t target) {
   state::Head& head = write.head;
   CHECK(target > head.rolled_s);
   const int64_t now_s = target + state::kFreshSpan;

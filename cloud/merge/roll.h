@@ -15,6 +15,6 @@ int64_t roll_target(int64_t append_ns);
 
 // Moves rolled_s of the head to target, fresh rows with it, and trims by retention. REQUIRES: target > the head's
 // rolled_s, and everything buffered is flushed.
-void roll(state::Write& write, const std::array<int64_t, 4>& retention_s, int64_t target);
+void roll(state::WriteTxn& write, const std::array<int64_t, 4>& retention_s, int64_t target);
 
 }  // namespace tributary::merge

@@ -10,7 +10,7 @@
 
 namespace tributary::merge {
 
-void RowBuffer::flush(state::Write& write) {
+void RowBuffer::flush(state::WriteTxn& write) {
   if (!fresh_.empty()) flush_fresh(write);
   if (!late_.empty()) {
     std::sort(late_.begin(), late_.end(), [](const RowItem& a, const RowItem& b) {
@@ -25,7 +25,7 @@ void RowBuffer::flush(state::Write& write) {
   clear();
 }
 
-void RowBuffer::flush_fresh(state::Write& write) {
+void RowBuffer::flush_fresh(state::WriteTxn& write) {
   // In key order, so that LMDB touches each page once.
   std::sort(fresh_.begin(), fresh_.end(), [](const RowItem& a, const RowItem& b) {
     return std::tie(a.start_s, a.width_s, a.no) < std::tie(b.start_s, b.width_s, b.no);
@@ -132,7 +132,7 @@ void Materialiser::ChunkWriter::close(store::Txn& txn) {
   loaded_ = false;
 }
 
-Materialiser::Materialiser(state::Write& write) : write_(write) {}
+Materialiser::Materialiser(state::WriteTxn& write) : write_(write) {}
 
 void Materialiser::accumulate(int level, int64_t start_s, const Delta& delta) {
   Accumulator& sum = sums_[static_cast<size_t>(level)];

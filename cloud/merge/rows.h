@@ -53,10 +53,10 @@ class RowBuffer {
     late_.clear();
   }
   // Writes everything collected and forgets it.
-  void flush(state::Write& write);
+  void flush(state::WriteTxn& write);
 
  private:
-  void flush_fresh(state::Write& write);
+  void flush_fresh(state::WriteTxn& write);
   std::vector<RowItem> fresh_, late_;
 };
 
@@ -65,7 +65,7 @@ class RowBuffer {
 // a call.
 class Materialiser {
  public:
-  explicit Materialiser(state::Write& write);
+  explicit Materialiser(state::WriteTxn& write);
   void apply(const RowItem* first, const RowItem* last);
 
  private:
@@ -105,7 +105,7 @@ class Materialiser {
   void emit(int level);
   void advance(int64_t start_s);
 
-  state::Write& write_;
+  state::WriteTxn& write_;
   std::array<ChunkWriter, state::kLevels> rows_, direct_;
   std::array<Accumulator, state::kLevels> sums_;
   stats::Summary group_, scratch_;

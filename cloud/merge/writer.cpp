@@ -40,7 +40,7 @@ Status StateWriter::merge(const std::vector<log::StoredRecord>& batch) {
   BatchCounts counts;
   memory_->rows.clear();
   int attempts = 0;
-  const auto work = [&](state::Write& write) {
+  const auto work = [&](state::WriteTxn& write) {
     // A second run begins anew: what the first one learned of was never written.
     if (attempts++ > 0) memory_->clear();
     Batch records(write, config_, *memory_);
@@ -69,7 +69,7 @@ Status StateWriter::skip_to(log::Offset offset, const std::string& cause, int64_
                                           std::to_string(offset) + ": what was merged would be merged again"};
   }
   if (offset == from) return {};
-  return state_->write([&](state::Write& write) {
+  return state_->write([&](state::WriteTxn& write) {
     write.head.position = offset;
     const state::LogGap gap{.to_offset = offset, .noticed_ns = now_ns, .cause = cause};
     if (!bug("log_gap_silent")) write.txn.put(write.tables.log_gaps, state::Key().u64(from), gap.encode());
@@ -80,7 +80,7 @@ Status StateWriter::skip_to(log::Offset offset, const std::string& cause, int64_
 Status StateWriter::set_retired(const std::string& tenant, const std::string& gateway, bool retired) {
   std::lock_guard lock(mutex_);
   bool found = false;
-  Status done = state_->write([&](state::Write& write) {
+  Status done = state_->write([&](state::WriteTxn& write) {
     const state::Tables& tables = write.tables;
     std::optional<std::string_view> tenant_no = write.txn.get(tables.tenants, tenant);
     if (!tenant_no || gateway.size() > state::kNameBytesMax) return false;

@@ -8,7 +8,7 @@
 namespace tributary::query {
 
 std::shared_ptr<const Query> LocalQuery::one_answer(Trace* trace) const {
-  if (keeps_ && trace == trace_) return Query::one_answer(trace);
+  if (keeps_ && (trace == nullptr || trace == trace_)) return Query::one_answer(trace);
   return std::shared_ptr<const Query>(new LocalQuery(partitions_, true, trace));
 }
 

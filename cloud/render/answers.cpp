@@ -122,6 +122,23 @@ void write_partitions(JsonWriter& json, uint32_t expected, const std::vector<uin
   json.end_object();
 }
 
+void write_trace(JsonWriter& json, const query::Trace& trace) {
+  query::Trace::Read all;
+  json.begin_object().key("partitions").begin_array();
+  for (const auto& [partition, read] : trace.partitions) {
+    json.begin_object().field("partition", partition).field("rows", read.rows).field("bytes", read.bytes).end_object();
+    all.rows += read.rows;
+    all.bytes += read.bytes;
+  }
+  json.end_array().field("rows", all.rows).field("bytes", all.bytes).key("milliseconds").begin_object();
+  const auto stage = [&](const char* name, int64_t time_ns) { json.field(name, static_cast<double>(time_ns) / 1e6); };
+  stage("select", trace.select_ns);
+  stage("read", trace.read_ns);
+  stage("merge", trace.merge_ns);
+  stage("conclude", trace.conclude_ns);
+  json.end_object().end_object();
+}
+
 std::string partitions_text(const std::vector<uint32_t>& numbers) {
   std::string text;
   for (const uint32_t number : numbers) text += (text.empty() ? "" : ", ") + std::to_string(number);

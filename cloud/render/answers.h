@@ -17,6 +17,8 @@ namespace tributary::api {
 void write_completeness(JsonWriter& json, const query::Completeness& completeness);
 // {expected, answered}, and missing where partitions did not answer.
 void write_partitions(JsonWriter& json, uint32_t expected, const std::vector<uint32_t>& missing);
+// Which partitions answered, rows and bytes read of each and of all, milliseconds by stage.
+void write_trace(JsonWriter& json, const query::Trace& trace);
 // As the header X-Missing-Partitions names them: "1, 4, 7".
 std::string partitions_text(const std::vector<uint32_t>& numbers);
 void write_metric(JsonWriter& json, const query::MetricInfo& metric);

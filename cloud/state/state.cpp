@@ -130,7 +130,7 @@ void State::note_log_id() const {
   std::filesystem::rename(fresh, file, ignored);
 }
 
-Status State::write(const std::function<bool(Write&)>& work, const std::function<uint64_t()>& committed) {
+Status State::write(const std::function<bool(WriteTxn&)>& work, const std::function<uint64_t()>& committed) {
   Head head;
   bool kept = false;
   Status done = env_->write([&](store::Txn& txn) {
@@ -138,7 +138,7 @@ Status State::write(const std::function<bool(Write&)>& work, const std::function
     CHECK(stored.ok());
     head = *stored;
     const std::string before = encode_head(head);
-    Write write{txn, tables_, head};
+    WriteTxn write{txn, tables_, head};
     kept = work(write);
     if (kept && !bug("position_apart") && encode_head(head) != before) txn.put(tables_.meta, "head", encode_head(head));
     return kept;

@@ -28,7 +28,7 @@ struct StateConfig {
 };
 
 // A write transaction under way: its head is stored with it when it ends.
-struct Write {
+struct WriteTxn {
   store::Txn& txn;
   const Tables& tables;
   Head& head;
@@ -71,7 +71,7 @@ class State {
   // For the one writer. One transaction, all or nothing: work writes and moves the head on (false: nothing is kept),
   // and runs again where the map has to grow. committed runs before readers see the new position; it returns how many
   // dead letters the transaction made. kFull: disk; try again later.
-  Status write(const std::function<bool(Write&)>& work, const std::function<uint64_t()>& committed = nullptr);
+  Status write(const std::function<bool(WriteTxn&)>& work, const std::function<uint64_t()>& committed = nullptr);
   // Stores the log that the state belongs to from now on, and notes it beside the file.
   Status set_log_id(uint64_t log_id);
 

@@ -34,7 +34,7 @@ http::Response answer_alias(const RequestContext& context, std::string_view name
     key = "device";
     value = list_entry(value);
   }
-  const RequestContext inner{request, context.tenant, context.query, context.now_ns, context.services};
+  const RequestContext inner{request, context.tenant, context.query, context.now_ns, context.services, context.trace};
   const auto has_readings = [&] {
     const auto found = context.query.ask(
         query::AskLast{{.tenant = context.tenant, .devices = {device}}, std::nullopt, "", kSeriesMax});

@@ -12,6 +12,7 @@ namespace tributary::api {
 http::Response answer_kpi(const RequestContext& context) {
   Params params(context.request);
   read_partial(params);
+  read_trace(params);
   const query::Selection selection = params.selection(context.tenant);
   const std::string window = params.text("window").value_or("1m");
   const auto window_s = parse_duration_s(window);

@@ -34,6 +34,7 @@ void write_exactness(JsonWriter& json, const std::vector<query::Row>& open_rows)
 http::Response answer_last(const RequestContext& context) {
   Params params(context.request);
   read_partial(params);
+  read_trace(params);
   const query::Selection selection = params.selection(context.tenant, false);
   const auto at_ns = params.time("at", context.now_ns);
   const Page page = read_page(params);

@@ -15,6 +15,7 @@ namespace tributary::api {
 http::Response answer_metrics(const RequestContext& context) {
   Params params(context.request);
   read_partial(params);
+  read_trace(params);
   const Page page = read_page(params);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
   const auto found = context.query.ask(query::AskMetrics{context.tenant});
@@ -30,6 +31,7 @@ http::Response answer_metrics(const RequestContext& context) {
     json.key("partitions");
     write_partitions(json, static_cast<uint32_t>(context.query.place().size()), missing);
   }
+  add_trace(context, json);
   json.end_object();
   return json_answer(json);
 }
@@ -38,6 +40,7 @@ http::Response answer_metrics(const RequestContext& context) {
 http::Response answer_devices(const RequestContext& context) {
   Params params(context.request);
   read_partial(params);
+  read_trace(params);
   const Page page = read_page(params);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
   const size_t middle = std::min(page.after.find('\0'), page.after.size());

@@ -108,6 +108,7 @@ http::Response answer_series(const RequestContext& context) {
   const int64_t now_ns = context.now_ns;
   Params params(context.request);
   read_partial(params);
+  read_trace(params);
   const query::Selection selection = params.selection(context.tenant);
   query::Range range = params.range(now_ns);
   RowsHead head{

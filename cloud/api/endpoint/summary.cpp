@@ -14,6 +14,7 @@ namespace tributary::api {
 http::Response answer_summary(const RequestContext& context) {
   Params params(context.request);
   read_partial(params);
+  read_trace(params);
   const query::Selection selection = params.selection(context.tenant);
   const query::Range range = params.range(context.now_ns);
   const auto stats = read_stats(params, summary_stats());

@@ -439,6 +439,35 @@ TEST_F(FederationTest, SystemIsOfAllAggregatorsAndNamesWhoIsAway) {
   EXPECT_FALSE(other.contains("services") || other.contains("log"));
 }
 
+TEST_F(FederationTest, ATraceNamesThePartitionsOfAllAggregators) {
+  begin(14, {.records = 20, .wild_widths = false});
+  merge_more(true);
+  ASSERT_TRUE(soon([&] { return whole(); }));
+  for (const std::string path :
+       {"/api/v1/series?metric=temperature&step=1h", "/api/v1/summary?metric=temperature",
+        "/api/v1/kpi?metric=temperature", "/api/v1/last", "/api/v1/metrics", "/api/v1/devices"}) {
+    SCOPED_TRACE(path);
+    const std::string traced = path + (path.find('?') == std::string::npos ? "?" : "&") + "trace=1";
+    const Json plain = Json::parse(body_of(fronts_[1]->get(path, keys_["demo"])));
+    Json found = Json::parse(body_of(fronts_[1]->get(traced, keys_["demo"])));
+    EXPECT_FALSE(plain.contains("trace"));
+    ASSERT_EQ(found["trace"]["partitions"].size(), 16u);
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < 16; ++i) {
+      EXPECT_EQ(found["trace"]["partitions"][i]["partition"], i);
+      rows += found["trace"]["partitions"][i]["rows"].get<uint64_t>();
+    }
+    EXPECT_EQ(found["trace"]["rows"], rows);
+    for (const char* stage : {"select", "read", "merge", "conclude"}) {
+      EXPECT_GE(found["trace"]["milliseconds"][stage].get<double>(), 0) << stage;
+    }
+    // Nothing else of the answer is another one.
+    found.erase("trace");
+    EXPECT_EQ(found, plain);
+  }
+  EXPECT_EQ(status_of(fronts_[1]->get("/api/v1/metrics?trace=yes", keys_["demo"])), 400);
+}
+
 TEST_F(FederationTest, TheInternalPortIsNoTenants) {
   begin(12, {.records = 5, .wild_widths = false}, 3);
   cluster::QuestionHead asked{.replicas = 3, .partitions = 3, .ordinal = 1};
