@@ -17,7 +17,7 @@
 #include "cloud/bridge/inbox.h"
 #include "cloud/log/log.h"
 #include "cloud/merge/writer.h"
-#include "cloud/query/query.h"
+#include "cloud/query/local.h"
 #include "cloud/query/question/completeness.h"
 #include "cloud/query/question/gateways.h"
 #include "edge/gateway/gateway_core.h"

@@ -13,7 +13,7 @@ namespace {
 class TraceTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    scenario_ = make_scenario(5, {.records = 60});
+    scenario_ = make_scenario(5, {.records = 60, .wild_widths = false});
     for (uint32_t i = 0; i < 2; ++i) {
       merge::WriterConfig config = state_config(folder_.path(std::to_string(i)));
       config.partition = i;

@@ -63,9 +63,9 @@ TEST_F(ApiTest, TheStreamFiltersDevicesAndFleet) {
 TEST_F(ApiTest, WhatCannotBeResumedIsReset) {
   query_.forget_changes_before(50);
   const std::string now = event_id(query_.place());
-  for (const std::string& since :
-       {event_id({{query_.state_id(), 10}}), event_id({{99, 60}}), event_id({{query_.state_id(), 1'000'000}}),
-        std::string("nonsense"), std::string("0000000000000000-1")}) {
+  for (const std::string& since : {event_id({{query_.place().front().state_id, 10}}), event_id({{99, 60}}),
+                                   event_id({{query_.place().front().state_id, 1'000'000}}), std::string("nonsense"),
+                                   std::string("0000000000000000-1")}) {
     RawClient client(server_->port());
     open_stream(client, "", "Last-Event-ID: " + since + "\r\n");
     ASSERT_TRUE(await(client, "event: reset\nid: " + now)) << since;
