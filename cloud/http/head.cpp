@@ -180,85 +180,77 @@ std::optional<Refusal> parse_head(std::string_view bytes, size_t headers_max, He
   return std::nullopt;
 }
 
+// A byte of the line with a chunk's size. kMore: go on.
+ChunkDecoder::Verdict ChunkDecoder::in_size_line(char c, size_t body_bytes) {
+  switch (at_) {
+    case At::kSize:
+      if (const int digit = hex_digit(c); digit >= 0) {
+        size_ = size_ * 16 + static_cast<uint64_t>(digit);
+        return ++digits_ > 8 ? Verdict::kTooLarge : Verdict::kMore;
+      }
+      if (digits_ == 0) return Verdict::kBad;
+      [[fallthrough]];
+    case At::kSizeBlank:  // some pad the size; nothing but an extension or the end of the line may follow
+      if (c != '\r' && c != ';' && c != ' ' && c != '\t') return Verdict::kBad;
+      if (c != '\r') at_ = c == ';' ? At::kExtension : At::kSizeBlank;
+      break;
+    case At::kExtension:
+      if (c == '\n') return Verdict::kBad;
+      break;
+    default:  // kSizeEnd
+      if (c != '\n') return Verdict::kBad;
+      if (size_ > body_bytes_max_ - body_bytes) return Verdict::kTooLarge;
+      at_ = size_ == 0 ? At::kTrailer : At::kData;
+      return Verdict::kMore;
+  }
+  if (c == '\r') {
+    at_ = At::kSizeEnd;
+    return Verdict::kMore;
+  }
+  return ++overhead_bytes_ > kChunkOverheadBytesMax ? Verdict::kBad : Verdict::kMore;
+}
+
+// A byte after a chunk or after the last one. Trailers are read and forgotten; a line feed alone ends none.
+ChunkDecoder::Verdict ChunkDecoder::after_data(char c) {
+  const auto end_of_line = [&](At next) {
+    if (c != '\n') return Verdict::kBad;
+    at_ = next;
+    return next == At::kDone ? Verdict::kDone : Verdict::kMore;
+  };
+  switch (at_) {
+    case At::kDataReturn:
+      if (c != '\r') return Verdict::kBad;
+      at_ = At::kDataEnd;
+      return Verdict::kMore;
+    case At::kDataEnd:
+      digits_ = 0;
+      return end_of_line(At::kSize);
+    case At::kTrailerEnd:
+      return end_of_line(At::kTrailer);
+    case At::kLastEnd:
+      return end_of_line(At::kDone);
+    default:  // kTrailer, at the start of a line; kTrailerLine
+      break;
+  }
+  if (c == '\n' || ++overhead_bytes_ > kChunkOverheadBytesMax) return Verdict::kBad;
+  at_ = c != '\r' ? At::kTrailerLine : at_ == At::kTrailer ? At::kLastEnd : At::kTrailerEnd;
+  return Verdict::kMore;
+}
+
 ChunkDecoder::Verdict ChunkDecoder::feed(std::string_view bytes, std::string& body, size_t& used) {
   used = 0;
   while (used < bytes.size() && at_ != At::kDone) {
-    const char c = bytes[used];
-    switch (at_) {
-      case At::kSize:
-        if (const int digit = hex_digit(c); digit >= 0) {
-          if (++digits_ > 8) return Verdict::kTooLarge;
-          size_ = size_ * 16 + static_cast<uint64_t>(digit);
-        } else if (digits_ == 0) {
-          return Verdict::kBad;
-        } else if (c == '\r') {
-          at_ = At::kSizeEnd;
-        } else if (c == ';') {
-          at_ = At::kExtension;
-        } else if (c == ' ' || c == '\t') {
-          at_ = At::kSizeBlank;
-        } else {
-          return Verdict::kBad;
-        }
-        break;
-      case At::kSizeBlank:  // some pad the size; nothing but an extension or the end of the line may follow
-        if (++overhead_bytes_ > kChunkOverheadBytesMax) return Verdict::kBad;
-        if (c == '\r') {
-          at_ = At::kSizeEnd;
-        } else if (c == ';') {
-          at_ = At::kExtension;
-        } else if (c != ' ' && c != '\t') {
-          return Verdict::kBad;
-        }
-        break;
-      case At::kExtension:
-        if (++overhead_bytes_ > kChunkOverheadBytesMax || c == '\n') return Verdict::kBad;
-        if (c == '\r') at_ = At::kSizeEnd;
-        break;
-      case At::kSizeEnd:
-        if (c != '\n') return Verdict::kBad;
-        if (size_ > body_bytes_max_ - body.size()) return Verdict::kTooLarge;
-        at_ = size_ == 0 ? At::kTrailer : At::kData;
-        break;
-      case At::kData: {
-        const size_t take = std::min<uint64_t>(size_, bytes.size() - used);
-        body.append(bytes.substr(used, take));
-        size_ -= take;
-        used += take;
-        if (size_ == 0) at_ = At::kDataReturn;
-        continue;
-      }
-      case At::kDataReturn:
-        if (c != '\r') return Verdict::kBad;
-        at_ = At::kDataEnd;
-        break;
-      case At::kDataEnd:
-        if (c != '\n') return Verdict::kBad;
-        at_ = At::kSize;
-        digits_ = 0;
-        break;
-      case At::kTrailer:  // at the start of a line
-        if (c == '\r') {
-          at_ = At::kLastEnd;
-          break;
-        }
-        at_ = At::kTrailerLine;
-        [[fallthrough]];
-      case At::kTrailerLine:  // inside a trailer line, which is read and forgotten; a line feed alone ends none
-        if (++overhead_bytes_ > kChunkOverheadBytesMax || c == '\n') return Verdict::kBad;
-        if (c == '\r') at_ = At::kTrailerEnd;
-        break;
-      case At::kTrailerEnd:
-        if (c != '\n') return Verdict::kBad;
-        at_ = At::kTrailer;
-        break;
-      case At::kLastEnd:
-        if (c != '\n') return Verdict::kBad;
-        at_ = At::kDone;
-        break;
-      case At::kDone:
-        break;
+    if (at_ == At::kData) {
+      const size_t take = std::min<uint64_t>(size_, bytes.size() - used);
+      body.append(bytes.substr(used, take));
+      size_ -= take;
+      used += take;
+      if (size_ == 0) at_ = At::kDataReturn;
+      continue;
     }
+    const char c = bytes[used];
+    const Verdict verdict = at_ < At::kData ? in_size_line(c, body.size()) : after_data(c);
+    if (verdict == Verdict::kBad || verdict == Verdict::kTooLarge) return verdict;
     ++used;
   }
   return at_ == At::kDone ? Verdict::kDone : Verdict::kMore;

@@ -60,6 +60,9 @@ class ChunkDecoder {
     kLastEnd,
     kDone
   };
+  Verdict in_size_line(char c, size_t body_bytes);
+  Verdict after_data(char c);
+
   size_t body_bytes_max_;
   At at_ = At::kSize;
   uint64_t size_ = 0;

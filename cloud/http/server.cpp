@@ -178,6 +178,9 @@ void HttpServerImpl::serve(HttpCodec& codec, const Handler& handler, ConnectionP
 
 void HttpServerImpl::start_stream(ConnectionPtr connection, std::function<void(StreamWriter&)> stream,
                                   std::string head) {
+  // What the request took is given back for the time of the stream.
+  connection->head = {};
+  connection->in = {};
   if (streams_.start(connection, std::move(head), std::move(stream), [this] { --counters_.open_connections; }))
     return counters_.response(200);
   counters_.refused("too_many_streams");

@@ -14,91 +14,10 @@
 #include "cloud/http/head.h"
 #include "cloud/http/problem.h"
 #include "tests/cloud/http/raw_client.h"
+#include "tests/cloud/http/test_server.h"
 
 namespace tributary::http {
 namespace {
-
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
-class Server {
- public:
-  explicit Server(HttpConfig config = {}) {
-    auto opened = HttpServer::open(config);
-    EXPECT_TRUE(opened.ok());
-    server_ = std::move(opened).value();
-    server_->handle("GET", "/hello", [](const Request&) { return Response{.body = "{\"hello\":1}"}; });
-    server_->handle("POST", "/echo", [](const Request& request) {
-      return Response{.content_type = "text/plain", .body = request.body};
-    });
-    server_->handle("GET", "/params", [](const Request& request) {
-      std::string text;
-      for (const auto& [name, value] : request.params) text += name + "=" + value + ";";
-      return Response{.content_type = "text/plain", .body = text};
-    });
-    server_->handle("GET", "/big", [](const Request&) {
-      return Response{.content_type = "text/plain", .body = std::string(8 << 20, 'x')};
-    });
-    server_->handle("GET", "/static/*", [](const Request& request) {
-      return Response{.content_type = "text/plain", .body = request.path};
-    });
-    server_->handle("GET", "/ticks", [this](const Request&) {
-      Response response;
-      response.content_type = "text/event-stream";
-      response.stream = [this](StreamWriter& writer) {
-        while (writer.write("data: tick\n\n") && writer.open()) {
-          std::unique_lock lock(mutex_);
-          woken_.wait_for(lock, milliseconds(20), [this] { return stopping_; });
-        }
-        ++ended_streams;
-      };
-      return response;
-    });
-    server_->handle("GET", "/flood", [](const Request&) {
-      Response response;
-      response.stream = [](StreamWriter& writer) {
-        const std::string block(1 << 16, 'f');
-        while (writer.write(block)) {
-        }
-      };
-      return response;
-    });
-    server_->on_stop([this] {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
-      woken_.notify_all();
-    });
-    server_->default_headers({{"X-Content-Type-Options", "nosniff"}});
-    EXPECT_TRUE(server_->start().ok());
-  }
-  HttpServer* operator->() { return server_.get(); }
-  uint16_t port() const { return server_->port(); }
-
-  std::atomic<int> ended_streams{0};
-
- private:
-  std::mutex mutex_;
-  std::condition_variable woken_;
-  bool stopping_ = false;
-  std::unique_ptr<HttpServer> server_;
-};
-
-std::string ask(uint16_t port, const std::string& text) {
-  RawClient client(port);
-  client.send(text);
-  return client.read_response();
-}
-
-// Waits for what another thread is about to count.
-template <class Condition>
-bool soon(Condition condition) {
-  const auto end = steady_clock::now() + std::chrono::seconds(10);
-  while (!condition()) {
-    if (steady_clock::now() > end) return false;
-    std::this_thread::yield();
-  }
-  return true;
-}
 
 TEST(HttpServer, AnswersRequestsOnOneConnectionOneAfterAnother) {
   Server server;
@@ -238,34 +157,6 @@ TEST(HttpServer, ThreeHundredThousandHeadersAreRefused) {
   EXPECT_EQ(server->stats().refused_total.at("too_many_headers"), 1u);
 }
 
-TEST(HttpServer, DrippingConnectionsHoldNoWorkerAndEndInTime) {
-  HttpConfig config;
-  config.threads = 2;
-  config.head_ms_max = 300;
-  config.idle_ms_max = 60'000;
-  Server server(config);
-  std::vector<std::unique_ptr<RawClient>> dripping;
-  for (int i = 0; i < 200; ++i) {
-    dripping.push_back(std::make_unique<RawClient>(server.port()));
-    dripping.back()->send("GET /hello HT");
-  }
-  EXPECT_EQ(status_of(ask(server.port(), "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")), 200);
-  for (auto& client : dripping) EXPECT_EQ(status_of(client->read_response()), 408);
-  EXPECT_EQ(server->stats().refused_total.at("slow_head"), 200u);
-}
-
-TEST(HttpServer, ASlowBodyEndsInTime) {
-  HttpConfig config;
-  config.body_ms_max = 200;
-  Server server(config);
-  RawClient plain(server.port()), chunked(server.port());
-  plain.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1");
-  chunked.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n1");
-  EXPECT_EQ(status_of(plain.read_response()), 408);
-  EXPECT_EQ(status_of(chunked.read_response()), 408);
-  EXPECT_EQ(server->stats().refused_total.at("slow_body"), 2u);
-}
-
 TEST(HttpServer, BodiesBeyondTheLimitAre413ChunkedOnesToo) {
   HttpConfig config;
   config.body_bytes_max = 1000;
@@ -299,26 +190,6 @@ TEST(HttpServer, ContinuesWhenAsked) {
   EXPECT_EQ(status_of(client.read_response()), 100);
   client.send("body");
   EXPECT_EQ(body_of(client.read_response()), "body");
-}
-
-TEST(HttpServer, AClientThatReadsSlowlyHoldsNoWorker) {
-  HttpConfig config;
-  config.threads = 2;
-  config.write_ms_max = 500;
-  Server server(config);
-  std::vector<std::unique_ptr<RawClient>> lazy;
-  for (int i = 0; i < 8; ++i) {
-    lazy.push_back(std::make_unique<RawClient>(server.port()));
-    lazy.back()->send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-  }
-  EXPECT_EQ(status_of(ask(server.port(), "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")), 200);
-  RawClient swift(server.port());
-  swift.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_EQ(body_of(swift.read_response(60'000)).size(), size_t{8} << 20);
-  EXPECT_TRUE(soon([&] {
-    const auto refused = server->stats().refused_total;
-    return refused.contains("slow_reader") && refused.at("slow_reader") == 8;
-  }));
 }
 
 // Few workers at a time, and still none is waited for: handlers that hold all of them are passed by the others.
@@ -415,119 +286,6 @@ TEST(HttpServer, StopEndsStreamsAndIdleConnectionsPromptly) {
   EXPECT_FALSE(RawClient(server.port()).closed());
 }
 
-TEST(HttpServer, BeyondTheConnectionsItRefusesAndRecovers) {
-  HttpConfig config;
-  config.connections_max = 10;
-  Server server(config);
-  {
-    std::vector<std::unique_ptr<RawClient>> clients;
-    for (int i = 0; i < 30; ++i) {
-      clients.push_back(std::make_unique<RawClient>(server.port()));
-      if (i >= 10) continue;
-      clients.back()->send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /he");
-      EXPECT_EQ(status_of(clients.back()->read_response()), 200);  // the rest of the second request is waited for
-    }
-    EXPECT_TRUE(soon([&] {
-      const auto refused = server->stats().refused_total;
-      return refused.contains("too_many_connections") && refused.at("too_many_connections") == 20;
-    }));
-  }
-  EXPECT_TRUE(soon([&] { return server->stats().connections == 0; }));
-  EXPECT_EQ(status_of(ask(server.port(), "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")), 200);
-}
-
-TEST(HttpServer, WhoKeepsAConnectionWithoutARequestMakesRoomForOthers) {
-  HttpConfig config;
-  config.connections_max = 10;
-  Server server(config);
-  RawClient busy(server.port());
-  busy.send("GET /ticks HTTP/1.1\r\nHost: x\r\n\r\n");
-  busy.read_until([](const std::string& seen) { return seen.find("tick") != std::string::npos; });
-  std::vector<std::unique_ptr<RawClient>> idle;
-  for (int i = 0; i < 30; ++i) {
-    idle.push_back(std::make_unique<RawClient>(server.port()));
-    idle.back()->send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
-    ASSERT_EQ(status_of(idle.back()->read_response()), 200) << i;
-  }
-  idle.front()->read_to_end();
-  EXPECT_TRUE(idle.front()->closed()) << "who waited longest goes first";
-  idle.back()->send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_EQ(status_of(idle.back()->read_response()), 200);
-  EXPECT_EQ(server->stats().connections, 10u);
-  EXPECT_EQ(server->stats().streams, 1u);
-}
-
-// Whether a program lives must be told when it has most to do.
-TEST(HttpServer, ProbesAreAnsweredWhileAllWorkersAreBusy) {
-  HttpConfig config;
-  config.threads = 2;
-  auto opened = HttpServer::open(config);
-  ASSERT_TRUE(opened.ok());
-  const auto server = std::move(opened).value();
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool released = false;
-  server->handle("GET", "/wait", [&](const Request&) {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return released; });
-    return Response{.body = "{}"};
-  });
-  for (const char* path : {"/health", "/ready", "/metrics"}) {
-    server->handle("GET", path, [](const Request&) { return Response{.body = "{}"}; });
-  }
-  ASSERT_TRUE(server->start().ok());
-  std::vector<std::unique_ptr<RawClient>> clients;
-  for (int i = 0; i < 10; ++i) {
-    clients.push_back(std::make_unique<RawClient>(server->port()));
-    clients.back()->send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
-  }
-  ASSERT_TRUE(soon([&] { return server->stats().waiting_requests == 8; }));
-  for (const char* target : {"/health", "/ready?x=1", "/metrics"}) {
-    EXPECT_EQ(status_of(ask(server->port(), std::string("GET ") + target + " HTTP/1.1\r\nHost: x\r\n\r\n")), 200);
-  }
-  {
-    std::lock_guard lock(mutex);
-    released = true;
-  }
-  changed.notify_all();
-  for (auto& client : clients) EXPECT_EQ(status_of(client->read_response()), 200);
-}
-
-TEST(HttpServer, WhoIsNotAdmittedIsRefusedBeforeItsBodyIsRead) {
-  HttpConfig config;
-  config.body_bytes_max = 64 << 20;
-  auto opened = HttpServer::open(config);
-  ASSERT_TRUE(opened.ok());
-  const auto server = std::move(opened).value();
-  std::atomic<int> asked{0};
-  server->handle("GET", "/echo", [](const Request&) { return Response{.body = "{}"}; });
-  server->handle("POST", "/echo", [](const Request& request) { return Response{.body = request.body}; });
-  server->admit([&](const Request& request) -> std::optional<Response> {
-    ++asked;
-    EXPECT_EQ(request.method, "POST");
-    EXPECT_EQ(request.path, "/echo");
-    EXPECT_EQ(request.body, "");
-    if (request.header("x-api-key") == "good") return std::nullopt;
-    return Response{.status = 401, .body = "who?"};
-  });
-  ASSERT_TRUE(server->start().ok());
-  RawClient stranger(server->port());
-  stranger.send("POST /echo?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\r\n");  // and none of it
-  const std::string refused = stranger.read_response();
-  EXPECT_EQ(status_of(refused), 401);
-  EXPECT_EQ(body_of(refused), "who?");
-  EXPECT_NE(refused.find("Connection: close"), std::string::npos);
-  RawClient known(server->port());
-  known.send("POST /echo HTTP/1.1\r\nHost: x\r\nX-Api-Key: good\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
-  EXPECT_EQ(status_of(known.read_response()), 100);
-  known.send("hi");
-  EXPECT_EQ(body_of(known.read_response()), "hi");
-  known.send("GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_EQ(status_of(known.read_response()), 200);
-  EXPECT_EQ(asked, 2) << "what has no body costs nothing to read";
-  EXPECT_EQ(server->stats().responses_total.at(401), 1u);
-}
-
 TEST(HttpServer, TakesTheAbsoluteFormAndSaysHowLongAConnectionIsKept) {
   HttpConfig config;
   config.idle_ms_max = 45'000;
@@ -539,65 +297,6 @@ TEST(HttpServer, TakesTheAbsoluteFormAndSaysHowLongAConnectionIsKept) {
   }
   EXPECT_EQ(status_of(ask(server.port(), "GET http://x HTTP/1.1\r\nHost: x\r\n\r\n")), 404);
   EXPECT_EQ(status_of(ask(server.port(), "GET http://x?device=a HTTP/1.1\r\nHost: x\r\n\r\n")), 404);
-}
-
-TEST(HttpServer, ListensOnTheLoopbackOfIpv6AndByName) {
-  for (const char* host : {"::1", "localhost"}) {
-    HttpConfig config;
-    config.host = host;
-    auto opened = HttpServer::open(config);
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
-    EXPECT_NE((*opened)->port(), 0);
-  }
-  HttpConfig config;
-  config.host = "no.such.host.invalid";
-  const auto refused = HttpServer::open(config);
-  ASSERT_FALSE(refused.ok());
-  EXPECT_NE(refused.error().message.find("no.such.host.invalid"), std::string::npos);
-}
-
-// A client may end its side after its request: it still gets the answer.
-TEST(HttpServer, AHalfClosedClientGetsItsAnswer) {
-  Server server;
-  RawClient client(server.port());
-  client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\noneGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
-  ::shutdown(client.fd(), SHUT_WR);
-  EXPECT_EQ(body_of(client.read_response()), "one");
-  EXPECT_EQ(body_of(client.read_response()), "{\"hello\":1}");
-  client.read_to_end();
-  EXPECT_TRUE(client.closed());
-}
-
-TEST(HttpServer, StopFinishesTheRequestsThatRun) {
-  auto opened = HttpServer::open({});
-  ASSERT_TRUE(opened.ok());
-  const auto server = std::move(opened).value();
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool running = false, released = false;
-  server->handle("GET", "/wait", [&](const Request&) {
-    std::unique_lock lock(mutex);
-    running = true;
-    changed.notify_all();
-    changed.wait(lock, [&] { return released; });
-    return Response{.body = "done"};
-  });
-  server->on_stop([&] {
-    std::lock_guard lock(mutex);
-    released = true;
-    changed.notify_all();
-  });
-  ASSERT_TRUE(server->start().ok());
-  RawClient client(server->port());
-  client.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
-  {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return running; });
-  }
-  server->stop();
-  EXPECT_EQ(body_of(client.read_response()), "done");
-  client.read_to_end();
-  EXPECT_TRUE(client.closed());
 }
 
 TEST(HttpServer, ASecondServerOnThePortIsRefused) {
@@ -640,6 +339,32 @@ TEST(HttpServer, RandomBytesNeverStopIt) {
     client.read_to_end();
   }
   EXPECT_EQ(status_of(ask(server.port(), "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n")), 200) << "seed " << seed;
+}
+
+TEST(ChunkDecoder, TakesAnyNumberOfSmallChunksAndPaddedSizes) {
+  std::string text, body;
+  for (int i = 0; i < 50'000; ++i) text += "1;x\r\na\r\n";
+  size_t used = 0;
+  ChunkDecoder many(100'000);
+  EXPECT_EQ(many.feed(text, body, used), ChunkDecoder::Verdict::kBad) << "extensions are bounded, all together";
+  text.clear();
+  body.clear();
+  for (int i = 0; i < 50'000; ++i) text += "1\r\na\r\n";
+  ChunkDecoder plain(100'000);
+  EXPECT_EQ(plain.feed(text + "0\r\n\r\n", body, used), ChunkDecoder::Verdict::kDone);
+  EXPECT_EQ(body, std::string(50'000, 'a'));
+  for (const auto& [bytes, verdict] : std::vector<std::pair<std::string, ChunkDecoder::Verdict>>{
+           {"1  \r\na\r\n0\r\n\r\n", ChunkDecoder::Verdict::kDone},
+           {"1 ;x\r\na\r\n0 \r\n\r\n", ChunkDecoder::Verdict::kDone},
+           {"1 1\r\na\r\n0\r\n\r\n", ChunkDecoder::Verdict::kBad},
+           {"1\na\r\n0\r\n\r\n", ChunkDecoder::Verdict::kBad},
+           {"0\r\nA: b\n\r\n", ChunkDecoder::Verdict::kBad},
+           {"0\r\nA: b\rc\r\n\r\n", ChunkDecoder::Verdict::kBad},
+           {"0\r\n\n", ChunkDecoder::Verdict::kBad}}) {
+    ChunkDecoder one(100);
+    body.clear();
+    EXPECT_EQ(one.feed(bytes, body, used), verdict) << bytes;
+  }
 }
 
 TEST(ChunkDecoder, GivesTheSameInAnyPieces) {
