@@ -17,7 +17,6 @@ namespace {
 constexpr int64_t kNanosPerMilli = 1'000'000;
 // Windows are looked through, and commits made for closed windows and acknowledgements, at most this often.
 constexpr int64_t kScanIntervalNs = 50 * kNanosPerMilli;
-constexpr int64_t kRetryIntervalNs = kNanosPerSecond;
 constexpr WidthS kBaseWidthMaxS = 3600;
 constexpr int64_t kGraceMsMax = 3'600'000;
 constexpr size_t kClosedUrgent = 2048;

@@ -12,6 +12,8 @@
 
 namespace tributary::edge {
 
+inline constexpr int64_t kRetryIntervalNs = kNanosPerSecond;  // after a write that failed
+
 class GatewayCore final : public Gateway {
  public:
   // commit_hook: called around every commit; a test that throws from it simulates a kill and must then drop the object.

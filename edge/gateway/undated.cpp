@@ -14,12 +14,11 @@ namespace {
 // A clock that was saved before a power cut is behind the last durable time by its interval of saving, an hour as a
 // rule. One that is further behind was not saved: then the last durable time is what was wrong.
 constexpr int64_t kSavedClockNs = 7200 * kNanosPerSecond;
-constexpr int64_t kRetryIntervalNs = kNanosPerSecond;
 constexpr size_t kPendingMax = 1 << 18;
 constexpr size_t kPendingUrgent = 1 << 14;
 constexpr size_t kEntryReadings = 2048;
 constexpr size_t kEntryReadingsMin = 32;
-constexpr int kRoomAttemptsMax = 64;
+constexpr int kUndatedRoomAttemptsMax = 64;
 
 }  // namespace
 
@@ -123,7 +122,7 @@ Status GatewayCore::commit_undated(Instant now, bool clean_stop) {
       batch.meta().rejected_total = {rejected_total_.begin(), rejected_total_.end()};
     });
     if (!status) {
-      if (status.error().code != ErrorCode::kFull || ++attempts > kRoomAttemptsMax) break;
+      if (status.error().code != ErrorCode::kFull || ++attempts > kUndatedRoomAttemptsMax) break;
       complete = false;
       entry_readings = std::max(entry_readings / 2, kEntryReadingsMin);
       auto shrunk = outbox_->shrink(batch_bytes_, shape);

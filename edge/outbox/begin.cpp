@@ -12,7 +12,6 @@ namespace tributary::edge {
 namespace {
 
 constexpr size_t kBatchBytes = 128 << 10;
-constexpr int kRoomAttemptsMax = 1000;
 
 }  // namespace
 

@@ -16,7 +16,6 @@ namespace {
 
 constexpr size_t kRecoveryBatchBytes = 128 << 10;
 constexpr size_t kRecoveryBatchEntriesMax = 1024;
-constexpr int kRoomAttemptsMax = 1000;
 
 Error corrupt(const std::string& what) { return {ErrorCode::kCorrupt, what}; }
 

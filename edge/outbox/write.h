@@ -19,6 +19,9 @@
 
 namespace tributary::edge {
 
+// Rounds of merging waiting partials for a transaction that must go through, before it is given up.
+inline constexpr int kRoomAttemptsMax = 1000;
+
 struct Plan {
   struct Frozen {
     uint64_t seq = 0, bytes = 0;

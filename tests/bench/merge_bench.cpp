@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Merging partials into rows beside bare LMDB puts of the same encoded bytes in the same batches, with the same
 // (default) sync: what ledgers, names, fleet rows, changes and rolling cost. Rounds alternate; medians; ratio = rate /
-// rate. LINK: tributary_query
+// rate. LINK: tributary_query tributary_merge
 #include <algorithm>
 #include <chrono>
 #include <cmath>
