@@ -12,7 +12,7 @@
 namespace tributary::edge {
 namespace {
 
-constexpr int kRoomAttemptsMax = 16;
+constexpr int kCommitRoomAttemptsMax = 16;
 constexpr int kCoarsenStepsMax = 256;
 constexpr size_t kBatchBytesMin = 1 << 10;
 constexpr size_t kClosedMax = 8192;
@@ -138,7 +138,7 @@ Status GatewayCore::commit(Instant now, bool checkpoint, bool clean_stop) {
       batch.meta().rejected_total.insert(rejected_total_.begin(), rejected_total_.end());
     });
     if (!status) {
-      if (status.error().code != ErrorCode::kFull || ++attempts > kRoomAttemptsMax) break;
+      if (status.error().code != ErrorCode::kFull || ++attempts > kCommitRoomAttemptsMax) break;
       // Smaller steps, and room made by merging what waits.
       batch_bytes_ = std::max(batch_bytes_ / 2, kBatchBytesMin);
       auto coarsened = outbox_->coarsen(batch_bytes_);
