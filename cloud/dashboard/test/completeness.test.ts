@@ -174,7 +174,8 @@ test('rows that lie across a bound are named with their count; what was really a
       ],
     },
   });
-  assert.notEqual(words.mark, 'complete');
+  assert.equal(words.mark, 'unknown');
+  assert.equal(words.headline, 'Lacks what is named below');
   assert.equal(plain(words.lacks[0]!.title), 'A window of 1 h, 23:00 \u2013 00:00');
   assert.match(plain(words.lacks[0]!.text), /^180 readings/);
   assert.equal(words.lacks[1]!.title, 'Merged into all time');
