@@ -53,6 +53,8 @@ test('a silent gateway is named, with how long and what happens to what it holds
   assert.equal(words.lacks[0]!.title, 'attic, 23:51:20 until now');
   assert.equal(plain(words.lacks[0]!.text), 'Silent for 13 min. What it measures waits there.');
   assert.equal(words.lanes.find((lane) => lane.gateway === 'attic')!.word, 'silent');
+  // The others are as far as they said themselves, whoever is behind.
+  assert.equal(words.lanes.find((lane) => lane.gateway === 'hall')!.solid[1], ms('2026-11-21T00:04:30Z'));
 });
 
 test('a live gateway some seconds behind another is not late', () => {
