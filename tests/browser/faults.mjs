@@ -116,6 +116,8 @@ export async function layFaults(page, devices, now) {
     const end = query.has('to') ? Date.parse(query.get('to')) : Infinity;
     const late = gateways.includes('attic') && end > silent;
     return {
+      complete: !late && end !== Infinity,
+      as_of: iso(Date.now()),
       share: late ? 1 - 1 / gateways.length : 1,
       to: late ? iso(silent) : before.to,
       expected: gateways.length,

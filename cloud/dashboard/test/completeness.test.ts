@@ -53,6 +53,8 @@ test('a silent gateway is named, with how long and what happens to what it holds
   assert.equal(words.lacks[0]!.title, 'attic, 23:51:20 until now');
   assert.equal(plain(words.lacks[0]!.text), 'Silent for 13 min. What it measures waits there.');
   assert.equal(words.lanes.find((lane) => lane.gateway === 'attic')!.word, 'silent');
+  // The others are as far as they said themselves, whoever is behind.
+  assert.equal(words.lanes.find((lane) => lane.gateway === 'hall')!.solid[1], ms('2026-11-21T00:04:30Z'));
 });
 
 test('a live gateway some seconds behind another is not late', () => {
@@ -174,7 +176,8 @@ test('rows that lie across a bound are named with their count; what was really a
       ],
     },
   });
-  assert.notEqual(words.mark, 'complete');
+  assert.equal(words.mark, 'unknown');
+  assert.equal(words.headline, 'Lacks what is named below');
   assert.equal(plain(words.lacks[0]!.title), 'A window of 1 h, 23:00 \u2013 00:00');
   assert.match(plain(words.lacks[0]!.text), /^180 readings/);
   assert.equal(words.lacks[1]!.title, 'Merged into all time');

@@ -426,7 +426,7 @@ export class ExploreModel {
   private said: {key: string; words: CompletenessWords | null} = {key: '', words: null};
   // Asked for by every part of the page: made once for each change and each second.
   words(): CompletenessWords | null {
-    const key = `${this.revision} ${Math.floor(serverNow() / 1000)}`;
+    const key = `${this.revision} ${Math.floor(serverNow() / 1000)} ${this.isHeard()}`;
     if (this.said.key !== key) this.said = {key, words: this.describe()};
     return this.said.words;
   }

@@ -118,7 +118,8 @@ export function WindowPart({app}: {app: App}) {
   const lanes = model.words()?.lanes ?? [];
   const own = lanes.filter((lane) => series.gateways.includes(lane.gateway));
   const late = own.some((lane) => lane.frontier !== null && lane.frontier < rows.end(under));
-  const whole = own.every((lane) => lane.state !== 'unknown' && lane.solid[1] >= rows.end(under));
+  const known = own.length ? true : model.words()?.mark === 'complete';
+  const whole = known && own.every((lane) => lane.state !== 'unknown' && lane.solid[1] >= rows.end(under));
   const state = late ? 'late' : whole ? 'complete' : 'unknown';
   return (
     <section class="window" aria-labelledby="window" data-window>

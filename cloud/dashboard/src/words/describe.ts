@@ -2,6 +2,7 @@
 // How complete an answer is, in words: the headline, the sentence under it, the lanes, and what it lacks. Only what the
 // server says that it knows counts: what it does not say is not known, and what has not been yet is not late. Pure, so
 // that the words are tested.
+import type {Completeness} from '../api';
 import {count, counted, duration, moment, share, span} from '../format';
 import {lacksOf} from './lacks';
 import {kBeginMs, lanesOf} from './lane';
@@ -42,7 +43,7 @@ function isWell(judged: Judged): boolean {
   const open = live || toMs > askedMs - kToleranceMs;
   const whole = !c.partitions || c.partitions.answered >= c.partitions.expected;
   const lacking = [c.straddling, c.log_gaps].some((all) => all?.length) || (c.possible?.count ?? 0) > 0;
-  return open && whole && !lacking && behind.length === 0 && judged.expected > 0 && askedMs - knownMs <= kToleranceMs;
+  return open && whole && !lacking && behind.length === 0 && askedMs - knownMs <= kToleranceMs;
 }
 
 function markOf(judged: Judged): CompletenessWords['mark'] {
@@ -52,6 +53,10 @@ function markOf(judged: Judged): CompletenessWords['mark'] {
   return (judged.completeness.possible?.count ?? 0) > 0 ? 'late' : 'unknown';
 }
 
+// Whether something that keeps an answer from being complete stands in the list of what it lacks.
+const lacksNamed = (c: Completeness): boolean =>
+  Boolean(c.parked) || [c.gaps, c.lost, c.log_gaps, c.straddling].some((all) => all?.length);
+
 function headlineOf(judged: Judged, mark: CompletenessWords['mark']): string {
   const {behind, expected, completeness: c, nowMs, hungMs} = judged;
   if (c.complete && hungMs === null) return 'Complete';
@@ -59,7 +64,8 @@ function headlineOf(judged: Judged, mark: CompletenessWords['mark']): string {
   const least = moment(leastOf(judged), nowMs);
   if (!isTold(judged)) return `Here to ${least}`;
   if (behind.length && expected > kLanesMax) return `${share((expected - behind.length) / expected)} complete`;
-  if (mark === 'unknown' && hungMs === null) return 'Not known to be complete';
+  if (mark === 'unknown' && hungMs === null)
+    return lacksNamed(c) ? 'Lacks what is named below' : 'Not known to be complete';
   return `Complete to ${least}`;
 }
 

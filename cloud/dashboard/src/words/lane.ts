@@ -33,7 +33,8 @@ function laneOf(gateway: string, judged: Judged): GatewayLane {
   const heardSince = heard.get(gateway)?.since ?? Number.NaN;
   const since = heardSince > fromMs + kBeginMs ? clamp(heardSince) : fromMs;
   // One that is up to date is complete to where it said; of a range that it has passed, to its end.
-  const reached = told ? Date.parse(told.frontier) : judged.live ? Date.parse(c.to) : endMs;
+  const own = Math.max(Date.parse(c.to), heard.get(gateway)?.frontier ?? Number.NEGATIVE_INFINITY);
+  const reached = told ? Date.parse(told.frontier) : judged.live ? own : endMs;
   const solidTo = Math.max(since, clamp(Math.min(frontier ?? reached, Math.max(knownMs, frontier ?? 0))));
   const known = hungMs === null ? endMs : Math.max(solidTo, clamp(hungMs));
   const unknown: Span[] = [];
