@@ -117,7 +117,8 @@ TEST(EdgeConfig, EveryComplaintNamesItsLine) {
   const std::string source = kLeast + "[[source.mqtt]]\nurl = \"tcp://h\"\n";
   const std::string file = kLeast + "[[source.file]]\npath = \"/x\"\ndevice = \"d\"\nmetric = \"m\"\n";
   for (const Case& one : std::vector<Case>{
-           {"tenant = \"a/b\"\ngateway = \"g\"\n[uplink]\nurl = \"tcp://h\"\n", "edge.toml:1: ", "a name of [A-Za-z0-9]"},
+           {"tenant = \"a/b\"\ngateway = \"g\"\n[uplink]\nurl = \"tcp://h\"\n",
+            "edge.toml:1: ", "a name of [A-Za-z0-9]"},
            {"tenant = 5\ngateway = \"g\"\n[uplink]\nurl = \"tcp://h\"\n", "edge.toml:1: ", "a string"},
            {"tenant = \"t\"\ngateway = \"g\"\n[uplink]\nurl = \"http://h\"\n", "edge.toml:4: ", "tcp://"},
            {kLeast + "ca_file = \"x\"\n", "edge.toml:5: ", "ssl://"},
