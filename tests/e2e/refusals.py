@@ -18,6 +18,7 @@ def expect_refusals(folder, url, stored):
     wrong = stored + 2
     log = f'[log]\nurl = "{url}"\npartitions = {wrong}\n'
     (folder / "wrong-bridge.toml").write_text(f'[mqtt]\nurl = "tcp://127.0.0.1:9"\n[http]\nport = 0\n{log}')
+    (folder / "keys.json").touch(0o600)
     (folder / "wrong-aggregator.toml").write_text(f'[state]\ndir = "{folder}/wrong-state"\n[http]\nport = 0\n'
                                                   f'[keys]\nfile = "{folder}/keys.json"\n{log}')
     # A log of the other count, as the source of a copy into this one.

@@ -70,7 +70,9 @@ def read_events(stack, count, seconds=30, headers=None, **parameters):
     with urllib.request.urlopen(request, timeout=seconds) as stream:
         for line in stream:
             line = line.decode().rstrip("\n")
-            if line == "" and current:
+            if line == "" and current.get("event") == "time":
+                current = {}  # a quiet stream tells the server's time
+            elif line == "" and current:
                 events.append((current.get("event"), current.get("id"), json.loads(current.get("data", "null"))))
                 current = {}
             elif ":" in line and not line.startswith(":"):
