@@ -13,13 +13,11 @@ namespace {
 
 using runtime::ConfigTable;
 
-std::string quoted(const std::string& text) { return '"' + text + '"'; }
-
 // Tenant and gateway are levels of MQTT topics, client ids and user names at once; the bridge takes the same names.
 std::string read_name(ConfigTable& table, const char* key) {
   std::string name = table.required_text(key);
   if (!name.empty() && !is_topic_name(name)) {
-    table.complain(key, quoted(name), std::string("a name of ") + kTopicNameGrammar);
+    table.complain(key, runtime::quoted(name), std::string("a name of ") + kTopicNameGrammar);
   }
   return name;
 }
@@ -52,7 +50,7 @@ void read_clock(ConfigTable table, EdgeConfig& config) {
   } else if (trust == "always") {
     config.gateway.clock_trust = ClockTrust::kAlways;
   } else {
-    table.complain("trust", quoted(trust), R"("plausible", "synchronised" or "always")");
+    table.complain("trust", runtime::quoted(trust), R"("plausible", "synchronised" or "always")");
   }
   config.clock_synchronised_file = table.text("synchronised_file");
 }
@@ -62,7 +60,7 @@ void read_labels(ConfigTable table, GatewayConfig& gateway) {
     gateway.labels.push_back({key, table.text(key)});
     const Status one = check_series({.device = "device", .metric = "metric", .labels = {gateway.labels.back()}});
     if (!one.ok())
-      table.complain(key, quoted(gateway.labels.back().value) + " (" + one.error().message + ")",
+      table.complain(key, runtime::quoted(gateway.labels.back().value) + " (" + one.error().message + ")",
                      "a label within the limits");
   }
   std::sort(gateway.labels.begin(), gateway.labels.end());
@@ -76,17 +74,17 @@ void read_metrics(ConfigTable table, GatewayConfig& gateway) {
   for (const std::string& name : table.keys()) {
     ConfigTable metric = table.table(name);
     if (const Status fits = check_series({.device = "device", .metric = name}); !fits.ok()) {
-      table.complain(name, quoted(name) + " (" + fits.error().message + ")", "the name of a metric");
+      table.complain(name, runtime::quoted(name) + " (" + fits.error().message + ")", "the name of a metric");
     }
     if (metric.has("unit")) {
       const std::string unit = metric.text("unit");
       const Status fits = check_series({.device = "device", .metric = "metric", .labels = {{"unit", unit}}});
-      if (!fits.ok()) metric.complain("unit", quoted(unit), "1 to 64 bytes of text");
+      if (!fits.ok()) metric.complain("unit", runtime::quoted(unit), "1 to 64 bytes of text");
       gateway.unit_by_metric[name] = unit;
     }
     if (metric.has("kind")) {
       const auto kind = kind_from(metric.text("kind"));
-      if (!kind) metric.complain("kind", quoted(metric.text("kind")), std::string(kKindNames));
+      if (!kind) metric.complain("kind", runtime::quoted(metric.text("kind")), std::string(kKindNames));
       gateway.kind_by_metric[name] = kind.value_or(MetricKind::kGauge);
     }
     if (metric.has("base_width_s"))

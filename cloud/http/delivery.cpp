@@ -20,7 +20,7 @@ constexpr const char* kCorsExposed = "ETag, Date, Retry-After, X-Missing-Partiti
 constexpr const char* kCorsSeconds = "600";
 constexpr const char* kTenantHeaders = "X-API-Key, Authorization, Cookie, Accept, Accept-Encoding";
 
-std::string_view trimmed(std::string_view text) {
+std::string_view trimmed_element(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
@@ -29,7 +29,7 @@ std::string_view trimmed(std::string_view text) {
 // Takes the next element of a list off the front.
 std::string_view next_element(std::string_view& list, char separator) {
   const size_t end = std::min(list.find(separator), list.size());
-  const std::string_view element = trimmed(list.substr(0, end));
+  const std::string_view element = trimmed_element(list.substr(0, end));
   list.remove_prefix(std::min(end + 1, list.size()));
   return element;
 }

@@ -15,6 +15,9 @@
 
 namespace tributary::runtime {
 
+// As a complaint shows a text that was found.
+inline std::string quoted(const std::string& text) { return '"' + text + '"'; }
+
 // One table of the file. Getters return the default where the key is absent and note a complaint where it does not fit.
 // Copies share the document. Not thread-safe.
 class ConfigTable {

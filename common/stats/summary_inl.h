@@ -6,13 +6,12 @@
 #include "common/stats/summary.h"
 
 namespace tributary::stats {
-namespace {
 
 // The first byte of the encoded form.
-constexpr uint8_t kFormEmpty = 0x00;
-constexpr uint8_t kFormOneReading = 0x01;
-constexpr uint8_t kFormParts = 0x80;  // with the bit of each part that follows
-constexpr size_t kOneReadingBytes = 17;
+inline constexpr uint8_t kFormEmpty = 0x00;
+inline constexpr uint8_t kFormOneReading = 0x01;
+inline constexpr uint8_t kFormParts = 0x80;  // with the bit of each part that follows
+inline constexpr size_t kOneReadingBytes = 17;
 
 template <class Number>
 bool read_one(Bytes bytes, TimedValue& reading) {
@@ -41,8 +40,6 @@ struct ParsedPart {
     if (there) part.merge(view);
   }
 };
-
-}  // namespace
 
 template <class NumericPart, class... Others>
 void SummaryOf<Parts<NumericPart, Others...>>::merge(const SummaryOf& other) {

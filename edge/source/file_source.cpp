@@ -22,8 +22,6 @@ namespace {
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr size_t kFileBytesMax = 64 << 10;
 
-std::string quoted(const std::string& text) { return '"' + text + '"'; }
-
 // The front field of text, which is cut off; empty at the end.
 std::string_view take_field(std::string_view& text) {
   const size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
@@ -94,13 +92,13 @@ FileSourceConfig read_file_source(runtime::ConfigTable table) {
   source.device = table.required_text("device");
   source.metric = table.required_text("metric");
   if (std::count(source.path.begin(), source.path.end(), '*') > 1)
-    table.complain("path", quoted(source.path), "at most one *");
+    table.complain("path", runtime::quoted(source.path), "at most one *");
   const std::string device = source.device.empty() ? "device" : source.device;
   const std::string metric = source.metric.empty() ? "metric" : source.metric;
   if (!check_series({.device = device, .metric = "metric"}).ok())
-    table.complain("device", quoted(device), "1 to 128 bytes of text");
+    table.complain("device", runtime::quoted(device), "1 to 128 bytes of text");
   if (!check_series({.device = "device", .metric = metric}).ok())
-    table.complain("metric", quoted(metric), "the name of a metric");
+    table.complain("metric", runtime::quoted(metric), "the name of a metric");
   source.key = table.text("key");
   source.scale = table.number("scale", 1);
   if (!std::isfinite(source.scale) || source.scale == 0)

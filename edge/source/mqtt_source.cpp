@@ -19,8 +19,6 @@ namespace {
 // answer, because a window closes seconds after its end.
 constexpr int64_t kGatherNs = 10'000'000;
 
-std::string quoted(const std::string& text) { return '"' + text + '"'; }
-
 }  // namespace
 
 MqttSourceConfig read_mqtt_source(runtime::ConfigTable table, const SourceSurroundings& surroundings) {
@@ -38,18 +36,18 @@ MqttSourceConfig read_mqtt_source(runtime::ConfigTable table, const SourceSurrou
   source.topics = table.texts("topics", source.topics);
   if (source.topics.empty()) table.complain("topics", "[]", "at least one topic filter");
   for (const std::string& topic : source.topics) {
-    if (!mqtt::is_topic_filter(topic)) table.complain("topics", quoted(topic), "an MQTT topic filter");
+    if (!mqtt::is_topic_filter(topic)) table.complain("topics", runtime::quoted(topic), "an MQTT topic filter");
   }
   source.qos = static_cast<int>(table.integer("qos", source.qos, 0, 1));
   const std::string retained = table.text("retained", "reject");
   if (retained != "reject" && retained != "accept")
-    table.complain("retained", quoted(retained), "\"reject\" or \"accept\"");
+    table.complain("retained", runtime::quoted(retained), "\"reject\" or \"accept\"");
   source.reader.accept_retained = retained == "accept";
   runtime::ConfigTable rename = table.table("rename");
   for (const std::string& from : rename.keys()) {
     const std::string to = rename.text(from);
     if (!check_series({.device = "device", .metric = to}).ok())
-      rename.complain(from, quoted(to), "the name of a metric");
+      rename.complain(from, runtime::quoted(to), "the name of a metric");
     source.reader.rename[from] = to;
   }
   for (std::string& metric : table.texts("ignore")) source.reader.ignore.insert(std::move(metric));

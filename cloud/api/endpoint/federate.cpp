@@ -27,11 +27,11 @@ using http::Problem;
 using http::problem_response;
 using Type = Families::Type;
 
-constexpr uint64_t kSeriesDefault = 2'000, kSeriesMax = 10'000;
+constexpr uint64_t kScrapeSeriesDefault = 2'000, kScrapeSeriesMax = 10'000;
 constexpr uint64_t kBucketsDefault = 20, kBucketsMax = 320;
-constexpr int64_t kMaxAgeDefaultS = 300;  // as long as Prometheus itself takes a sample for the present
-constexpr size_t kPage = 500;             // series at once
-constexpr size_t kBytesMax = 64 << 20;    // of an answer
+constexpr int64_t kMaxAgeDefaultS = 300;      // as long as Prometheus itself takes a sample for the present
+constexpr size_t kPage = 500;                 // series at once
+constexpr size_t kScrapeBytesMax = 64 << 20;  // of an answer
 // What a tenant's completeness is judged by where no range is named: gateways that are not further behind than this.
 constexpr int64_t kCompleteLagNs = 120 * kNanosPerSecond;
 constexpr size_t kReasonsMax = 100;  // of a gateway
@@ -44,7 +44,7 @@ struct ScrapeOptions {
   query::Selection selection;
   WidthS window_s = 60;
   int64_t max_age_s = kMaxAgeDefaultS;
-  uint64_t limit = kSeriesDefault;
+  uint64_t limit = kScrapeSeriesDefault;
   int buckets = kBucketsDefault;
   bool readings = true, windows = true, gateways = true;
 };
@@ -64,7 +64,7 @@ ScrapeOptions read_options(Params& params, const std::string& tenant) {
     if (!age_s) params.fail("max_age", *age, "seconds, or a duration such as 5m or 1h");
     options.max_age_s = age_s.value_or(kMaxAgeDefaultS);
   }
-  options.limit = params.number("limit", 1, kSeriesMax).value_or(kSeriesDefault);
+  options.limit = params.number("limit", 1, kScrapeSeriesMax).value_or(kScrapeSeriesDefault);
   options.buckets = static_cast<int>(params.number("buckets", 0, kBucketsMax).value_or(kBucketsDefault));
   const auto parts = params.list("include");
   for (const auto& part : parts) {
@@ -129,13 +129,13 @@ Status add_series(const RequestContext& context, const ScrapeOptions& options, F
     const auto found = context.query.ask(query::AskLast{options.selection, std::nullopt, after, kPage});
     if (!found) return found.error();
     told += found->size();
-    if (told > options.limit || totals.bytes() + windows.bytes() > kBytesMax) {
+    if (told > options.limit || totals.bytes() + windows.bytes() > kScrapeBytesMax) {
       problem = Problem{.status = 400,
                         .detail = "More series than one answer may have.",
                         .parameter = "limit",
                         .found = "more than " + std::to_string(std::min(told - 1, options.limit)) + " series",
                         .expected = "fewer, by metric, device or label.KEY; or a greater limit, up to " +
-                                    std::to_string(kSeriesMax) + ", or fewer buckets",
+                                    std::to_string(kScrapeSeriesMax) + ", or fewer buckets",
                         .limit = options.limit};
       return {};
     }

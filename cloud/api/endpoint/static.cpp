@@ -17,7 +17,7 @@
 namespace tributary::api {
 namespace {
 
-constexpr uint64_t kBytesMax = 64ULL << 20;
+constexpr uint64_t kFilesBytesMax = 64ULL << 20;
 constexpr size_t kGzipBytesMin = 1024;
 // Routes of the page itself; it reads them from the address.
 constexpr std::array<std::string_view, 5> kRoutes = {"/", "/fleet", "/explore", "/now", "/system"};
@@ -80,7 +80,7 @@ Result<StaticFiles> StaticFiles::load(const std::string& dir) {
     File file;
     file.body = text.str();
     bytes += file.body.size();
-    if (bytes > kBytesMax) return Error{ErrorCode::kInvalid, "dashboard: more than 64 MiB in " + dir};
+    if (bytes > kFilesBytesMax) return Error{ErrorCode::kInvalid, "dashboard: more than 64 MiB in " + dir};
     file.content_type = content_type(path);
     file.etag = "\"" + runtime::sha256_hex(file.body).substr(0, 32) + "\"";
     if (is_compressible(file.content_type) && file.body.size() >= kGzipBytesMin)

@@ -235,31 +235,31 @@ int replay_dead_letters(const Arguments& arguments) {
 
 constexpr Option kStateOption = {"--state,--dir", "The aggregator's state folder (it may be running)"};
 constexpr Option kIdOption = {"--id", "Only these (the first column of list); may be repeated", Option::Takes::kTexts};
-constexpr Option kTenantOption = {"--tenant", "Only of this tenant"};
+constexpr Option kOfTenantOption = {"--tenant", "Only of this tenant"};
 constexpr Option kGatewayOption = {"--gateway", "Only of this gateway"};
 constexpr Option kReasonOption = {"--reason", "Only with this reason"};
-constexpr Option kPartitionOption = {"--partition", "Only of this partition", Option::Takes::kNumber};
+constexpr Option kOfPartitionOption = {"--partition", "Only of this partition", Option::Takes::kNumber};
 constexpr Option kFutureOption = {"--max-future", "Seconds ahead that the aggregator accepts", Option::Takes::kNumber,
                                   false, "600"};
-constexpr Option kListOptions[] = {
-    kUrlOption,       kStateOption,
-    kIdOption,        kTenantOption,
-    kGatewayOption,   kReasonOption,
-    kPartitionOption, kFutureOption,
-    kKafkaOption,     {"--json", "One JSON object a line", Option::Takes::kFlag},
+constexpr Option kDeadLetterOptions[] = {
+    kUrlOption,         kStateOption,
+    kIdOption,          kOfTenantOption,
+    kGatewayOption,     kReasonOption,
+    kOfPartitionOption, kFutureOption,
+    kKafkaOption,       {"--json", "One JSON object a line", Option::Takes::kFlag},
 };
 constexpr Option kReplayOptions[] = {
-    kUrlOption,       kStateOption,
-    kIdOption,        kTenantOption,
-    kGatewayOption,   kReasonOption,
-    kPartitionOption, kFutureOption,
-    kKafkaOption,     {"--all", "Everything that can be merged now", Option::Takes::kFlag},
+    kUrlOption,         kStateOption,
+    kIdOption,          kOfTenantOption,
+    kGatewayOption,     kReasonOption,
+    kOfPartitionOption, kFutureOption,
+    kKafkaOption,       {"--all", "Everything that can be merged now", Option::Takes::kFlag},
 };
 
 }  // namespace
 
 constexpr Command kDeadLetterList = {"deadletter", "list",
-                                     "Show each with its reason, and whether it can be merged now", kListOptions,
+                                     "Show each with its reason, and whether it can be merged now", kDeadLetterOptions,
                                      list_dead_letters};
 constexpr Command kDeadLetterReplay = {
     "deadletter", "replay", "Append what can be merged now to the log once more; however often, it is counted once",

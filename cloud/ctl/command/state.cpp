@@ -333,7 +333,7 @@ int state_digest(const Arguments& arguments) {
 constexpr Option kDirOption = {"--dir,--state,dir", "[state] dir of the aggregator, or the folder of one partition",
                                Option::Takes::kText, true};
 constexpr Option kPartitionOption = {"--partition", "Only this partition", Option::Takes::kNumber};
-constexpr Option kShowOptions[] = {kDirOption, kPartitionOption};
+constexpr Option kStateShowOptions[] = {kDirOption, kPartitionOption};
 constexpr Option kLedgerOptions[] = {
     kDirOption, kPartitionOption, {"--tenant", "Only of this tenant"}, {"--gateway", "Only of this gateway"}};
 constexpr Option kRowsOptions[] = {
@@ -350,7 +350,7 @@ constexpr Option kDigestOptions[] = {kDirOption, {"--partition", "The partition"
 
 }  // namespace
 
-constexpr Command kStateShow = {"state", "show", "Head, tables and gateways; it may be in use", kShowOptions,
+constexpr Command kStateShow = {"state", "show", "Head, tables and gateways; it may be in use", kStateShowOptions,
                                 state_show};
 constexpr Command kStateRows = {"state", "rows", "Stored rows of a metric; it may be in use", kRowsOptions, state_rows};
 constexpr Command kStateLedger = {"state", "ledger", "What is settled of each gateway; it may be in use",

@@ -128,13 +128,13 @@ int summary_show(const Arguments& arguments) {
   return 0;
 }
 
-constexpr Option kShowOptions[] = {
+constexpr Option kSummaryShowOptions[] = {
     {"summary", "Its bytes in hexadecimal or base64", Option::Takes::kText, true},
 };
 
 }  // namespace
 
 constexpr Command kSummaryShow = {"summary", "show", "All statistics of one encoded summary, or why the bytes are none",
-                                  kShowOptions, summary_show};
+                                  kSummaryShowOptions, summary_show};
 
 }  // namespace tributary::ctl

@@ -87,7 +87,7 @@ int tenant_remove(const Arguments& arguments) {
 constexpr Option kTenantOption = {"tenant", "The tenant's name", Option::Takes::kText, true};
 constexpr Option kKeysOption = {"--keys", "The keys file", Option::Takes::kText, false, "keys.json"};
 constexpr Option kAddOptions[] = {kTenantOption, {"--name", "What the key is for"}, kKeysOption};
-constexpr Option kListOptions[] = {kKeysOption};
+constexpr Option kTenantListOptions[] = {kKeysOption};
 constexpr Option kRemoveOptions[] = {
     kTenantOption, {"--key", "Only the key whose hash begins so (see list)"}, kKeysOption};
 
@@ -96,7 +96,7 @@ constexpr Option kRemoveOptions[] = {
 constexpr Command kTenantAdd = {"tenant", "add", "Make a key for a tenant and print it, once", kAddOptions, tenant_add};
 constexpr Command kTenantList = {"tenant", "list",
                                  "Show tenants, the beginnings of their keys' hashes, and when they were made",
-                                 kListOptions, tenant_list};
+                                 kTenantListOptions, tenant_list};
 constexpr Command kTenantRemove = {"tenant", "remove",
                                    "Remove a tenant's keys; its sessions end with them, its readings stay",
                                    kRemoveOptions, tenant_remove};

@@ -9,7 +9,7 @@
 namespace tributary::api {
 namespace {
 
-bool write(JsonWriter& json, const Subject& subject, const Stat&) {
+bool write_histogram(JsonWriter& json, const Subject& subject, const Stat&) {
   const stats::Distribution& distribution = subject.summary.distribution();
   json.begin_object().field("scale", distribution.scale()).field("zero", distribution.zero_count());
   const int total = distribution.bucket_count();
@@ -33,6 +33,6 @@ bool write(JsonWriter& json, const Subject& subject, const Stat&) {
 
 }  // namespace
 
-constinit const Statistic kHistogram = {.name = "histogram", .write = write};
+constinit const Statistic kHistogram = {.name = "histogram", .write = write_histogram};
 
 }  // namespace tributary::api

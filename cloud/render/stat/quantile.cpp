@@ -43,7 +43,7 @@ std::optional<stats::Quantile> quantile_of(const Subject& subject, const Stat& s
   return distribution.quantile(stat.numerator, stat.denominator, numeric.min(), numeric.max());
 }
 
-bool write(JsonWriter& json, const Subject& subject, const Stat& stat) {
+bool write_quantile(JsonWriter& json, const Subject& subject, const Stat& stat) {
   if (const auto quantile = quantile_of(subject, stat)) {
     json.begin_object().field("value", quantile->value).field("low", quantile->low).field("high", quantile->high);
     json.end_object();
@@ -81,7 +81,7 @@ constinit const Statistic kQuantile = {
     .in_summary = true,
     .parse = parse,
     .usual = kUsual,
-    .write = write,
+    .write = write_quantile,
     .columns = columns,
     .cells = cells,
     .gauge = {.prometheus = "pN", .prometheus_help = "Percentile of the newest window.", .value = value}};
