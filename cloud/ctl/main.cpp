@@ -41,8 +41,8 @@ void add_option(CLI::App& app, Slot& slot) {
   }
   CLI::Option* added = app.add_option(option.names, slot.texts, option.help)->required(option.required);
   // A list would take the words behind it as well.
+  added->allow_extra_args(false);
   if (option.takes != ctl::Option::Takes::kTexts) added->expected(1);
-  if (option.takes == ctl::Option::Takes::kTexts) added->allow_extra_args(false);
   if (option.takes == ctl::Option::Takes::kNumber) added->check(number_fault, "")->type_name("NUMBER");
   if (option.otherwise != nullptr) added->default_str(option.otherwise);
 }
