@@ -155,7 +155,8 @@ void Core::on_appended(uint64_t token, bool durable) {
       ++counters_.appended_total;
       break;
     case log::RecordKind::kIngest:
-      CHECK(false);  // requests are appended, and counted, by the HTTP entrance
+    case log::RecordKind::kControl:
+      CHECK(false);  // requests are appended, and counted, by the HTTP entrance; orders by administrators
       break;
   }
   if (settling.to_ack) ack_due(settling);
