@@ -37,7 +37,7 @@ Aggregator::Aggregator(const AggregatorConfig& config, AggregatorAdapters adapte
     : config_(config),
       adapters_(std::move(adapters)),
       started_(runtime::now()),
-      auth_(std::make_unique<Auth>(config.keys_file)) {}
+      auth_(std::make_unique<Auth>(config.keys_file, config.state_dir + "/signed-out")) {}
 
 Aggregator::~Aggregator() { stop(); }
 
@@ -342,6 +342,8 @@ void Aggregator::merge_families(Exposition& text) const {
   }
   text.counter("tributary_aggregator_log_holes_total", "Offsets of the log that held no record of it, named as gaps.");
   each([&](size_t i) { return mergers_[i]->holes_total(); });
+  text.gauge("tributary_aggregator_merging_stands", "1 while a partition's records are not merged; /ready says why.");
+  each([&](size_t i) { return uint64_t{!mergers_[i]->trouble().empty()}; });
   text.gauge("tributary_aggregator_position", "The next record of the log to merge.");
   each([&](size_t i) { return writers_[i]->position(); });
   text.gauge("tributary_aggregator_lag_records", "Records of the log that are not merged yet, as far as was seen.");

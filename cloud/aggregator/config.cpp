@@ -86,6 +86,8 @@ Result<AggregatorConfig> read_aggregator_config(const std::string& file) {
       static_cast<size_t>(http.integer("threads", static_cast<int64_t>(config.http.threads), 1, 1024));
   config.http.streams_max =
       static_cast<size_t>(http.integer("streams_max", static_cast<int64_t>(config.http.streams_max), 0, 10'000));
+  // No tenant takes the streams of all.
+  config.api.tenant_streams_max = std::max<size_t>((config.http.streams_max + 1) / 2, 1);
   config.api.delivery.cors_origins = http::read_cors_origins(http);
 
   auto keys = root.table("keys");

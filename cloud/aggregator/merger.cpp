@@ -14,8 +14,13 @@ namespace {
 
 // Why the state could not be written.
 std::string waiting_text(const Error& error) {
-  if (error.code != ErrorCode::kFull) return error.message;
+  if (error.code != ErrorCode::kFull) return "merging stands: " + error.message;
   return "the disk is full, merging waits and nothing is lost: " + error.message;
+}
+
+int64_t steady_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -40,8 +45,15 @@ void Merger::stop() {
 }
 
 std::string Merger::trouble() const {
-  std::lock_guard lock(mutex_);
-  return trouble_;
+  {
+    std::lock_guard lock(mutex_);
+    if (!trouble_.empty()) return trouble_;
+  }
+  const int64_t since_ms = merging_since_ms_;
+  if (since_ms == 0 || steady_ms() - since_ms < config_.stands_ms) return "";
+  return "partition " + std::to_string(config_.partition) + ": merging stands since " +
+         std::to_string((steady_ms() - since_ms) / 1000) + " s within records " + std::to_string(merging_first_) +
+         " to " + std::to_string(merging_last_);
 }
 
 void Merger::run() {
@@ -68,7 +80,8 @@ Merger::Round Merger::fail(Round round, const std::string& text, bool full) {
 }
 
 Merger::Round Merger::fail_to_write(const Error& error) {
-  return fail(Round::kTrouble, waiting_text(error), error.code == ErrorCode::kFull);
+  return fail(Round::kTrouble, waiting_text(error) + " (at record " + std::to_string(parts_.writer->position()) + ")",
+              error.code == ErrorCode::kFull);
 }
 
 Merger::Round Merger::tie() {
@@ -219,7 +232,12 @@ Merger::Round Merger::work() {
   }
   note_log_end(batch.value().back().offset + 1);
   const log::Offset before = writer.position();
-  if (Status merged = merge(batch.value()); !merged) {
+  merging_first_ = batch.value().front().offset;
+  merging_last_ = batch.value().back().offset;
+  merging_since_ms_ = steady_ms();
+  const Status merged = merge(batch.value());
+  merging_since_ms_ = 0;
+  if (!merged) {
     // What lies before a hole is committed by itself.
     if (writer.position() != before) parts_.committed();
     return fail_to_write(merged.error());

@@ -25,8 +25,9 @@ struct MergerConfig {
   uint32_t partitions = 0;     // the count that the aggregator was opened for; 0: whatever the log has
   size_t records_max = 1'000;  // of a batch
   size_t bytes_max = 4 << 20;
-  int wait_ms = 250;   // for new records; also how long stop() may take
-  int retry_ms = 500;  // after trouble
+  int wait_ms = 250;           // for new records; also how long stop() may take
+  int retry_ms = 500;          // after trouble
+  int64_t stands_ms = 30'000;  // a batch that takes longer is trouble: merging stands
 };
 
 struct MergerDependencies {
@@ -62,7 +63,7 @@ class Merger {
   // One past the newest record of the log, as known since the last round; 0: not known yet. Thread-safe.
   log::Offset log_end() const { return log_end_.load(); }
 
-  // Why nothing is merged; empty when all is well. Thread-safe.
+  // Why nothing is merged, and at which record; empty when all is well. Thread-safe.
   std::string trouble() const;
   // Offsets that held no record of this log, and were named and passed over since the start. Thread-safe.
   uint64_t holes_total() const { return holes_total_; }
@@ -85,7 +86,9 @@ class Merger {
   std::atomic<log::Offset> log_end_{0};
   std::chrono::steady_clock::time_point ask_end_at_{};
   std::atomic<uint64_t> holes_total_{0};
-  uint64_t gap_offsets_ = 0;  // passed over since the start, for whatever reason
+  uint64_t gap_offsets_ = 0;                  // passed over since the start, for whatever reason
+  std::atomic<int64_t> merging_since_ms_{0};  // monotonic; 0: no batch is being merged
+  std::atomic<log::Offset> merging_first_{0}, merging_last_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable woken_;

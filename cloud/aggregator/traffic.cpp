@@ -32,6 +32,7 @@ int64_t begin_of(const log::Record& record) {
     case log::RecordKind::kRejected:
     case log::RecordKind::kStatus:
     case log::RecordKind::kIngest:
+    case log::RecordKind::kControl:
       break;
   }
   return record.append_ns;
@@ -68,6 +69,7 @@ void Traffic::add(const log::Record& record, int64_t committed_ns) {
       ++minute.rejected;
       return;  // nothing of it reaches a row, so it has no delay
     case log::RecordKind::kStatus:
+    case log::RecordKind::kControl:
       return;
   }
   ++minute.delays[bucket_of(committed_ns - begin_of(record))];

@@ -3,6 +3,7 @@
 #include "cloud/api/api.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,10 +17,15 @@
 namespace tributary::api {
 namespace {
 
+ApiConfig with_share(ApiConfig config) {
+  if (config.tenant_streams_max == 0) config.tenant_streams_max = http::HttpConfig{}.streams_max / 2;
+  return config;
+}
+
 class ApiImpl final : public Api {
  public:
   ApiImpl(const ApiConfig& config, ApiDependencies dependencies)
-      : config_(config),
+      : config_(with_share(config)),
         given_(std::move(dependencies)),
         streams_(*given_.query, signal_, given_.now_ns, {config.keep_alive_ms, config.coalesce_ms}),
         delivery_(config.delivery) {}
@@ -37,6 +43,7 @@ class ApiImpl final : public Api {
 
  private:
   http::Response answer(const Endpoint& endpoint, const http::Request& request) const;
+  std::optional<http::Response> refuse_body(const http::Request& request, std::string& payer);
 
   const ApiConfig config_;
   const ApiDependencies given_;
@@ -58,11 +65,27 @@ void ApiImpl::attach(http::HttpServer& server) {
   server.on_stop([this] { signal_.stop(); });
   server.around(
       [this](const http::Request& request, const http::Handler& next) { return delivery_.answer(request, next); });
+  server.admit([this](const http::Request& request, std::string& payer) { return refuse_body(request, payer); });
   for (const Endpoint& endpoint : endpoints()) {
     server.handle(std::string(endpoint.method), std::string(endpoint.path),
                   [this, &endpoint](const http::Request& request) { return answer(endpoint, request); });
   }
   if (files_) server.handle("GET", "/*", [this](const http::Request& request) { return files_->answer(request); });
+}
+
+// Who has no key may send one, and nothing larger: bodies hold memory before anybody looks at them.
+std::optional<http::Response> ApiImpl::refuse_body(const http::Request& request, std::string& payer) {
+  constexpr uint64_t kStrangersBytesMax = 4096;  // a key in JSON is far less
+  const std::string_view length = request.header("content-length");
+  uint64_t bytes = 0;
+  const auto parsed = std::from_chars(length.data(), length.data() + length.size(), bytes);
+  const bool is_small = !length.empty() && parsed.ec == std::errc() && bytes <= kStrangersBytesMax;
+  if (const auto identity = identify(*given_.auth, request, services_->now_s())) {
+    payer = identity->tenant;
+    return std::nullopt;
+  }
+  if (is_small) return std::nullopt;
+  return delivery_.answer(request, [](const http::Request&) { return unauthorized(); });
 }
 
 http::Response ApiImpl::answer(const Endpoint& endpoint, const http::Request& request) const {

@@ -28,6 +28,7 @@ struct ApiConfig {
   uint64_t rows_max = 20'000;     // of one answer
   int64_t keep_alive_ms = 5'000;  // a quiet stream tells the server's time
   int64_t coalesce_ms = 100;      // between two events of one stream
+  size_t tenant_streams_max = 0;  // of one tenant at once; 0: half of all that there can be
   SendHints hints;
   http::DeliveryConfig delivery;
   std::vector<std::string> operators;  // tenants whose keys may see the log and the services, see endpoint/system.cpp

@@ -7,7 +7,6 @@
 namespace tributary::api {
 namespace {
 
-constexpr uint64_t kPageMax = 10'000;
 constexpr size_t kPlaceBytesMax = 600;
 
 std::optional<std::string> place_of(std::string_view cursor) {

@@ -22,6 +22,9 @@ struct Page {
   std::string after;  // empty: from the beginning
 };
 
+// Of one page; also where limit is not given and the list must not be told whole.
+inline constexpr uint64_t kPageMax = 10'000;
+
 // Reads limit and cursor.
 Page read_page(Params& params);
 

@@ -95,7 +95,7 @@ BridgeStats Bridge::stats() const {
 void Bridge::run() {
   while (!stopping_) {
     const bool acks_wait = core_.counters().acks_waiting > 0 && publisher_->connected();
-    const auto idle_wait = core_.counters().unsettled_appends > 0 ? kUnsettledWait : kIdleWait;
+    const auto idle_wait = core_.counters().unsettled_appends > 0 || core_.statuses_wait() ? kUnsettledWait : kIdleWait;
     inbox_->wait(acks_wait || stalled_ ? kBusyWait : idle_wait, !stalled_);
     turn();
   }
@@ -130,11 +130,14 @@ void Bridge::watch() {
 // False: nothing was there, or the log takes no more at present.
 bool Bridge::append_next() {
   if (!stalled_) {
-    auto message = inbox_->take_message();
-    if (!message) return false;
-    Core::Effects effects = core_.on_message({message->topic, message->payload, message->retained}, clock_());
-    if (!effects.warning.empty()) runtime::log_warn(effects.warning);
-    stalled_ = std::move(effects.append);
+    stalled_ = core_.due_status(clock_());
+    if (!stalled_) {
+      auto message = inbox_->take_message();
+      if (!message) return false;
+      Core::Effects effects = core_.on_message({message->topic, message->payload, message->retained}, clock_());
+      if (!effects.warning.empty()) runtime::log_warn(effects.warning);
+      stalled_ = std::move(effects.append);
+    }
     if (!stalled_) return true;
   } else {
     stalled_->record.append_ns = clock_().wall_ns;  // it may have waited longer than the log keeps records

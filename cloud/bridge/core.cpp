@@ -51,7 +51,7 @@ log::Record record_of(log::RecordKind kind, const Topic& topic, std::string_view
 
 }  // namespace
 
-Core::Core(CoreConfig config) : config_(config), inspector_(config.max_future_s) {}
+Core::Core(CoreConfig config) : config_(std::move(config)), inspector_(config_.max_future_s) {}
 
 Core::Effects Core::on_message(const Incoming& message, Instant now) {
   const auto topic = parse_topic(message.topic);
@@ -61,6 +61,11 @@ Core::Effects Core::on_message(const Incoming& message, Instant now) {
                                  std::string("tributary/v1/{tenant}/{gateway}/partials or …/status with names of ") +
                                      kTopicNameGrammar,
                                  now)};
+  }
+  if (config_.knows_tenant && !config_.knows_tenant(topic->tenant)) {
+    topic->leaf == Leaf::kPartials ? ++counters_.messages_total : ++counters_.statuses_total;
+    return {std::nullopt,
+            reject("unknown_tenant", message.topic, "a tenant without a key", "one of the keys file", now)};
   }
   return topic->leaf == Leaf::kPartials ? on_partials(*topic, message, now) : on_status(*topic, message, now);
 }
@@ -107,19 +112,46 @@ Core::Effects Core::on_status(const Topic& topic, const Incoming& message, Insta
   }
   const uint64_t hash = std::hash<std::string_view>{}(message.payload);
   auto last = last_status_.find(who);
-  if (last != last_status_.end() && last->second.hash == hash &&
+  if (last != last_status_.end() && last->second.hash == hash && !held_statuses_.contains(who) &&
       now.mono_ns - last->second.appended_mono_ns < config_.status_refresh_s * kNanosPerSecond) {
     ++counters_.statuses_unchanged_total;
     return {};
   }
-  if (last == last_status_.end() && last_status_.size() >= config_.gateways_max) {
+  if (auto held = held_statuses_.find(who); held != held_statuses_.end()) {
+    held->second.payload = message.payload;
+    ++counters_.statuses_replaced_total;
+    return {};
+  }
+  const int64_t interval_ns = config_.status_interval_ms * 1'000'000;
+  if (last != last_status_.end() && now.mono_ns - last->second.appended_mono_ns < interval_ns) {
+    held_statuses_[who] = {std::string(message.topic), std::string(message.payload)};
+    // Nearly ascending: appends come one after another, each with the same interval.
+    held_order_.emplace_back(last->second.appended_mono_ns + interval_ns, who);
+    return {};
+  }
+  return append_status(topic, message.payload, now);
+}
+
+Core::Effects Core::append_status(const Topic& topic, std::string_view payload, Instant now) {
+  const std::string who = joined(topic);
+  if (!last_status_.contains(who) && last_status_.size() >= config_.gateways_max) {
     last_status_.erase(last_status_.begin());
   }
-  last_status_[who] = {hash, now.mono_ns};
+  last_status_[who] = {std::hash<std::string_view>{}(payload), now.mono_ns};
   Settling settling;
   settling.kind = log::RecordKind::kStatus;
   settling.who = who;
-  return append(record_of(log::RecordKind::kStatus, topic, message.payload, now), std::move(settling));
+  return append(record_of(log::RecordKind::kStatus, topic, payload, now), std::move(settling));
+}
+
+std::optional<Core::Append> Core::due_status(Instant now) {
+  if (held_order_.empty() || held_order_.front().first > now.mono_ns) return std::nullopt;
+  auto held = held_statuses_.extract(held_order_.front().second);
+  held_order_.pop_front();
+  CHECK(!held.empty());
+  const auto topic = parse_topic(held.mapped().topic);
+  CHECK(topic.has_value());
+  return append_status(*topic, held.mapped().payload, now).append;
 }
 
 Core::Effects Core::append(log::Record record, Settling settling) {
@@ -155,7 +187,8 @@ void Core::on_appended(uint64_t token, bool durable) {
       ++counters_.appended_total;
       break;
     case log::RecordKind::kIngest:
-      CHECK(false);  // requests are appended, and counted, by the HTTP entrance
+    case log::RecordKind::kControl:
+      CHECK(false);  // requests are appended, and counted, by the HTTP entrance; orders by administrators
       break;
   }
   if (settling.to_ack) ack_due(settling);

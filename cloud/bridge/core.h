@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,11 +26,14 @@
 namespace tributary::bridge {
 
 struct CoreConfig {
-  int64_t max_future_s = 600;      // windows that start further ahead are rejected, replayable
-  int64_t status_refresh_s = 300;  // an unchanged status is appended again after this long
+  int64_t max_future_s = 600;          // windows that start further ahead are rejected, replayable
+  int64_t status_interval_ms = 1'000;  // of one gateway at least so long apart; the newest waits
+  int64_t status_refresh_s = 300;      // an unchanged status is appended again after this long
   size_t status_bytes_max = 16 * 1024;
   size_t gateways_max = 100'000;  // whose last status is remembered; beyond, some are forgotten and appended again
   size_t acks_max = 100'000;      // waiting to be published; beyond, the oldest is dropped (its messages come again)
+  // False: what this tenant's gateways send is neither appended nor acknowledged. Empty: every tenant is known.
+  std::function<bool(std::string_view tenant)> knows_tenant;
 };
 
 struct Incoming {
@@ -42,6 +46,7 @@ struct CoreCounters {
   uint64_t messages_total = 0;  // …/partials
   uint64_t statuses_total = 0;  // …/status
   uint64_t statuses_unchanged_total = 0;
+  uint64_t statuses_replaced_total = 0;            // not appended since a newer one came within the interval
   std::map<std::string, uint64_t> rejected_total;  // reason → messages, appended as rejected or not at all
   uint64_t appended_total = 0;                     // records that became durable: messages,
   uint64_t appended_rejected_total = 0;
@@ -68,6 +73,10 @@ class Core {
   };
   // One message from the broker. Any bytes are survived.
   Effects on_message(const Incoming& message, Instant now);
+
+  // A status that waited for its gateway's interval to end, if one is due now. Ask until there is none.
+  std::optional<Append> due_status(Instant now);
+  bool statuses_wait() const { return !held_statuses_.empty(); }
 
   // The record of token is durable, or was refused. Each token exactly once.
   void on_appended(uint64_t token, bool durable);
@@ -101,6 +110,11 @@ class Core {
     int64_t appended_mono_ns = 0;
   };
 
+  struct HeldStatus {
+    std::string topic, payload;
+  };
+
+  Effects append_status(const Topic& topic, std::string_view payload, Instant now);
   Effects on_partials(const Topic& topic, const Incoming& message, Instant now);
   Effects on_status(const Topic& topic, const Incoming& message, Instant now);
   Effects append(log::Record record, Settling settling);
@@ -115,6 +129,8 @@ class Core {
   uint64_t next_token_ = 1;
   std::unordered_map<uint64_t, Settling> settling_;
   std::unordered_map<std::string, LastStatus> last_status_;  // by tenant/gateway
+  std::map<std::string, HeldStatus> held_statuses_;          // by tenant/gateway
+  std::deque<std::pair<int64_t, std::string>> held_order_;   // when each is due (monotonic), ascending
   std::map<std::pair<std::string, uint64_t>, DueAck> due_;   // by tenant/gateway and epoch
   std::deque<std::pair<std::string, uint64_t>> due_order_;   // oldest first; each key of due_ once
   std::optional<int64_t> warned_mono_ns_;

@@ -47,6 +47,7 @@ void HttpPort::install(http::HttpServer& server) {
   server.handle("GET", "/health", [](const http::Request&) { return http::health_response(); });
   server.handle("GET", "/ready", [this](const http::Request&) { return ready(); });
   server.handle("GET", "/metrics", [this, &server](const http::Request&) { return metrics(server); });
+  server.admit([this](const http::Request& request, std::string& payer) { return refuse_unknown(request, payer); });
   for (const char* path : {"/api/v1/data", "/api/data"}) {
     server.handle("POST", path, [this](const http::Request& request) { return take_readings(request); });
   }
@@ -82,6 +83,8 @@ http::Response HttpPort::metrics(const http::HttpServer& server) const {
   out.counter("tributary_bridge_statuses_total", "Status messages taken from the broker.").sample(core.statuses_total);
   out.counter("tributary_bridge_statuses_unchanged_total", "Status messages not appended since nothing had changed.")
       .sample(core.statuses_unchanged_total);
+  out.counter("tributary_bridge_statuses_replaced_total", "Status messages not appended since a newer one followed.")
+      .sample(core.statuses_replaced_total + stats.inbox.replaced_total);
   out.counter("tributary_bridge_rejected_total",
               "Messages that cannot be merged, by reason; appended as rejected where their header is sound.");
   for (const auto& [reason, count] : core.rejected_total) out.sample(count, {{"reason", reason}});
@@ -132,6 +135,21 @@ http::Response HttpPort::metrics(const http::HttpServer& server) const {
   response.content_type = api::Exposition::kContentType;
   response.body = out.take();
   return response;
+}
+
+// Bodies are for who has a key: nobody else may hold memory. The whole request is looked at again when it is there.
+std::optional<http::Response> HttpPort::refuse_unknown(const http::Request& request, std::string& payer) {
+  const auto identity =
+      auth_ == nullptr ? std::nullopt : api::identify(*auth_, request, to_seconds_floor(clock_().wall_ns));
+  if (identity) {
+    payer = identity->tenant;
+    return std::nullopt;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    ++unauthorized_total_;
+  }
+  return delivery_.answer(request, [](const http::Request&) { return api::unauthorized(); });
 }
 
 http::Response HttpPort::take_readings(const http::Request& request) {

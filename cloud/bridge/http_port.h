@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "cloud/bridge/bridge.h"
@@ -40,6 +41,7 @@ class HttpPort {
   }
   http::Response ready() const;
   http::Response metrics(const http::HttpServer& server) const;
+  std::optional<http::Response> refuse_unknown(const http::Request& request, std::string& payer);
   http::Response take_readings(const http::Request& request);
   // Appends all, waits until all are durable. Error: why not; then some may be.
   Status append_all(std::vector<log::Record> records);

@@ -16,15 +16,19 @@ using namespace tributary;
 constexpr runtime::ProgramName kProgram = {"tributary-bridge",
                                            "Takes messages of gateways and readings over HTTP into the log."};
 
-int run(const bridge::ProgramConfig& config) {
+int run(const bridge::ProgramConfig& given) {
+  bridge::ProgramConfig config = given;
+  std::optional<api::Auth> auth;
+  if (!config.keys_file.empty()) {
+    auth.emplace(config.keys_file);
+    config.bridge.core.knows_tenant = [&auth](std::string_view tenant) { return auth->knows_tenant(tenant); };
+  }
   auto writer = log::open_writer(config.log);
   if (!writer) return runtime::fail(kProgram, writer.error(), runtime::kExitFailure);
   auto bridge = bridge::Bridge::open(config.bridge, **writer, &runtime::now);
   if (!bridge) return runtime::fail(kProgram, bridge.error(), runtime::kExitConfiguration);
   auto server = http::HttpServer::open(config.http);
   if (!server) return runtime::fail(kProgram, server.error(), runtime::kExitFailure);
-  std::optional<api::Auth> auth;
-  if (!config.keys_file.empty()) auth.emplace(config.keys_file);
   bridge::HttpPort port(**bridge, **writer, auth ? &*auth : nullptr, config.ingest, &runtime::now, config.delivery);
   port.install(**server);
 

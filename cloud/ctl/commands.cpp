@@ -7,6 +7,7 @@
 
 #include "cloud/ctl/command.h"
 #include "cloud/ctl/command/dead_letters.h"
+#include "cloud/ctl/command/gateway.h"
 #include "cloud/ctl/command/log.h"
 #include "cloud/ctl/command/state.h"
 #include "cloud/ctl/command/summary.h"
@@ -18,12 +19,12 @@ namespace {
 constexpr Noun kNouns[] = {
     {"tenant", "Tenants and their keys"},       {"log", "The log between bridge and aggregator"},
     {"state", "The aggregator's state"},        {"summary", "One encoded summary"},
-    {"deadletter", "What could not be merged"},
+    {"deadletter", "What could not be merged"}, {"gateway", "Gateways of a tenant"},
 };
 
 constexpr const Command* kCommands[] = {
     &kTenantAdd, &kTenantList,  &kTenantRemove, &kLogInfo,     &kLogDump,        &kLogCopy,          &kStateShow,
-    &kStateRows, &kStateLedger, &kStateDigest,  &kSummaryShow, &kDeadLetterList, &kDeadLetterReplay,
+    &kStateRows, &kStateLedger, &kStateDigest,  &kSummaryShow, &kDeadLetterList, &kDeadLetterReplay, &kGatewayRetire,
 };
 
 // How many characters must be put in, taken out or changed to make one of the other.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // tributaryctl: keys of tenants, a look into the log and the state, dead letters. The command line, made of the list of
 // commands; what a command does stands in command/.
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
@@ -62,6 +64,7 @@ ctl::Arguments arguments_of(const std::vector<std::unique_ptr<Slot>>& slots) {
 
 int main(int argc, char** argv) {
   runtime::explain_file_faults("tributaryctl");
+  ::umask(::umask(0) | 027);  // as the programs whose files it writes
   if (const std::string why = ctl::unknown_command({argv + 1, argv + argc}); !why.empty()) {
     ctl::fail(why + " (tributaryctl --help)");
     return runtime::kExitConfiguration;

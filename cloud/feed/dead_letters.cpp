@@ -120,6 +120,7 @@ std::optional<DeadLetter> DeadLetterScanner::look(uint32_t partition, const log:
   };
   switch (record.kind) {
     case log::RecordKind::kStatus:
+    case log::RecordKind::kControl:
       return std::nullopt;
     case log::RecordKind::kIngest:
       letter.kind = DeadLetter::Kind::kIngest;

@@ -80,10 +80,11 @@ Connection::Progress Connection::advance(const HttpConfig& config, int64_t now_m
       return refuse({413, "body_too_large", "The body is too large.", std::to_string(*head.content_length) + " bytes",
                      "at most " + std::to_string(config.body_bytes_max) + " bytes"});
     }
+    payer.clear();
     if (admit && (head.chunked || head.content_length.value_or(0) > 0)) {
       Request request{.method = head.method, .headers = head.headers, .remote = remote};
       request.path = head.target.substr(0, head.target.find('?'));
-      if (auto response = admit(request)) {
+      if (auto response = admit(request, payer)) {
         denial = std::move(*response);
         return Progress::kDenied;
       }

@@ -56,6 +56,8 @@ struct Connection {
   int64_t out_deadline_ms = 0;  // for all of out
   bool close_after = false;     // when out is written
   uint64_t drained_bytes = 0;
+  std::string payer;            // whom the body is charged to, as admit said; empty: nobody in particular
+  std::string charged;          // whom buffered_bytes is charged to
   uint64_t buffered_bytes = 0;  // counted against HttpConfig::buffered_bytes_max
 
   // The reactor's: the list it stands in, and what of its socket is waited for.

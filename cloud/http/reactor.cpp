@@ -220,12 +220,25 @@ void Reactor::proceed(const ConnectionPtr& connection) {
   watch(connection);
 }
 
-// What the connection holds counts against one budget for all.
+// What the payer's connections hold now.
+uint64_t Reactor::charge(Connection& connection, uint64_t now_bytes) {
+  buffered_bytes_ -= connection.buffered_bytes;
+  if (const auto before = payer_bytes_.find(connection.charged); before != payer_bytes_.end()) {
+    before->second -= connection.buffered_bytes;
+    if (before->second == 0) payer_bytes_.erase(before);
+  }
+  connection.charged = connection.payer;
+  connection.buffered_bytes = now_bytes;
+  buffered_bytes_ += now_bytes;
+  if (connection.charged.empty() || now_bytes == 0) return 0;
+  return payer_bytes_[connection.charged] += now_bytes;
+}
+
+// What the connection holds counts against one budget for all, of which no payer has more than half.
 bool Reactor::within_budget(Connection& connection) {
   const uint64_t now_bytes = connection.body.size() + connection.in.size() + connection.out.size();
-  buffered_bytes_ += now_bytes - connection.buffered_bytes;
-  connection.buffered_bytes = now_bytes;
-  return buffered_bytes_ <= config_.buffered_bytes_max;
+  const uint64_t payer_bytes = charge(connection, now_bytes);
+  return buffered_bytes_ <= config_.buffered_bytes_max && payer_bytes <= config_.buffered_bytes_max / 2;
 }
 
 void Reactor::refuse(const ConnectionPtr& connection, const Refusal& why) {
@@ -347,7 +360,7 @@ void Reactor::enlist(const ConnectionPtr& connection, Phase phase, int64_t deadl
 
 // Takes the connection out of the reactor's hands.
 void Reactor::detach(Connection& connection) {
-  buffered_bytes_ -= std::exchange(connection.buffered_bytes, 0);
+  charge(connection, 0);
   std::exchange(connection.list, nullptr)->erase(connection.place);
 }
 

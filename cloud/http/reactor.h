@@ -12,6 +12,7 @@
 #include <list>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "cloud/http/connection.h"
@@ -67,6 +68,7 @@ class Reactor {
   void overdue(const ConnectionPtr& connection, int64_t now_ms);
   bool has_room();
   bool within_budget(Connection& connection);
+  uint64_t charge(Connection& connection, uint64_t now_bytes);
   void enlist(const ConnectionPtr& connection, Phase phase, int64_t deadline_ms);
   void detach(Connection& connection);
   void drop(const ConnectionPtr& connection);
@@ -86,6 +88,7 @@ class Reactor {
   std::list<ConnectionPtr> idle_;  // without a request, who waits longest first
   std::list<ConnectionPtr> busy_;  // all others that are neither at a worker nor at a stream
   uint64_t buffered_bytes_ = 0;
+  std::unordered_map<std::string, uint64_t> payer_bytes_;  // of buffered_bytes_; none is 0
   std::thread thread_;
   std::atomic<bool> stopping_{false};
 

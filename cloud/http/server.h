@@ -73,7 +73,7 @@ struct HttpConfig {
   // compute, a few times the processors: more only take turns, and the slowest answers take longer. 0: all of threads,
   // for handlers that wait for others.
   size_t busy_threads = 0;
-  size_t streams_max = 1'100;
+  size_t streams_max = 2'200;
   size_t connections_max = 4'096;  // streams included; beyond, who waits longest without a request makes room
   size_t waiting_requests_max = 1'024;
   uint64_t buffered_bytes_max = 128ULL << 20;  // bodies being read and answers being taken, all connections together
@@ -105,9 +105,10 @@ class HttpServer {
   using Around = std::function<Response(const Request& request, const Handler& next)>;
   virtual void around(Around around) = 0;
   // Looks at a request that has a body before any of it is read: a response refuses it, and the connection is closed.
-  // request: without body and params, path as it was sent, without the query. Runs in the reactor's thread: it must be
-  // short and must not wait. Before start().
-  using Admit = std::function<std::optional<Response>(const Request& request)>;
+  // request: without body and params, path as it was sent, without the query. Otherwise payer may be set to whom the
+  // body is charged: one payer's bodies together hold at most half of buffered_bytes_max. Runs in the reactor's thread:
+  // it must be short and must not wait. Before start().
+  using Admit = std::function<std::optional<Response>(const Request& request, std::string& payer)>;
   virtual void admit(Admit admit) = 0;
   // Called once when stop() begins, so that streams that wait for something else can be woken. Before start().
   virtual void on_stop(std::function<void()> wake) = 0;

@@ -31,7 +31,7 @@ void put_text(ByteWriter& writer, std::string_view text) {
   writer.bytes(as_bytes(text));
 }
 
-// "1, 2, 3 or 4".
+// "1, 2, 3, 4 or 5".
 std::string known_kinds() {
   std::vector<std::string> numbers;
   for (int number = 0; number < 256; ++number) {

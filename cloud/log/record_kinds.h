@@ -17,6 +17,7 @@ enum class RecordKind : uint8_t {
   kStatus = 3,    // payload: a gateway's status JSON
   kIngest = 4,    // payload: a message body without seqs made of an HTTP request (encoded as an uplink message of epoch
                   // 1, never acked)
+  kControl = 5,   // payload: JSON, what answers depend on besides readings (control.h)
 };
 
 struct RecordKindRow {
@@ -37,6 +38,8 @@ constexpr std::optional<RecordKindRow> record_kind(uint8_t number) {
       return RecordKindRow{kind, "status", false};
     case RecordKind::kIngest:
       return RecordKindRow{kind, "ingest", true};
+    case RecordKind::kControl:
+      return RecordKindRow{kind, "control", false};
   }
   return std::nullopt;
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "cloud/log/control.h"
 #include "cloud/merge/roll.h"
 #include "common/base/bugs.h"
 
@@ -54,6 +55,9 @@ void Batch::apply(const log::StoredRecord& stored) {
       case log::RecordKind::kIngest:
         apply_ingest(record);
         break;
+      case log::RecordKind::kControl:
+        apply_control(record);
+        break;
     }
   } else {
     counts_.rejected++;  // nobody to count it for, or nothing to make of it
@@ -77,8 +81,12 @@ void Batch::apply_message(const log::Record& record) {
     reject_message(gateway, wire::to_string(wire::DecodeError::kBadSeries));
     return;
   }
-  for (const MessageItem& item : message.items()) apply_item(gateway, item, record);
   const wire::Header& header = message.header();
+  if (!gateway.ledger.has_room(header.epoch, header.first_seq + header.count - 1)) {
+    set_aside(gateway, "too_many_epochs");
+    return;
+  }
+  for (const MessageItem& item : message.items()) apply_item(gateway, item, record);
   // No gateway has accepted, or is complete, beyond the moment its message was appended: one whose clock was ahead
   // would else be taken for complete until its clock is reached.
   gateway.ledger.claim(header.epoch, header.first_seq + header.count - 1,
@@ -96,12 +104,27 @@ void Batch::apply_rejected(const log::Record& record) {
 void Batch::reject_message(GatewayEntry& gateway, std::string_view reason) {
   uint64_t count = 1;  // no seqs to count: the message itself
   const wire::Header& header = memory_.decoder.header();
-  if (memory_.decoder.header_sound() && header.count > 0) {
+  if (memory_.decoder.header_sound() && header.count > 0 &&
+      gateway.ledger.has_room(header.epoch, header.first_seq + header.count - 1)) {
     count = gateway.ledger.reject(header.epoch, {header.first_seq, header.first_seq + header.count - 1});
   }
   gateway.record.count_rejected(reason, count);
   counts_.rejected += count;
   counts_.dead_letters++;
+}
+
+// Beyond what one gateway may cost: nothing of it is merged or settled, its partials go to the dead letter, and the
+// partition goes on.
+void Batch::set_aside(GatewayEntry& gateway, std::string_view reason) {
+  uint64_t partials = 0;
+  for (const MessageItem& item : memory_.decoder.items()) {
+    if (item.kind != MessageItem::Kind::kPartial) continue;
+    park(gateway, item, reason);
+    ++partials;
+  }
+  gateway.ledger.set_aside(partials);
+  gateway.record.count_rejected(reason, std::max<uint64_t>(memory_.decoder.items().size() - partials, 1));
+  counts_.rejected++;
 }
 
 bool Batch::find_series(uint32_t tenant_no, GatewayEntry* gateway) {
@@ -164,7 +187,7 @@ void Batch::apply_item(GatewayEntry& gateway, const MessageItem& item, const log
       counts_.duplicates++;
       break;
     case ledger::Verdict::kPark:
-      park(gateway, item);
+      park(gateway, item, "parked");
       break;
   }
 }
@@ -196,9 +219,9 @@ void Batch::open_epoch(GatewayEntry& gateway, const MessageItem& item, const log
   gateway.record.add_alarm(alarm);
 }
 
-void Batch::park(const GatewayEntry& gateway, const MessageItem& item) {
+void Batch::park(const GatewayEntry& gateway, const MessageItem& item, std::string_view reason) {
   state::ParkedPartial letter;
-  letter.reason = "parked";
+  letter.reason = reason;
   letter.tenant = gateway.record.tenant;
   letter.gateway = gateway.record.gateway;
   letter.series_id = memory_.decoder.series(item.series).id;
@@ -278,6 +301,28 @@ void Batch::apply_ingest(const log::Record& record) {
       merge_partial(tenant_no, 0, item);
     }
   }
+}
+
+// An order that is none, or for a gateway that was never heard of here, changes nothing and is counted.
+void Batch::apply_control(const log::Record& record) {
+  const auto control = log::parse_retire(record.payload);
+  if (!control || !retire_gateway(write_, record.tenant, record.gateway, control->retired)) counts_.rejected++;
+}
+
+bool retire_gateway(state::WriteTxn& write, std::string_view tenant, std::string_view gateway, bool retired) {
+  const state::Tables& tables = write.tables;
+  std::optional<std::string_view> tenant_no = write.txn.get(tables.tenants, tenant);
+  if (!tenant_no || gateway.size() > state::kNameBytesMax) return false;
+  const uint32_t number = state::KeyReader(*tenant_no).u32();
+  std::optional<std::string_view> no = write.txn.get(tables.gateway_names, state::Key().u32(number).text(gateway));
+  if (!no) return false;
+  const std::string key(*no);
+  if (retired) {
+    write.txn.put(tables.retired, key, std::string_view{});
+  } else {
+    write.txn.erase(tables.retired, key);
+  }
+  return true;
 }
 
 bool Batch::is_repeat(uint32_t tenant_no, const log::Record& record) {

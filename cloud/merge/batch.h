@@ -37,6 +37,9 @@ struct BatchMemory {
   }
 };
 
+// Retires a gateway (no longer expected) or takes it back. False: none of this name is known.
+bool retire_gateway(state::WriteTxn& write, std::string_view tenant, std::string_view gateway, bool retired);
+
 class Batch {
  public:
   // Everything must outlive the batch; the records applied too, until finish().
@@ -55,13 +58,15 @@ class Batch {
   void apply_rejected(const log::Record& record);
   void apply_status(const log::Record& record);
   void apply_ingest(const log::Record& record);
+  void apply_control(const log::Record& record);
   void reject_message(GatewayEntry& gateway, std::string_view reason);
   // Looks up the decoded message's series, of a gateway or (nullptr) over HTTP. False if a name is none after all:
   // nothing of the message may count.
   bool find_series(uint32_t tenant_no, GatewayEntry* gateway);
   void apply_item(GatewayEntry& gateway, const MessageItem& item, const log::Record& record);
   void open_epoch(GatewayEntry& gateway, const MessageItem& item, const log::Record& record);
-  void park(const GatewayEntry& gateway, const MessageItem& item);
+  void park(const GatewayEntry& gateway, const MessageItem& item, std::string_view reason);
+  void set_aside(GatewayEntry& gateway, std::string_view reason);
   void note_estimated(GatewayEntry& gateway, const MessageItem& item);
   bool is_future(const MessageItem& item, const log::Record& record) const;
   // gateway_no 0: it came over HTTP.

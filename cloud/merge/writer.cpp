@@ -81,20 +81,8 @@ Status StateWriter::set_retired(const std::string& tenant, const std::string& ga
   std::lock_guard lock(mutex_);
   bool found = false;
   Status done = state_->write([&](state::WriteTxn& write) {
-    const state::Tables& tables = write.tables;
-    std::optional<std::string_view> tenant_no = write.txn.get(tables.tenants, tenant);
-    if (!tenant_no || gateway.size() > state::kNameBytesMax) return false;
-    const uint32_t number = state::KeyReader(*tenant_no).u32();
-    std::optional<std::string_view> no = write.txn.get(tables.gateway_names, state::Key().u32(number).text(gateway));
-    if (!no) return false;
-    found = true;
-    const std::string key(*no);
-    if (retired) {
-      write.txn.put(tables.retired, key, std::string_view{});
-    } else {
-      write.txn.erase(tables.retired, key);
-    }
-    return true;
+    found = retire_gateway(write, tenant, gateway, retired);
+    return found;
   });
   if (!done.ok()) return done;
   if (!found) return Error{ErrorCode::kNotFound, "no gateway " + gateway + " is known"};

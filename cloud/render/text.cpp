@@ -18,6 +18,10 @@ std::string time_text_s(int64_t time_s) {
 }
 
 void append_csv_text(std::string& out, std::string_view text) {
+  // A spreadsheet takes a text that begins so for a formula, and runs it: an apostrophe makes it a text.
+  const bool is_formula = !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
+  const std::string tamed = is_formula ? "'" + std::string(text) : "";
+  if (is_formula) text = tamed;
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
     out += text;
     return;

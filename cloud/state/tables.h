@@ -40,7 +40,7 @@ inline constexpr TableRow kTables[] = {
     {"gateway_names", &Tables::gateway_names, nullptr},
     {"gateways", &Tables::gateways, nullptr},
     {"status", &Tables::status, nullptr},
-    {"retired", &Tables::retired, "an operator's setting of one copy, which no record of the log carries"},
+    {"retired", &Tables::retired, "by control records of the log; before, an operator's setting of one copy"},
     {"ledgers", &Tables::ledgers, nullptr},
     {"series", &Tables::series, nullptr},
     {"series_info", &Tables::series_info, nullptr},

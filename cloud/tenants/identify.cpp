@@ -7,9 +7,7 @@
 #include "cloud/http/problem.h"
 
 namespace tributary::api {
-namespace {
-
-std::string_view cookie_of(const http::Request& request) {
+std::string_view session_cookie_of(const http::Request& request) {
   std::string_view rest = request.header("cookie");
   while (!rest.empty()) {
     const size_t end = std::min(rest.find(';'), rest.size());
@@ -22,8 +20,6 @@ std::string_view cookie_of(const http::Request& request) {
   return {};
 }
 
-}  // namespace
-
 std::optional<std::string_view> key_of(const http::Request& request) {
   constexpr std::string_view kBearer = "bearer ";
   if (const auto key = request.header("x-api-key"); !key.empty()) return key;
@@ -35,7 +31,7 @@ std::optional<std::string_view> key_of(const http::Request& request) {
 
 std::optional<Identity> identify(Auth& auth, const http::Request& request, int64_t now_s) {
   if (const auto key = key_of(request)) return auth.identity_of(*key);
-  const std::string_view cookie = cookie_of(request);
+  const std::string_view cookie = session_cookie_of(request);
   return cookie.empty() ? std::nullopt : auth.identity_of_session(cookie, now_s);
 }
 

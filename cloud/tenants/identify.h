@@ -17,6 +17,9 @@ inline constexpr std::string_view kSessionCookie = "tributary_session";
 // long as the request.
 std::optional<std::string_view> key_of(const http::Request& request);
 
+// The session's, as the browser sends it; empty: none.
+std::string_view session_cookie_of(const http::Request& request);
+
 // By the key, then by the cookie; the first that is there decides.
 std::optional<Identity> identify(Auth& auth, const http::Request& request, int64_t now_s);
 

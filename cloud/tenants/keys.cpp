@@ -30,6 +30,8 @@ constexpr size_t kHashHexSize = 64;
 constexpr size_t kKeyIdSize = 16;
 constexpr size_t kSecretBytesMin = 32;
 constexpr size_t kKeyBytesMax = 256;
+constexpr size_t kNonceBytes = 8;
+constexpr size_t kSignedOutMax = 10'000;
 
 std::string hmac_hex(std::string_view secret, std::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -84,6 +86,11 @@ Result<KeysFile> read_keys_file(const std::string& path) {
       return invalid(path, place + ": sha256 is broken, expected 64 hex digits");
     file.keys.push_back(std::move(entry));
   }
+  if (const auto removed = json.find("removed"); removed != json.end() && removed->is_array()) {
+    for (const auto& name : *removed) {
+      if (name.is_string()) file.removed.push_back(name.get<std::string>());
+    }
+  }
   return file;
 }
 
@@ -95,6 +102,7 @@ Status write_keys_file(const std::string& path, const KeysFile& content) {
         {{"tenant", entry.tenant}, {"sha256", entry.sha256}, {"name", entry.name}, {"created", entry.created}});
   }
   json["session_secret"] = content.session_secret;
+  if (!content.removed.empty()) json["removed"] = content.removed;
   const std::string text = json.dump(2) + "\n";
   const std::string next = path + ".next";
   auto failed = [&](const char* step) {
@@ -119,7 +127,10 @@ Status write_keys_file(const std::string& path, const KeysFile& content) {
 
 std::string make_key() { return "trib_" + runtime::random_hex(32); }
 
-Auth::Auth(std::string path) : path_(std::move(path)) { current(); }
+Auth::Auth(std::string path, std::string signed_out) : path_(std::move(path)), signed_out_path_(std::move(signed_out)) {
+  read_signed_out();
+  current();
+}
 
 std::shared_ptr<const Auth::Loaded> Auth::current() {
   std::lock_guard lock(mutex_);
@@ -140,6 +151,7 @@ std::shared_ptr<const Auth::Loaded> Auth::current() {
   Result<KeysFile> file = read_keys_file(path_);
   if (file) {
     loaded_ = std::make_shared<Loaded>(Loaded{std::move(file->keys), std::move(file->session_secret)});
+    last_good_ = loaded_;
     trouble_.clear();
   } else {
     trouble_ = file.error().message;
@@ -167,36 +179,96 @@ std::optional<std::string> Auth::tenant_of(std::string_view key) {
   return std::move(identity->tenant);
 }
 
-// A session is "1.TENANT.KEYID.EXPIRY.HMAC". Only the tenant may hold dots, so the parts are taken from both ends.
+bool Auth::knows_tenant(std::string_view tenant) {
+  const auto keys = current();
+  std::shared_ptr<const Loaded> good;
+  {
+    std::lock_guard lock(mutex_);
+    good = last_good_;
+  }
+  return good == nullptr || std::any_of(good->keys.begin(), good->keys.end(),
+                                        [&](const KeyEntry& entry) { return entry.tenant == tenant; });
+}
+
+// A session is "2.TENANT.KEYID.NONCE.EXPIRY.HMAC", before "1.TENANT.KEYID.EXPIRY.HMAC". Only the tenant may hold dots,
+// so the parts are taken from both ends. The nonce makes each one of its own: ending it ends no other.
 std::optional<std::string> Auth::make_session(const Identity& identity, int64_t now_s) {
   const auto keys = current();
   if (keys->secret.empty()) return std::nullopt;
-  const std::string content =
-      "1." + identity.tenant + "." + identity.key_id + "." + std::to_string(now_s + kSessionSeconds);
+  const std::string content = "2." + identity.tenant + "." + identity.key_id + "." + runtime::random_hex(kNonceBytes) +
+                              "." + std::to_string(now_s + kSessionSeconds);
   return content + "." + hmac_hex(keys->secret, content);
 }
 
 std::optional<Identity> Auth::identity_of_session(std::string_view cookie, int64_t now_s) {
   const auto keys = current();
+  auto session = session_of(*keys, cookie, now_s);
+  if (!session) return std::nullopt;
+  std::lock_guard lock(signed_out_mutex_);
+  if (signed_out_.contains(runtime::sha256_hex(cookie))) return std::nullopt;
+  return std::move(session->identity);
+}
+
+void Auth::end_session(std::string_view cookie, int64_t now_s) {
+  const auto keys = current();
+  const auto session = session_of(*keys, cookie, now_s);
+  if (!session) return;
+  std::lock_guard lock(signed_out_mutex_);
+  std::erase_if(signed_out_, [&](const auto& one) { return one.second <= now_s; });
+  if (signed_out_.size() >= kSignedOutMax) {
+    // Whoever makes so many has the key itself.
+    signed_out_.erase(std::min_element(signed_out_.begin(), signed_out_.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; }));
+  }
+  signed_out_[runtime::sha256_hex(cookie)] = session->expiry_s;
+  write_signed_out();
+}
+
+void Auth::read_signed_out() {
+  std::ifstream in(signed_out_path_);
+  std::string hash;
+  int64_t expiry_s = 0;
+  while (signed_out_.size() < kSignedOutMax && in >> hash >> expiry_s) {
+    if (hash.size() == kHashHexSize && is_hex(hash)) signed_out_[hash] = expiry_s;
+  }
+}
+
+// What cannot be written holds until the next start.
+void Auth::write_signed_out() {
+  if (signed_out_path_.empty()) return;
+  const std::string next = signed_out_path_ + ".next";
+  {
+    std::ofstream out(next, std::ios::trunc);
+    for (const auto& [hash, expiry_s] : signed_out_) out << hash << ' ' << expiry_s << '\n';
+    if (!out.flush()) return;
+  }
+  [[maybe_unused]] const int ignored = std::rename(next.c_str(), signed_out_path_.c_str());
+}
+
+std::optional<Auth::Session> Auth::session_of(const Loaded& loaded, std::string_view cookie, int64_t now_s) {
+  const Loaded* keys = &loaded;
   const size_t last = cookie.rfind('.');
   if (keys->secret.empty() || cookie.size() > 512 || last == std::string_view::npos) return std::nullopt;
   const std::string_view content = cookie.substr(0, last);
   if (!equal_in_constant_time(cookie.substr(last + 1), hmac_hex(keys->secret, content))) return std::nullopt;
   // From here on the content is what make_session wrote.
-  constexpr std::string_view kVersion = "1.";
+  constexpr std::string_view kVersion = "2.", kFormer = "1.";
   const size_t expiry_at = content.rfind('.');
-  if (!content.starts_with(kVersion) || expiry_at == 0) return std::nullopt;
-  const size_t key_at = content.rfind('.', expiry_at - 1);
+  const bool has_nonce = content.starts_with(kVersion);
+  if (!(has_nonce || content.starts_with(kFormer)) || expiry_at == 0) return std::nullopt;
+  const size_t key_end = has_nonce ? content.rfind('.', expiry_at - 1) : expiry_at;
+  if (key_end == std::string_view::npos || key_end == 0) return std::nullopt;
+  const size_t key_at = content.rfind('.', key_end - 1);
   if (key_at == std::string_view::npos || key_at < kVersion.size()) return std::nullopt;
   const std::string_view tenant = content.substr(kVersion.size(), key_at - kVersion.size());
-  const std::string_view key_id = content.substr(key_at + 1, expiry_at - key_at - 1);
+  const std::string_view key_id = content.substr(key_at + 1, key_end - key_at - 1);
   const std::string_view expiry = content.substr(expiry_at + 1);
   int64_t expiry_s = 0;
   const auto parsed = std::from_chars(expiry.data(), expiry.data() + expiry.size(), expiry_s);
   if (parsed.ec != std::errc() || expiry_s <= now_s) return std::nullopt;
   for (const auto& entry : keys->keys) {
     if (entry.tenant == tenant && std::string_view(entry.sha256).substr(0, kKeyIdSize) == key_id) {
-      return Identity{entry.tenant, std::string(key_id)};
+      return Session{{entry.tenant, std::string(key_id)}, expiry_s};
     }
   }
   return std::nullopt;

@@ -184,6 +184,7 @@ class LedgerCodec {
 
   static bool decode(ByteReader& in, GatewayLedger& ledger) {
     if (in.u8() != kLedgerVersion) return false;
+    ledger.indexed_ = false;
     ledger.current_epoch_ = in.u64();
     ledger.parked_ = in.varint();
     uint8_t has_claim = in.u8();

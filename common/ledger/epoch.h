@@ -63,6 +63,13 @@ struct ClosedEpoch {
   uint64_t epoch = 0, last_seq = 0, successor = 0;
 };
 
+// What is known of all that is older than an epoch, as far as the chain of open epochs leads; derived, not stored.
+struct Past {
+  bool whole = true;     // nothing older that is open has holes up to the last seq stated for it
+  bool settled = false;  // that, and the chain ends where all before is settled or can no longer be known
+  bool operator==(const Past&) const = default;
+};
+
 struct EpochState {
   static constexpr uint64_t kNoLimit = wire::kSeqMax;
 
@@ -82,6 +89,7 @@ struct EpochState {
   RangeSet lost, rejected;  // settled, but not merged
   Forgotten forgotten;
   std::vector<Claim> claims;  // ascending by last_seq and by age: none makes another one needless
+  Past past;
 
   bool is_settled(uint64_t seq) const;
   uint64_t highest() const;  // the highest settled seq; 0 if none

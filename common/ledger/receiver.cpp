@@ -38,7 +38,13 @@ const EpochState* GatewayLedger::find_open(uint64_t epoch) const {
   return at == open_.end() ? nullptr : &at->second;
 }
 
+EpochState* GatewayLedger::find_open(uint64_t epoch) {
+  auto at = open_.find(epoch);
+  return at == open_.end() ? nullptr : &at->second;
+}
+
 EpochState& GatewayLedger::epoch_state(uint64_t epoch) {
+  if (EpochState* known = find_open(epoch)) return *known;
   const ClosedEpoch* closed = find_closed(epoch);
   EpochState& state = open_[epoch];
   if (closed != nullptr) {
@@ -49,8 +55,17 @@ EpochState& GatewayLedger::epoch_state(uint64_t epoch) {
     state.limit = closed->last_seq;
     state.expected_last = closed->last_seq;
     closed_.erase(closed_.begin() + (closed - closed_.data()));
+    state.past = past_of(state);
   }
   return state;
+}
+
+bool GatewayLedger::has_room(uint64_t epoch, uint64_t last_seq) const {
+  if (const EpochState* open = find_open(epoch); open != nullptr && open->opened) return true;
+  const ClosedEpoch* closed = find_closed(epoch);
+  if (closed != nullptr && last_seq <= closed->last_seq) return true;
+  constexpr size_t kMore = 2;  // itself and its predecessor
+  return open_.size() + kMore <= kOpenEpochsMax && open_.size() + closed_.size() + kMore <= kEpochsMax;
 }
 
 bool GatewayLedger::knows_other_than(uint64_t epoch) const {
@@ -59,6 +74,10 @@ bool GatewayLedger::knows_other_than(uint64_t epoch) const {
 }
 
 bool GatewayLedger::leads_to(uint64_t from, uint64_t epoch) const {
+  if (from == epoch) return from != 0;
+  // Nobody descends from an epoch that nobody names.
+  const auto child = children_.lower_bound({epoch, 0, 0});
+  if (child == children_.end() || std::get<0>(*child) != epoch) return false;
   for (size_t steps = 0; from != 0 && steps <= open_.size(); ++steps) {
     if (from == epoch) return true;
     const EpochState* state = find_open(from);
@@ -74,11 +93,15 @@ GatewayLedger::OpeningResult GatewayLedger::open(uint64_t epoch, const wire::Ope
   if (find_closed(epoch) != nullptr || (known_state != nullptr && known_state->opened)) {
     return {Verdict::kDuplicate, Alarm::kNone};
   }
-  EpochState& state = open_[epoch];
+  index();
+  EpochState& state = epoch_state(epoch);
+  const uint64_t low_before = state.low;
   OpeningResult result = link(epoch, state, opening);
   state.opened = true;
+  add_child(epoch, state);
   // An opening that was named lost, or refused once, is found.
   if (!state.find(1) && !state.is_settled(1)) state.settle(1);
+  changed(epoch, state, low_before);
   if (state.successor == 0) current_epoch_ = epoch;
   update();
   return result;
@@ -91,7 +114,10 @@ GatewayLedger::OpeningResult GatewayLedger::link(uint64_t epoch, EpochState& sta
     if (state.successor != 0 || !knows_other_than(epoch)) return {Verdict::kMerge, Alarm::kNone};
     // What the old outbox had not sent is gone with it.
     for (auto& [other, old] : open_) {
-      if (other != epoch) old.mark_holes(std::max(old.highest(), old.expected_last), LossCause::kGateway);
+      if (other == epoch) continue;
+      const uint64_t low_before = old.low;
+      old.mark_holes(std::max(old.highest(), old.expected_last), LossCause::kGateway);
+      changed(other, old, low_before);
     }
     return {Verdict::kMerge, Alarm::kWiped};
   }
@@ -120,6 +146,7 @@ GatewayLedger::OpeningResult GatewayLedger::link(uint64_t epoch, EpochState& sta
     if (predecessor.successor == 0) predecessor.successor = epoch;
     predecessor.limit = std::min(predecessor.limit, last_seq);
     predecessor.expected_last = std::max(predecessor.expected_last, last_seq);
+    touched_.insert(opening.predecessor_epoch);
     bool clean_past = predecessor_known ? predecessor.opened && (predecessor.trusted || predecessor.cleared) : newcomer;
     state.trusted = alarm == Alarm::kNone && clean_past;
     if (!state.trusted) {
@@ -139,7 +166,9 @@ Verdict GatewayLedger::admit(uint64_t epoch, uint64_t seq, bool inherited) {
   if (!makes_sense(epoch, seq)) return Verdict::kDuplicate;
   const ClosedEpoch* closed = find_closed(epoch);
   if (closed != nullptr && seq <= closed->last_seq) return Verdict::kDuplicate;
+  index();
   EpochState& state = epoch_state(epoch);
+  const uint64_t low_before = state.low;
   bool found = state.find(seq);
   if (!found && state.is_settled(seq)) {
     // Where ranges were forgotten, a lost seq and a duplicate look alike: neither merging nor dropping it would be
@@ -149,6 +178,7 @@ Verdict GatewayLedger::admit(uint64_t epoch, uint64_t seq, bool inherited) {
     return Verdict::kPark;
   }
   if (!found) state.settle(seq);
+  changed(epoch, state, low_before);
   bool park = seq > state.limit || (inherited && !state.trusted);
   if (park) ++parked_;
   if (seq > kSpanMax) finish_ancestors(state);
@@ -160,8 +190,11 @@ uint64_t GatewayLedger::reject(uint64_t epoch, wire::SeqRange seqs) {
   if (!makes_sense(epoch, seqs.first) || !makes_sense(epoch, seqs.last) || seqs.first > seqs.last) return 0;
   const ClosedEpoch* closed = find_closed(epoch);
   if (closed != nullptr && seqs.last <= closed->last_seq) return 0;
+  index();
   EpochState& state = epoch_state(epoch);
+  const uint64_t low_before = state.low;
   uint64_t count = state.reject(seqs);
+  changed(epoch, state, low_before);
   if (count > 0 && seqs.last > kSpanMax) finish_ancestors(state);
   update();
   return count;
@@ -185,48 +218,37 @@ Standing GatewayLedger::standing(uint64_t epoch, uint64_t seq) const {
 
 void GatewayLedger::lose_at_gateway(uint64_t epoch, uint64_t seq) {
   if (!makes_sense(epoch, seq)) return;
+  index();
   EpochState& state = epoch_state(epoch);
   CHECK(state.is_settled(seq));
+  touched_.insert(epoch);
   state.find(seq);
   state.add_range({seq, seq}, LossCause::kGateway);
-}
-
-// True if every older epoch of the chain is settled up to what its successor says was its last seq. A closed epoch ends
-// the walk, since it closed only when all before it were settled; so does one whose opening the log lost, which is
-// named.
-bool GatewayLedger::ancestors_settled(const EpochState& state) const {
-  const EpochState* at = &state;
-  for (size_t steps = 0; steps <= open_.size(); ++steps) {
-    if (at->reopened) return true;
-    if (!at->opened) return at->low > 1;
-    if (at->predecessor == 0) return true;
-    if (const ClosedEpoch* closed = find_closed(at->predecessor)) return closed->last_seq >= at->predecessor_last;
-    const EpochState* older = find_open(at->predecessor);
-    if (older == nullptr || older->low <= at->predecessor_last) return false;
-    at = older;
-  }
-  return false;
 }
 
 // A gateway freezes seqs beyond kSpanMax only when the flight of older epochs is acknowledged, so what of them has not
 // come by now is not in the log.
 void GatewayLedger::finish_ancestors(const EpochState& state) {
   const EpochState* at = &state;
-  for (size_t steps = 0; steps <= open_.size() && at->predecessor != 0 && !at->reopened; ++steps) {
-    auto older = open_.find(at->predecessor);
-    if (older == open_.end()) return;
-    older->second.mark_holes(at->predecessor_last, LossCause::kLog);
-    at = &older->second;
+  for (size_t steps = 0; steps <= open_.size() && !at->past.whole; ++steps) {
+    EpochState* older = find_open(at->predecessor);
+    CHECK(older != nullptr);
+    const uint64_t low_before = older->low;
+    older->mark_holes(at->predecessor_last, LossCause::kLog);
+    changed(at->predecessor, *older, low_before);
+    at = older;
   }
 }
 
 void GatewayLedger::claim(uint64_t epoch, uint64_t last_seq, int64_t frontier_ns, int64_t mark_ns) {
   if (epoch == 0 || last_seq > wire::kSeqMax) return;
+  index();
   Claim claim{last_seq, mark_ns, frontier_ns};
   if (!in_effect_ || claim.newer_than(*in_effect_)) {
     const ClosedEpoch* closed = find_closed(epoch);
     if (closed == nullptr) {
-      open_[epoch].add_claim(claim);
+      epoch_state(epoch).add_claim(claim);
+      waiting_.insert(epoch);
     } else if (last_seq <= closed->last_seq) {
       in_effect_ = claim;
     }
@@ -243,34 +265,38 @@ void GatewayLedger::apply(const Claim& claim, EpochState& state) {
 bool GatewayLedger::may_close(const EpochState& state) const {
   return state.opened && state.successor != 0 && state.low > state.expected_last && state.settled.none() &&
          state.lost.ranges().empty() && state.rejected.ranges().empty() && state.forgotten.empty() &&
-         ancestors_settled(state);
+         state.past.settled;
 }
 
 // Lets claims take effect, as far as the last call made it possible.
 void GatewayLedger::update() {
-  for (auto& [epoch, state] : open_) {
+  for (uint64_t epoch : waiting_) {
+    EpochState& state = *find_open(epoch);
     if (state.claims.empty() || state.claims.front().last_seq >= state.low) continue;
-    if (!ancestors_settled(state) && !bug("claim_too_early")) continue;
+    if (!state.past.settled && !bug("claim_too_early")) continue;
     auto waiting = state.claims.begin();
     for (; waiting != state.claims.end() && waiting->last_seq < state.low; ++waiting) apply(*waiting, state);
     state.claims.erase(state.claims.begin(), waiting);
   }
+  waiting_.clear();
 }
 
 // A claim comes with every message, after its items: the time to close epochs, and not before a loss among the items is
 // named.
 void GatewayLedger::close_settled() {
-  for (auto at = open_.begin(); at != open_.end();) {
-    if (!may_close(at->second)) {
-      ++at;
-      continue;
-    }
-    ClosedEpoch closed{at->first, at->second.low - 1, at->second.successor};
+  for (uint64_t epoch : touched_) {
+    const auto at = open_.find(epoch);
+    if (!may_close(at->second)) continue;
+    const EpochState& state = at->second;
+    ClosedEpoch closed{epoch, state.low - 1, state.successor};
+    // What its successors know of their past stays the same: all of it is settled up to what they stated.
+    children_.erase({state.predecessor, state.predecessor_last, epoch});
     closed_.insert(std::lower_bound(closed_.begin(), closed_.end(), closed.epoch,
                                     [](const ClosedEpoch& other, uint64_t wanted) { return other.epoch < wanted; }),
                    closed);
-    at = open_.erase(at);
+    open_.erase(at);
   }
+  touched_.clear();
 }
 
 int64_t GatewayLedger::frontier_ns() const { return in_effect_ ? in_effect_->frontier_ns : 0; }

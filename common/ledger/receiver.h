@@ -10,8 +10,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "common/base/bytes.h"
@@ -19,6 +21,11 @@
 #include "common/wire/message.h"
 
 namespace tributary::ledger {
+
+// What one gateway may have of epochs that are not closed, and of all: a message that would make more is set aside by
+// whoever holds the ledger (has_room), so that no gateway makes a ledger that each of its records pays for.
+inline constexpr size_t kOpenEpochsMax = 4'096;
+inline constexpr size_t kEpochsMax = 262'144;
 
 enum class Verdict {
   kMerge,      // first time, or found after it was named lost or rejected: merge it now
@@ -71,6 +78,10 @@ class GatewayLedger {
   // Settles seqs as rejected (those not yet settled, or lost so far). How many were newly rejected.
   uint64_t reject(uint64_t epoch, wire::SeqRange seqs);
   Standing standing(uint64_t epoch, uint64_t seq) const;
+  // True if a message of this epoch up to last_seq adds no epoch, or there is room for it and for its predecessor.
+  bool has_room(uint64_t epoch, uint64_t last_seq) const;
+  // Counts partials that were set aside without being looked at, as parked.
+  void set_aside(uint64_t partials) { parked_ += partials; }
   // After admit gave kMerge for a LostAtGateway item: names it.
   void lose_at_gateway(uint64_t epoch, uint64_t seq);
 
@@ -100,23 +111,37 @@ class GatewayLedger {
   friend class LedgerCodec;
 
   EpochState& epoch_state(uint64_t epoch);  // found, reopened or made
+  EpochState* find_open(uint64_t epoch);
   const ClosedEpoch* find_closed(uint64_t epoch) const;
   const EpochState* find_open(uint64_t epoch) const;
   bool knows_other_than(uint64_t epoch) const;
   OpeningResult link(uint64_t epoch, EpochState& state, const wire::Opening& opening);
   bool leads_to(uint64_t from, uint64_t epoch) const;
-  bool ancestors_settled(const EpochState& state) const;
   void finish_ancestors(const EpochState& state);
   void apply(const Claim& claim, EpochState& state);
   void update();
   void close_settled();
   bool may_close(const EpochState& state) const;
 
+  // What is derived from the epochs, so that a call costs what it changes and not what is open (chain.cpp).
+  void index();
+  Past past_of(const EpochState& state) const;
+  void refresh(uint64_t epoch);
+  void changed(uint64_t epoch, EpochState& state, uint64_t low_before);
+  void add_child(uint64_t epoch, const EpochState& state);
+
   std::map<uint64_t, EpochState> open_;
   std::vector<ClosedEpoch> closed_;  // ascending by epoch
   std::optional<Claim> in_effect_;
   uint64_t current_epoch_ = 0;
   uint64_t parked_ = 0;
+
+  // Not stored.
+  using Child = std::tuple<uint64_t, uint64_t, uint64_t>;  // predecessor, its last seq as stated, the epoch
+  bool indexed_ = true;                                    // false after decode: made at the first change
+  std::set<Child> children_;                               // of open epochs
+  std::set<uint64_t> waiting_;                             // open epochs with claims that may take effect now
+  std::set<uint64_t> touched_;                             // open epochs that may close now
 };
 
 }  // namespace tributary::ledger

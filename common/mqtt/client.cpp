@@ -23,6 +23,9 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kConnectTimeout = 10s;
 // A connection that did not last so long does not count as a success: the backoff goes on from where it was.
 constexpr auto kStableAfter = 5s;
+// So many connections in a row that end within so short a time look like two programs with one client id.
+constexpr auto kShortLife = 60s;
+constexpr int kTakeoverAfter = 2;
 
 // A ticket packs the connection's generation and the bytes charged for one publish, in units, into the one pointer
 // that Paho carries for us; it also fits where a pointer has 32 bits.
@@ -83,6 +86,10 @@ class PahoClient final : public Client, private ::mqtt::iaction_listener {
         if (!config_.key_file.empty()) ssl.set_private_key(config_.key_file);
         ssl.set_enable_server_cert_auth(true);
         ssl.set_verify(true);
+        ssl.set_error_handler([this](const std::string& line) {
+          std::lock_guard lock(tls_mutex_);
+          tls_reason_ = line;
+        });
         options_.set_ssl(ssl);
       }
     } catch (const std::exception& error) {
@@ -202,9 +209,16 @@ class PahoClient final : public Client, private ::mqtt::iaction_listener {
     });
   }
 
-  void lost(const std::string& why) {
+  void lost(std::string why) {
     {
       std::lock_guard lock(mutex_);
+      // MQTT 3.1.1 has no word for a session that was taken over: the connection just ends.
+      if (short_lived_ >= kTakeoverAfter) {
+        why += ", " + std::to_string(short_lived_ + 1) +
+               " times in a row within a minute of connecting: does another "
+               "program take the session over with the client id \"" +
+               config_.client_id + "\"?";
+      }
       alive_ = false;
       connected_ = false;
       inflight_ = 0;
@@ -232,6 +246,18 @@ class PahoClient final : public Client, private ::mqtt::iaction_listener {
     }
   }
 
+  // What TLS said last of a connection that it refused: Paho's own error is "TCP/TLS connect failure" alone.
+  std::string take_tls_reason() {
+    std::string text;
+    {
+      std::lock_guard lock(tls_mutex_);
+      text = std::exchange(tls_reason_, {});
+    }
+    std::erase_if(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    constexpr size_t kReasonBytesMax = 300;
+    return text.substr(0, kReasonBytesMax);
+  }
+
   // Empty: connected and subscribed; otherwise why not.
   std::string connect() {
     try {
@@ -239,7 +265,11 @@ class PahoClient final : public Client, private ::mqtt::iaction_listener {
         std::lock_guard lock(mutex_);
         alive_ = true;
       }
-      if (std::string why = await(paho_->connect(options_)); !why.empty()) return why;
+      (void)take_tls_reason();
+      if (std::string why = await(paho_->connect(options_)); !why.empty()) {
+        const std::string reason = take_tls_reason();
+        return reason.empty() ? why : why + " (TLS: " + reason + ")";
+      }
       for (const auto& [filter, qos] : filters_) {
         ::mqtt::token_ptr token = paho_->subscribe(filter, qos);
         if (std::string why = await(token); !why.empty()) return "subscribing to " + filter + ": " + why;
@@ -270,6 +300,7 @@ class PahoClient final : public Client, private ::mqtt::iaction_listener {
       lock.lock();
       changed_.wait(lock, [this] { return stopping_ || !connected_; });
       if (stopping_) break;
+      if (why.empty()) short_lived_ = Clock::now() - since < kShortLife ? short_lived_ + 1 : 0;
       if (why.empty() && Clock::now() - since > kStableAfter) backoff_ms = config_.reconnect_min_ms;
       const int64_t wait_ms =
           backoff_ms / 2 + static_cast<int64_t>(random_() % static_cast<uint64_t>(backoff_ms / 2 + 1));
@@ -300,11 +331,15 @@ class PahoClient final : public Client, private ::mqtt::iaction_listener {
   std::minstd_rand random_;
   std::thread worker_;
 
+  std::mutex tls_mutex_;
+  std::string tls_reason_;
+
   mutable std::mutex mutex_;  // guards what follows; never held while Paho or a handler is called
   std::condition_variable changed_;
   bool stopping_ = false;
   bool alive_ = false;      // no loss was seen since the last attempt began
   bool connected_ = false;  // and subscribed
+  int short_lived_ = 0;     // connections in a row that soon ended
   int inflight_ = 0;
   size_t inflight_bytes_ = 0;
   uintptr_t generation_ = 1;

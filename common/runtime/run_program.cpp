@@ -2,11 +2,15 @@
 // The command line of a program, see run_program.h.
 #include "common/runtime/run_program.h"
 
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 
 namespace tributary::runtime {
 
 CommandLine parse_command_line(const ProgramName& program, int argc, char** argv) {
+  // What a program stores is its user's, and its group's to read: nobody else's.
+  ::umask(::umask(0) | 027);
   CommandLine line;
   CLI::App app(program.about, program.name);
   app.add_option("--config", line.config_file, "The configuration file (TOML)")->required();

@@ -54,11 +54,31 @@ Error describe(const std::string& what, const std::string& path, int code) {
   return {kind, what + " " + path + ": " + mdb_strerror(code)};
 }
 
+// What a store holds is its user's, and its group's to read: nobody else may read it, or take its lock.
+constexpr mode_t kFileMode = 0640;
+constexpr auto kFolderMode = std::filesystem::perms(0750);
+
+std::error_code make_folder(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::create_directories(path, error)) std::filesystem::permissions(path, kFolderMode, error);
+  return error;
+}
+
+// Files of a version that let everybody read them.
+void shut_out_others(const std::string& folder) {
+  for (const char* name : {"/data.mdb", "/lock.mdb", "/owner.lock"}) {
+    struct stat info {};
+    const std::string path = folder + name;
+    if (::stat(path.c_str(), &info) != 0 || (info.st_mode & 07) == 0) continue;
+    [[maybe_unused]] const int not_ours = ::chmod(path.c_str(), info.st_mode & 07770);
+  }
+}
+
 // LMDB maps its lock file, which it makes without blocks: a page that the disk has no room for would end the program
 // with a SIGBUS. 0, or why there is no room. Whatever else is wrong, LMDB names itself.
 int allocate_lock_file(const EnvConfig& config) {
   constexpr off_t kHeaderBytes = 4096, kReaderBytes = 64;
-  const int fd = ::open((config.path + "/lock.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  const int fd = ::open((config.path + "/lock.mdb").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode);
   if (fd < 0) return 0;
   const int code =
       ::fallocate(fd, 0, 0, kHeaderBytes + static_cast<off_t>(config.readers_max) * kReaderBytes) == 0 ? 0 : errno;
@@ -232,16 +252,17 @@ void Cursor::erase() {
 }
 
 Result<std::unique_ptr<Env>> Env::open(const EnvConfig& config) {
-  std::error_code ignored;
   if (!config.read_only) {
-    std::filesystem::create_directories(config.path, ignored);
-    if (ignored) return Error{ErrorCode::kIo, "cannot make folder " + config.path + ": " + ignored.message()};
+    if (const std::error_code error = make_folder(config.path)) {
+      return Error{ErrorCode::kIo, "cannot make folder " + config.path + ": " + error.message()};
+    }
+    shut_out_others(config.path);
   }
   auto env = std::unique_ptr<Env>(new Env());
   env->config_ = config;
   if (config.exclusive) {
     const std::string lock = config.path + "/owner.lock";
-    env->lock_fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    env->lock_fd_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kFileMode);
     if (env->lock_fd_ < 0) return Error{ErrorCode::kIo, "cannot open " + lock + ": " + std::strerror(errno)};
     if (::flock(env->lock_fd_, LOCK_EX | LOCK_NB) != 0) {
       return Error{ErrorCode::kBusy, config.path + " is held by another process"};
@@ -271,7 +292,7 @@ Result<std::unique_ptr<Env>> Env::open(const EnvConfig& config) {
   if (config.read_only) flags |= MDB_RDONLY;
   if (config.no_lock) flags |= MDB_NOLOCK;
   if (!config.sync) flags |= MDB_NOSYNC;
-  code = mdb_env_open(env->env_, config.path.c_str(), flags, 0644);
+  code = mdb_env_open(env->env_, config.path.c_str(), flags, kFileMode);
   if (code != MDB_SUCCESS) return describe("cannot open", file, code);
   if (!config.read_only && config.preallocate) {
     int fd = -1;
@@ -494,10 +515,10 @@ void Env::check_readers() {
 }
 
 Status Env::copy_to(const std::string& folder) const {
-  std::error_code ignored;
-  std::filesystem::create_directories(folder, ignored);
+  [[maybe_unused]] const std::error_code told_by_the_copy = make_folder(folder);
   int code = mdb_env_copy2(env_, folder.c_str(), MDB_CP_COMPACT);
   if (code != MDB_SUCCESS) return describe("cannot copy to", folder, code);
+  shut_out_others(folder);
   return {};
 }
 

@@ -383,7 +383,7 @@ Result<FileCheck> check_file_within(const std::string& folder, int64_t ms_max) {
   if (!std::filesystem::exists(path, ignored)) return FileCheck{};
   // What another process is writing would look damaged.
   const std::string lock_path = folder + "/owner.lock";
-  FileDescriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  FileDescriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640));
   if (lock.get() < 0) return Error{ErrorCode::kIo, "cannot open " + lock_path + ": " + std::strerror(errno)};
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return Error{ErrorCode::kBusy, folder + " is held by another process"};

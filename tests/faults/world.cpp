@@ -377,10 +377,13 @@ void World::start_bridge(BridgeSim& bridge) {
 // As Bridge::append_next. False: nothing was there, or the log takes no more at present.
 bool World::append_next(BridgeSim& bridge) {
   if (!bridge.stalled) {
-    auto message = bridge.inbox->take_message();
-    if (!message) return false;
-    auto effects = bridge.core->on_message({message->topic, message->payload, message->retained}, cloud_now());
-    bridge.stalled = std::move(effects.append);
+    bridge.stalled = bridge.core->due_status(cloud_now());
+    if (!bridge.stalled) {
+      auto message = bridge.inbox->take_message();
+      if (!message) return false;
+      auto effects = bridge.core->on_message({message->topic, message->payload, message->retained}, cloud_now());
+      bridge.stalled = std::move(effects.append);
+    }
     if (!bridge.stalled) return true;
   } else {
     bridge.stalled->record.append_ns = wall_ns();

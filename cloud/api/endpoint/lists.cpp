@@ -36,18 +36,20 @@ http::Response answer_metrics(const RequestContext& context) {
   return json_answer(json);
 }
 
-// Devices and gateways go on side by side: a page has up to limit of each.
+// Devices and gateways go on side by side: a page has up to limit of each. There is always a limit: a tenant may have
+// millions.
 http::Response answer_devices(const RequestContext& context) {
   Params params(context.request);
   read_partial(params);
   read_trace(params);
-  const Page page = read_page(params);
+  Page page = read_page(params);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
+  page.limit = page.limit.value_or(kPageMax);
   const size_t middle = std::min(page.after.find('\0'), page.after.size());
   query::NamePage after_device{.after = page.after.substr(0, middle)};
   query::NamePage after_gateway{.after = page.after.substr(std::min(middle + 1, page.after.size()))};
   // One name more tells whether there is another page.
-  if (page.limit) after_device.max = after_gateway.max = *page.limit + 1;
+  after_device.max = after_gateway.max = *page.limit + 1;
   const auto devices = context.query.ask(query::AskDevices{context.tenant, after_device});
   if (!devices) return failure(devices.error());
   const auto gateways = context.query.ask(query::AskGateways{context.tenant, context.now_ns, after_gateway});

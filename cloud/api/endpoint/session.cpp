@@ -36,6 +36,15 @@ void set_cookie(http::Response& response, const std::string& value, int64_t age_
                                                   std::to_string(age_s) + "; HttpOnly; SameSite=Strict");
 }
 
+bool is_json(std::string_view type) {
+  constexpr std::string_view kJson = "application/json";
+  if (type.size() < kJson.size()) return false;
+  for (size_t i = 0; i < kJson.size(); ++i) {
+    if ((type[i] >= 'A' && type[i] <= 'Z' ? type[i] | 0x20 : type[i]) != kJson[i]) return false;
+  }
+  return type.size() == kJson.size() || type[kJson.size()] == ';' || type[kJson.size()] == ' ';
+}
+
 }  // namespace
 
 http::Response answer_sign_in(const RequestContext& context) {
@@ -44,6 +53,14 @@ http::Response answer_sign_in(const RequestContext& context) {
   const auto header = key_of(request);
   std::string key(header.value_or(""));
   if (!header) {
+    // A form of another site can send text/plain without asking; application/json it cannot.
+    if (!is_json(request.header("content-type"))) {
+      return http::problem_response({.status = 415,
+                                     .detail = "A key in the body needs a Content-Type that no form can send.",
+                                     .parameter = "Content-Type",
+                                     .found = std::string(request.header("content-type").substr(0, 100)),
+                                     .expected = "application/json, or the key in X-API-Key"});
+    }
     const http::Problem wrong{.status = 400,
                               .detail = "The body is wrong.",
                               .parameter = "api_key",
@@ -70,7 +87,9 @@ http::Response answer_show_session(const RequestContext& context) {
   return session_answer(context.tenant, context.services.config.hints);
 }
 
-http::Response answer_sign_out(const RequestContext&) {
+// Ends the session here, and not in this browser alone.
+http::Response answer_sign_out(const RequestContext& context) {
+  context.services.given.auth->end_session(session_cookie_of(context.request), context.services.now_s());
   http::Response response{.status = 204, .content_type = ""};
   set_cookie(response, "", 0);
   return response;

@@ -24,7 +24,8 @@ constexpr size_t kChangesMax = 2'000;  // read at once
 constexpr size_t kRowsPerEventMax = 200;
 constexpr size_t kPartsMax = 64;       // rendered and kept for others
 constexpr int64_t kIdleIdMs = 60'000;  // an id alone, so that a quiet filter does not fall behind what can be resumed
-constexpr int64_t kAwakeMs = 1'000;    // how often a waiting stream looks whether its client is still there
+constexpr int kStreamsRetryS = 5;
+constexpr int64_t kAwakeMs = 1'000;  // how often a waiting stream looks whether its client is still there
 
 int64_t steady_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -192,6 +193,20 @@ std::shared_ptr<const Streams::Part> Streams::part(const StreamFilter& filter, c
   return found;
 }
 
+std::shared_ptr<void> Streams::enter(const std::string& tenant, size_t streams_max) {
+  {
+    std::lock_guard lock(running_mutex_);
+    size_t& running = running_[tenant];
+    if (running >= streams_max) return nullptr;
+    ++running;
+  }
+  return {this, [this, tenant](void*) {
+            std::lock_guard lock(running_mutex_);
+            const auto place = running_.find(tenant);
+            if (--place->second == 0) running_.erase(place);
+          }};
+}
+
 void Streams::run(const StreamFilter& filter, const std::optional<std::string>& since,
                   const std::function<bool()>& allowed, http::StreamWriter& writer) {
   const std::string key = filter.key();
@@ -216,10 +231,15 @@ void Streams::run(const StreamFilter& filter, const std::optional<std::string>& 
   if (!writer.write("retry: 2000\n" + event("hello", event_id(after), place_json(after)))) return;
   if (reset && !send_reset()) return;
 
-  int64_t written_ms = steady_ms(), id_ms = written_ms;
+  int64_t written_ms = steady_ms(), id_ms = written_ms, allowed_ms = written_ms;
   query::Place told = after;
   bool told_partial = false;  // rows were told without the share of partitions that did not answer
   while (writer.open()) {
+    // Also while there is much to tell: access ends when it is taken away.
+    if (steady_ms() - allowed_ms >= kAwakeMs) {
+      if (!allowed()) return;
+      allowed_ms = steady_ms();
+    }
     const uint64_t seen = signal_.changes();
     bool more = false;
     if (told_partial || query_.place() != after) {
@@ -245,7 +265,6 @@ void Streams::run(const StreamFilter& filter, const std::optional<std::string>& 
     }
     const int64_t quiet_ms = steady_ms() - written_ms;
     if (quiet_ms >= timing_.keep_alive_ms) {
-      if (!allowed()) return;
       const bool renew = told != after && steady_ms() - id_ms >= kIdleIdMs;
       if (renew && !writer.write("id: " + event_id(after) + "\n\n")) return;
       if (!writer.write(time_event())) return;
@@ -271,11 +290,19 @@ http::Response answer_stream(const RequestContext& context) {
   // The header is newer: a browser sends it when it comes again by itself, with the address it began with.
   if (const auto last = context.request.header("last-event-id"); !last.empty()) since = std::string(last);
 
+  const size_t streams_max = context.services.config.tenant_streams_max;
+  auto place = context.services.streams.enter(context.tenant, streams_max);
+  if (place == nullptr) {
+    return http::problem_response({.status = 503,
+                                   .detail = "This tenant has as many streams as one tenant may have.",
+                                   .expected = "at most " + std::to_string(streams_max) + " at once",
+                                   .retry_after_s = kStreamsRetryS});
+  }
   http::Response response;
   response.content_type = "text/event-stream";
   response.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
   response.stream = [&services = context.services, filter = std::move(filter), since = std::move(since),
-                     request = context.request](http::StreamWriter& writer) {
+                     request = context.request, place = std::move(place)](http::StreamWriter& writer) {
     const auto allowed = [&] {
       const auto identity = identify(*services.given.auth, request, services.now_s());
       return identity && identity->tenant == filter.tenant;

@@ -45,8 +45,11 @@ class Streams {
   Streams(const query::Query& query, const ChangeSignal& signal, std::function<int64_t()> now_ns, Timing timing)
       : query_(query), signal_(signal), now_ns_(std::move(now_ns)), timing_(timing) {}
 
-  // Runs one stream until it ends. since: what the client saw last, as it said it. allowed is asked with every
-  // keep-alive: a stream does not outlive its key.
+  // A place for one more stream of the tenant, for as long as it is held; nothing if it has as many as it may.
+  std::shared_ptr<void> enter(const std::string& tenant, size_t streams_max);
+
+  // Runs one stream until it ends. since: what the client saw last, as it said it. allowed is asked about once a
+  // second: a stream does not outlive its key.
   void run(const StreamFilter& filter, const std::optional<std::string>& since, const std::function<bool()>& allowed,
            http::StreamWriter& writer);
 
@@ -71,6 +74,8 @@ class Streams {
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<const Part>> parts_;
   std::deque<std::string> order_;  // of parts_, oldest first
+  std::mutex running_mutex_;
+  std::map<std::string, size_t> running_;  // streams by tenant
 };
 
 }  // namespace tributary::api

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 
+#include "cloud/ctl/append.h"
 #include "cloud/ctl/state_view.h"
 #include "cloud/feed/dead_letters.h"
 #include "common/reading/payload.h"
@@ -132,28 +133,6 @@ void print_letter(const DeadLetter& letter, const Judgement& judgement) {
               judgement.why.c_str());
 }
 
-// Appends one record and waits until it is durable.
-Status append(log::Writer& writer, log::Record record) {
-  struct Settled {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::optional<Status> status;
-  };
-  auto settled = std::make_shared<Settled>();
-  Status taken = writer.append(std::move(record), [settled](const Status& status) {
-    std::lock_guard lock(settled->mutex);
-    settled->status = status;
-    settled->changed.notify_all();
-  });
-  if (!taken) return taken;
-  writer.flush();
-  std::unique_lock lock(settled->mutex);
-  // A log in trouble keeps what it was given; who gives up is told so.
-  settled->changed.wait_for(lock, std::chrono::seconds(30), [&] { return settled->status.has_value(); });
-  if (!settled->status) return Error{ErrorCode::kIo, "the log did not confirm it in time: " + writer.trouble()};
-  return *settled->status;
-}
-
 int list_dead_letters(const Arguments& arguments) {
   const DeadLetterChoice choice = choice_of(arguments);
   auto reader = log::open_reader(choice.log);
@@ -215,11 +194,7 @@ int replay_dead_letters(const Arguments& arguments) {
       continue;
     }
     if (!writer) {
-      // What is kept is for the bridge to say: this writer trims nothing.
-      log::LogConfig config = choice.log;
-      config.retention_ms = 100LL * 366 * 86400 * 1000;
-      config.retention_bytes = 1ULL << 60;
-      auto opened = log::open_writer(config);
+      auto opened = open_appender(choice.log);
       if (!opened) return fail(opened.error().message);
       writer = std::move(opened).value();
     }

@@ -106,6 +106,7 @@ std::string content_of(const log::Record& record, bool hex) {
       return (record.idempotency_key.empty() ? "" : "    key \"" + safe_text(record.idempotency_key) + "\"\n") +
              message_text(record.payload, false, hex);
     case log::RecordKind::kStatus:
+    case log::RecordKind::kControl:
       return "    " + safe_text(record.payload) + "\n";
   }
   return "";

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -48,6 +49,15 @@ int tenant_add(const Arguments& arguments) {
   auto keys = api::read_keys_file(file);
   if (!keys && keys.error().code != ErrorCode::kNotFound) return fail(keys.error().message);
   api::KeysFile content = keys ? std::move(keys).value() : api::KeysFile{};
+  const auto removed = std::find(content.removed.begin(), content.removed.end(), tenant);
+  if (removed != content.removed.end()) {
+    if (!arguments.has("--again")) {
+      return fail("tenant " + tenant +
+                  " was removed; its readings are still there, and whoever gets the name now reads them. Expected "
+                  "another name, or --again");
+    }
+    content.removed.erase(removed);
+  }
   if (content.session_secret.empty()) content.session_secret = runtime::random_hex(kSecretBytes);
   const std::string key = api::make_key();
   content.keys.push_back({tenant, runtime::sha256_hex(key), arguments.text("--name"),
@@ -79,6 +89,11 @@ int tenant_remove(const Arguments& arguments) {
   const size_t removed = std::erase_if(
       keys->keys, [&](const api::KeyEntry& key) { return key.tenant == tenant && key.sha256.starts_with(id); });
   if (removed == 0) return fail("found no such key of tenant " + tenant + " in " + file);
+  const bool has_more =
+      std::any_of(keys->keys.begin(), keys->keys.end(), [&](const api::KeyEntry& key) { return key.tenant == tenant; });
+  if (!has_more) {
+    keys->removed.insert(std::lower_bound(keys->removed.begin(), keys->removed.end(), tenant), tenant);
+  }
   if (Status written = api::write_keys_file(file, *keys); !written) return fail(written.error().message);
   std::printf("removed %zu %s of tenant %s\n", removed, removed == 1 ? "key" : "keys", tenant.c_str());
   return 0;
@@ -86,7 +101,11 @@ int tenant_remove(const Arguments& arguments) {
 
 constexpr Option kTenantOption = {"tenant", "The tenant's name", Option::Takes::kText, true};
 constexpr Option kKeysOption = {"--keys", "The keys file", Option::Takes::kText, false, "keys.json"};
-constexpr Option kAddOptions[] = {kTenantOption, {"--name", "What the key is for"}, kKeysOption};
+constexpr Option kAddOptions[] = {
+    kTenantOption,
+    {"--name", "What the key is for"},
+    {"--again", "Also if the tenant was removed: the key reads what it had stored", Option::Takes::kFlag},
+    kKeysOption};
 constexpr Option kTenantListOptions[] = {kKeysOption};
 constexpr Option kRemoveOptions[] = {
     kTenantOption, {"--key", "Only the key whose hash begins so (see list)"}, kKeysOption};

@@ -444,5 +444,38 @@ TEST_F(CoreTest, RandomDamageNeverStopsTheMessagesBetween) {
   }
 }
 
+TEST(CoreTenantsTest, WhatTenantsWithoutAKeySendIsNeitherAppendedNorAcknowledgedAndCounted) {
+  std::string known = "demo";
+  CoreConfig config;
+  config.knows_tenant = [&](std::string_view tenant) { return tenant == known; };
+  Core core(config);
+  EXPECT_TRUE(core.on_message({kPartials, message_of(), false}, at()).append);
+  const auto refused = core.on_message({"tributary/v1/gone/attic/partials", message_of(), false}, at());
+  EXPECT_FALSE(refused.append);
+  EXPECT_NE(refused.warning.find("unknown_tenant"), std::string::npos) << refused.warning;
+  EXPECT_FALSE(core.on_message({"tributary/v1/gone/attic/status", "{}", false}, at()).append);
+  EXPECT_EQ(core.counters().rejected_total.at("unknown_tenant"), 2U);
+  EXPECT_EQ(core.counters().unsettled_appends, 1U);
+  known = "gone";  // a key was made: what comes again is taken
+  EXPECT_TRUE(core.on_message({"tributary/v1/gone/attic/partials", message_of(), false}, at()).append);
+}
+
+TEST_F(CoreTest, OfManyStatusesASecondTheFirstAndTheNewestAreAppended) {
+  ASSERT_TRUE(append(kStatus, R"({"n":0})"));
+  for (int i = 1; i <= 1000; ++i) EXPECT_FALSE(append(kStatus, "{\"n\":" + std::to_string(i) + "}"));
+  EXPECT_TRUE(core_.statuses_wait());
+  EXPECT_FALSE(core_.due_status(at())) << "not before its second is over";
+  // The one from which it began is another change as well.
+  EXPECT_TRUE(append("tributary/v1/demo/cellar/status", R"({"n":0})"));
+  const auto due = core_.due_status(at(1));
+  ASSERT_TRUE(due);
+  EXPECT_EQ(due->record.payload, R"({"n":1000})");
+  EXPECT_EQ(due->record.gateway, "attic");
+  core_.on_appended(due->token, true);
+  EXPECT_FALSE(core_.due_status(at(1)));
+  EXPECT_FALSE(core_.statuses_wait());
+  EXPECT_EQ(core_.counters().statuses_replaced_total, 999U);
+}
+
 }  // namespace
 }  // namespace tributary::bridge

@@ -13,10 +13,11 @@ namespace {
 
 TEST(Commands, AMistypedNounIsToldWithTheListAndTheNearestName) {
   EXPECT_EQ(unknown_command({"tenat", "list"}),
-            "found command \"tenat\", expected one of tenant, log, state, summary, deadletter; did you mean tenant?");
+            "found command \"tenat\", expected one of tenant, log, state, summary, deadletter, gateway; did you mean "
+            "tenant?");
   EXPECT_EQ(unknown_command({"kubernetes"}),
-            "found command \"kubernetes\", expected one of tenant, log, state, summary, deadletter");
-  EXPECT_EQ(unknown_command({}), "found no command, expected one of tenant, log, state, summary, deadletter");
+            "found command \"kubernetes\", expected one of tenant, log, state, summary, deadletter, gateway");
+  EXPECT_EQ(unknown_command({}), "found no command, expected one of tenant, log, state, summary, deadletter, gateway");
 }
 
 TEST(Commands, AMistypedVerbIsToldWithTheVerbsOfItsNoun) {
@@ -60,6 +61,20 @@ TEST(Tenant, KeysAreMadeListedAndRemovedAndCountedInWords) {
   EXPECT_EQ(run(kTenantRemove, {{"tenant", {"demo"}}, {"--keys", keys}}).code, 1);
   EXPECT_NE(run(kTenantAdd, {{"tenant", {"De mo"}}, {"--keys", keys}}).err.find("found tenant name \"De mo\""),
             std::string::npos);
+}
+
+TEST(Tenant, ANameIsNotGivenAgainUnnoticed) {
+  const testing::Folder folder;
+  const std::vector<std::string> keys = {folder.path("keys.json")};
+  ASSERT_EQ(run(kTenantAdd, {{"tenant", {"demo"}}, {"--keys", keys}}).code, 0);
+  ASSERT_EQ(run(kTenantAdd, {{"tenant", {"other"}}, {"--keys", keys}}).code, 0);
+  ASSERT_EQ(run(kTenantRemove, {{"tenant", {"demo"}}, {"--keys", keys}}).code, 0);
+  const Ran refused = run(kTenantAdd, {{"tenant", {"demo"}}, {"--keys", keys}});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.err.find("--again"), std::string::npos) << refused.err;
+  EXPECT_EQ(run(kTenantAdd, {{"tenant", {"other"}}, {"--keys", keys}}).code, 0) << "a second key of one that is there";
+  EXPECT_EQ(run(kTenantAdd, {{"tenant", {"demo"}}, {"--again", {}}, {"--keys", keys}}).code, 0);
+  EXPECT_EQ(run(kTenantAdd, {{"tenant", {"demo"}}, {"--keys", keys}}).code, 0);
 }
 
 }  // namespace

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "tests/cloud/http/raw_client.h"
@@ -79,7 +82,7 @@ TEST(Reactor, WhoIsNotAdmittedIsRefusedBeforeItsBodyIsRead) {
   std::atomic<int> asked{0};
   server->handle("GET", "/echo", [](const Request&) { return Response{.body = "{}"}; });
   server->handle("POST", "/echo", [](const Request& request) { return Response{.body = request.body}; });
-  server->admit([&](const Request& request) -> std::optional<Response> {
+  server->admit([&](const Request& request, std::string&) -> std::optional<Response> {
     ++asked;
     EXPECT_EQ(request.method, "POST");
     EXPECT_EQ(request.path, "/echo");
@@ -231,6 +234,40 @@ TEST(Reactor, AClientThatReadsSlowlyHoldsNoWorker) {
     const auto refused = server->stats().refused_total;
     return refused.contains("slow_reader") && refused.at("slow_reader") == 8;
   }));
+}
+
+TEST(Reactor, ThePayerOfManyBodiesLeavesHalfToTheOthers) {
+  HttpConfig config;
+  config.buffered_bytes_max = 1 << 20;
+  auto opened = HttpServer::open(config);
+  ASSERT_TRUE(opened.ok());
+  const auto server = std::move(opened).value();
+  server->handle("POST", "/echo", [](const Request&) { return Response{.body = "{}"}; });
+  server->admit([&](const Request& request, std::string& payer) -> std::optional<Response> {
+    payer = request.header("x-tenant");
+    return std::nullopt;
+  });
+  ASSERT_TRUE(server->start().ok());
+  const auto send = [&](RawClient& client, const std::string& tenant, size_t bytes) {
+    client.send("POST /echo HTTP/1.1\r\nHost: x\r\nX-Tenant: " + tenant + "\r\nContent-Length: 300000\r\n\r\n" +
+                std::string(bytes, 'x'));
+  };
+  std::vector<std::unique_ptr<RawClient>> greedy;
+  for (int i = 0; i < 2; ++i) {
+    greedy.push_back(std::make_unique<RawClient>(server->port()));
+    send(*greedy.back(), "greedy", 299'999);  // and then nothing
+  }
+  // One of the two is refused: together they would hold more than half.
+  const auto refused = [&] {
+    const auto reasons = server->stats().refused_total;
+    const auto found = reasons.find("overload");
+    return found == reasons.end() ? uint64_t{0} : found->second;
+  };
+  for (int i = 0; i < 500 && refused() == 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(refused(), 1u);
+  RawClient other(server->port());
+  send(other, "other", 300'000);
+  EXPECT_EQ(status_of(other.read_response()), 200);
 }
 
 }  // namespace

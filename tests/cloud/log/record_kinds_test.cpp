@@ -45,7 +45,7 @@ TEST(RecordKinds, ARecordIsReadExactlyIfItsKindHasARow) {
     }
     EXPECT_EQ(record.error().code, ErrorCode::kUnsupported);
     EXPECT_EQ(record.error().message,
-              "found a log record of kind " + std::to_string(number) + ", expected 1, 2, 3 or 4");
+              "found a log record of kind " + std::to_string(number) + ", expected 1, 2, 3, 4 or 5");
   }
 }
 

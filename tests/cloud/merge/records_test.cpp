@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "cloud/state/state.h"
+#include "common/ledger/receiver.h"
 #include "tests/cloud/merge/support/support.h"
 
 namespace tributary::testing {
@@ -298,6 +299,29 @@ TEST(RecordsTest, TheOverflowSeriesOfAGatewayCountsInTheFleetAndIsNamed) {
   auto completeness = bench.query->ask(
       query::AskCompleteness{{.tenant = "demo", .metric = "temperature", .devices = {}, .labels = {}}, {}, kNowNs});
   EXPECT_EQ(completeness->overflow, std::vector<std::string>{"attic"});
+}
+
+TEST(RecordsTest, AMessageBeyondAGatewaysEpochsIsSetAsideByNameAndTheOthersGoOn) {
+  Bench bench;
+  uint64_t epoch = 0;
+  Records flood;
+  for (size_t i = 0; i < ledger::kOpenEpochsMax + 100; ++i) {
+    ++epoch;
+    flood.add(GatewaySim("demo", "flood", epoch).open(kNow, {epoch - 1, epoch > 1 ? 5U : 0U, {}, 0}));
+  }
+  merge_all(*bench.writer, flood, 1'000, bench.random);
+  const auto before = bench.gateway("flood").rejected;
+  ASSERT_TRUE(before.contains("too_many_epochs"));
+  EXPECT_GE(before.at("too_many_epochs"), 99u);
+  GatewaySim more("demo", "flood", epoch + 1);
+  bench.add(more.send({bench.part("set-aside"), bench.part("set-aside-2")}, kNow));
+  EXPECT_EQ(bench.readings(), 0u) << "nothing of it is merged";
+  EXPECT_EQ(bench.gateway("flood").parked, 2u) << "its partials wait in the dead letter";
+  GatewaySim attic("demo", "attic", 1);
+  bench.add(attic.open(kNow));
+  const Part part = bench.part();
+  bench.add(attic.send({part}, kNow));
+  EXPECT_EQ(bench.readings(), Bench::readings_of({part}));
 }
 
 }  // namespace

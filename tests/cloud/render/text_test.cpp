@@ -13,5 +13,19 @@ TEST(Csv, QuotesWhatNeedsIt) {
   EXPECT_EQ(out, "\"a,\"\"b\"\"\n\"");
 }
 
+TEST(Csv, WhatASpreadsheetWouldRunIsAText) {
+  for (const std::string text : {"=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx"}) {
+    std::string out;
+    append_csv_text(out, text);
+    EXPECT_EQ(out, "'" + text);
+  }
+  std::string out;
+  append_csv_text(out, "=HYPERLINK(\"http://x\",1)");
+  EXPECT_EQ(out, "\"'=HYPERLINK(\"\"http://x\"\",1)\"");
+  out.clear();
+  append_csv_text(out, "a-b");
+  EXPECT_EQ(out, "a-b");
+}
+
 }  // namespace
 }  // namespace tributary::api

@@ -106,5 +106,46 @@ TEST_F(AuthTest, ATamperedSessionIsNone) {
     EXPECT_FALSE(auth.identity_of_session(wrong, 1000).has_value());
 }
 
+TEST_F(AuthTest, ATenantIsUnknownOnlyWhereTheKeysCouldBeRead) {
+  Auth auth(path_);
+  EXPECT_TRUE(auth.knows_tenant("demo")) << "no file was read yet: nobody can say so";
+  KeysFile file{.keys = {{"demo", runtime::sha256_hex(make_key()), "", ""}}, .session_secret = runtime::random_hex(32)};
+  ASSERT_TRUE(write_keys_file(path_, file).ok());
+  EXPECT_TRUE(auth.knows_tenant("demo"));
+  EXPECT_FALSE(auth.knows_tenant("gone"));
+  std::ofstream(path_) << "broken";
+  EXPECT_TRUE(auth.knows_tenant("demo"));
+  EXPECT_FALSE(auth.knows_tenant("gone")) << "the keys read last hold";
+  std::filesystem::remove(path_);
+  EXPECT_TRUE(auth.knows_tenant("demo"));
+  EXPECT_NE(auth.trouble(), "");
+  file.keys[0].tenant = "gone";
+  ASSERT_TRUE(write_keys_file(path_, file).ok());
+  EXPECT_TRUE(auth.knows_tenant("gone")) << "read again when the file changes";
+  EXPECT_FALSE(auth.knows_tenant("demo"));
+}
+
+TEST_F(AuthTest, ASessionThatWasEndedStaysEndedAcrossARestart) {
+  const std::string noted = path_ + ".signed-out";
+  const std::string key = make_key();
+  ASSERT_TRUE(write_keys_file(path_, {.keys = {{"demo", runtime::sha256_hex(key), "", ""}},
+                                      .session_secret = runtime::random_hex(32)})
+                  .ok());
+  Auth auth(path_, noted);
+  const auto identity = auth.identity_of(key);
+  const std::string one = *auth.make_session(*identity, 1'000), two = *auth.make_session(*identity, 1'000);
+  auth.end_session("2.demo.forged.0.99999999999.00", 1'000);
+  auth.end_session(one, 1'001);
+  EXPECT_FALSE(auth.identity_of_session(one, 1'001));
+  EXPECT_TRUE(auth.identity_of_session(two, 1'001));
+  Auth again(path_, noted);
+  EXPECT_FALSE(again.identity_of_session(one, 1'002));
+  EXPECT_TRUE(again.identity_of_session(two, 1'002));
+  std::ifstream in(noted);
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  EXPECT_EQ(text.find(one), std::string::npos) << "a hash of it only";
+  std::filesystem::remove(noted);
+}
+
 }  // namespace
 }  // namespace tributary::api

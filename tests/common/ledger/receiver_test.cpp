@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <random>
 
 #include "tests/common/ledger/checked_ledger.h"
@@ -352,6 +353,83 @@ TEST(Ledger, BytesThatAreNoLedgerAreRefused) {
   }
   bytes.push_back(0);
   EXPECT_FALSE(GatewayLedger::decode(bytes));
+}
+
+// Before, each call walked all that was open: 1,600 such openings cost minutes, and this test would not end.
+TEST(Ledger, AHundredThousandOpeningsThatStayOpenCostSeconds) {
+  constexpr uint64_t kOpenings = 100'000;
+  const auto begin = std::chrono::steady_clock::now();
+  GatewayLedger ledger;
+  for (uint64_t epoch = 1; epoch <= kOpenings; ++epoch) {
+    ledger.open(epoch, {epoch - 1, epoch > 1 ? 5U : 0U, {}, 0});
+    ledger.claim(epoch, 1, static_cast<int64_t>(epoch), static_cast<int64_t>(epoch));
+  }
+  EXPECT_EQ(ledger.open_epochs().size(), kOpenings) << "each states five seqs of the one before, of which one came";
+  // All of them come, the oldest last: one claim after the other takes effect, and all but the last close.
+  for (uint64_t epoch = kOpenings - 1; epoch >= 1; --epoch) {
+    for (uint64_t seq = 2; seq <= 5; ++seq) ASSERT_EQ(ledger.admit(epoch, seq, false), Verdict::kMerge);
+  }
+  EXPECT_EQ(ledger.mark_ns(), static_cast<int64_t>(kOpenings));
+  ledger.claim(kOpenings, 1, 1, 1);
+  EXPECT_EQ(ledger.open_epochs().size(), 1u);
+  EXPECT_EQ(ledger.closed_epochs().size(), kOpenings - 1);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+}
+
+TEST(Ledger, ALateSeqFarAboveSettlesTheRestOfAllOlderEpochsAlsoThroughLongChains) {
+  constexpr uint64_t kEpochs = 3'000;
+  GatewayLedger ledger;
+  for (uint64_t epoch = 1; epoch <= kEpochs; ++epoch) ledger.open(epoch, {epoch - 1, epoch > 1 ? 5U : 0U, {}, 0});
+  for (uint64_t seq = 2; seq <= 3'000; ++seq) ASSERT_EQ(ledger.admit(kEpochs, seq, false), Verdict::kMerge);
+  EXPECT_EQ(ledger.lost_count(), 4 * (kEpochs - 1));
+  ledger.claim(kEpochs, 3'000, 7, 8);
+  EXPECT_EQ(ledger.mark_ns(), 8);
+}
+
+TEST(Ledger, HasRoomForWhatItKnowsAndForSoManyEpochsMore) {
+  GatewayLedger ledger;
+  uint64_t epoch = 1;
+  for (; ledger.has_room(epoch, 1); ++epoch) ledger.open(epoch, {epoch - 1, epoch > 1 ? 5U : 0U, {}, 0});
+  EXPECT_LE(ledger.open_epochs().size(), kOpenEpochsMax);
+  EXPECT_GE(ledger.open_epochs().size(), kOpenEpochsMax - 1);
+  EXPECT_TRUE(ledger.has_room(1, 5)) << "what is open is worked on";
+  EXPECT_TRUE(ledger.has_room(epoch - 1, 1'000));
+  EXPECT_FALSE(ledger.has_room(epoch + 1, 1));
+}
+
+// A ledger that was never decoded and one that is decoded before each call give equal bytes: what is derived from the
+// epochs and not stored makes no difference.
+TEST(Ledger, WhatIsNotStoredMakesNoDifference) {
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    std::mt19937_64 random(seed);
+    GatewayLedger kept;
+    CheckedLedger decoded;
+    for (int call = 0; call < 400; ++call) {
+      const uint64_t epoch = 1 + random() % 12, seq = 1 + random() % (random() % 50 == 0 ? 3'000 : 6);
+      const wire::Opening opening{random() % 4 == 0 ? random() % 12 : epoch - 1, random() % 5, {}, 0};
+      const auto mark_ns = static_cast<int64_t>(random() % 9);
+      switch (random() % 5) {
+        case 0:
+          ASSERT_EQ(kept.open(epoch, opening).alarm, decoded.open(epoch, opening).alarm);
+          break;
+        case 1:
+          if (random() % 8 == 0) {
+            ASSERT_EQ(kept.reject(epoch, {seq, seq + 2}), decoded.reject(epoch, {seq, seq + 2}));
+          }
+          break;
+        case 2:
+          kept.claim(epoch, seq, mark_ns, mark_ns);
+          decoded.claim(epoch, seq, mark_ns, mark_ns);
+          break;
+        default:
+          ASSERT_EQ(kept.admit(epoch, seq, false), decoded.admit(epoch, seq, false));
+      }
+    }
+    std::vector<uint8_t> bytes, others;
+    kept.encode(bytes);
+    decoded->encode(others);
+    ASSERT_EQ(bytes, others) << "seed " << seed;
+  }
 }
 
 }  // namespace

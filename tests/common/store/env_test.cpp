@@ -8,6 +8,7 @@
 #include <lmdb.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -246,6 +247,27 @@ TEST_F(EnvTest, ReadOnlyNeedsAnExistingFile) {
   auto env = Env::open(config_);
   ASSERT_FALSE(env.ok());
   EXPECT_EQ(env.error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(EnvTest, WhatIsStoredIsForItsUserAndGroupOnly) {
+  config_.path += "/made";
+  config_.exclusive = true;
+  const mode_t before = ::umask(0);
+  {
+    auto env = Env::open(config_);
+    ASSERT_TRUE(env.ok()) << env.error().message;
+    ASSERT_TRUE((*env)->table("t").ok());
+  }
+  const auto mode = [&](const std::string& name) {
+    return static_cast<unsigned>(std::filesystem::status(config_.path + name).permissions());
+  };
+  EXPECT_EQ(mode(""), 0750U);
+  for (const char* name : {"/data.mdb", "/lock.mdb", "/owner.lock"}) EXPECT_EQ(mode(name), 0640U) << name;
+  std::filesystem::permissions(config_.path + "/data.mdb", std::filesystem::perms(0644));
+  EXPECT_TRUE(Env::open(config_).ok());
+  EXPECT_EQ(mode("/data.mdb"), 0640U) << "also one that was made otherwise";
+  ::umask(before);
+  config_.path = std::filesystem::path(config_.path).parent_path();
 }
 
 }  // namespace

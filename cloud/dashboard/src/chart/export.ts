@@ -26,7 +26,10 @@ function save(blob: Blob, name: string): void {
 export function exportBuckets(app: App): void {
   const answer = app.model?.answer;
   if (!answer) return;
-  const quoted = (text: string): string => (/[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
+  // A spreadsheet takes a text that begins so for a formula; an apostrophe makes it a text.
+  const tame = (text: string): string => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+  const quoted = (text: string): string =>
+    /[",\n]/.test(text) ? `"${tame(text).replace(/"/g, '""')}"` : tame(text);
   const lines = ['group,start,width,low,high,count'];
   for (const one of answer.series) {
     for (let i = 0; i < one.rows.length; i++) {

@@ -16,8 +16,8 @@ TEST_F(ApiTest, AKeyIsTakenFromEitherHeader) {
 TEST_F(ApiTest, ASessionReplacesTheKeyAndEndsWithIt) {
   RawClient client(server_->port());
   const std::string body = "{\"api_key\":\"" + demo_ + "\"}";
-  client.send("POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
-              "\r\n\r\n" + body);
+  client.send("POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n" + body);
   const std::string response = client.read_response();
   ASSERT_EQ(status_of(response), 200);
   const size_t at = response.find("Set-Cookie: ") + 12;
@@ -41,13 +41,54 @@ TEST_F(ApiTest, BrokenSessionRequestsRepeatNoSecret) {
   for (const std::string body :
        {"", "{}", "[1]", "{\"api_key\":5}", "{\"api_key\":\"trib_guess\"}", "{\"key\":\"trib_guess\"}"}) {
     RawClient client(server_->port());
-    client.send("POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) +
-                "\r\n\r\n" + body);
+    client.send("POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\n\r\n" + body);
     const std::string response = client.read_response();
     EXPECT_TRUE(status_of(response) == 400 || status_of(response) == 401) << body;
     EXPECT_EQ(response.find("trib_guess"), std::string::npos);
     EXPECT_EQ(response.find("Set-Cookie"), std::string::npos);
   }
+}
+
+TEST_F(ApiTest, AFormOfAnotherSiteSignsNobodyIn) {
+  const std::string body = "{\"api_key\":\"" + demo_ + "\"}";
+  for (const std::string type : {"", "Content-Type: text/plain\r\n", "Content-Type: application/jsonp\r\n",
+                                 "Content-Type: application/x-www-form-urlencoded\r\n"}) {
+    RawClient client(server_->port());
+    client.send("POST /api/v1/session HTTP/1.1\r\nHost: x\r\n" + type +
+                "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    const std::string response = client.read_response();
+    EXPECT_EQ(status_of(response), 415) << type;
+    EXPECT_EQ(response.find("Set-Cookie"), std::string::npos);
+    EXPECT_EQ(response.find(demo_), std::string::npos);
+  }
+}
+
+TEST_F(ApiTest, SigningOutEndsTheSessionForWhoeverHasItsCookie) {
+  const auto sign_in = [&] {
+    RawClient client(server_->port());
+    client.send("POST /api/v1/session HTTP/1.1\r\nHost: x\r\nX-API-Key: " + demo_ + "\r\n\r\n");
+    const std::string response = client.read_response();
+    const size_t at = response.find("Set-Cookie: ") + 12;
+    return "Cookie: " + response.substr(at, response.find(';', at) - at) + "\r\n";
+  };
+  const std::string mine = sign_in(), other = sign_in();
+  EXPECT_NE(mine, other);
+  EXPECT_EQ(status_of(get("/api/v1/metrics", mine, false)), 200);
+  RawClient client(server_->port());
+  client.send("DELETE /api/v1/session HTTP/1.1\r\nHost: x\r\n" + mine + "\r\n");
+  EXPECT_EQ(status_of(client.read_response()), 204);
+  EXPECT_EQ(status_of(get("/api/v1/metrics", mine, false)), 401);
+  EXPECT_EQ(status_of(get("/api/v1/metrics", other, false)), 200) << "another session of the same key goes on";
+}
+
+TEST_F(ApiTest, WhoHasNoKeyIsRefusedBeforeALargeBodyIsRead) {
+  RawClient client(server_->port());
+  client.send("POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n");  // and no body
+  EXPECT_EQ(status_of(client.read_response()), 401);
+  RawClient chunked(server_->port());
+  chunked.send("POST /api/v1/session HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_EQ(status_of(chunked.read_response()), 401);
 }
 
 }  // namespace

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "tests/cloud/api/api_fixture.h"
 
 namespace tributary::api {
@@ -100,6 +104,25 @@ TEST_F(ApiTest, AHundredStreamsAllSeeEveryChange) {
     ASSERT_TRUE(await(*client, "\"max\":1049"));
     EXPECT_NE(client->seen().find("\"count\":5"), std::string::npos);
   }
+}
+
+TEST_F(ApiTest, ABusyStreamDoesNotOutliveItsKeyEither) {
+  RawClient client(server_->port());
+  open_stream(client, "");
+  keys_.keys.erase(keys_.keys.begin());
+  ASSERT_TRUE(write_keys_file((dir_ / "keys.json").string(), keys_).ok());
+  // Told all the time, so that it is never quiet.
+  std::atomic<bool> over{false};
+  std::thread busy([&] {
+    for (int i = 0; !over; ++i) {
+      tell("a", "temperature", i);
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  });
+  client.read_to_end(2500);
+  over = true;
+  busy.join();
+  EXPECT_TRUE(client.closed());
 }
 
 }  // namespace
