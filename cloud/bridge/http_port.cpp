@@ -120,6 +120,9 @@ http::Response HttpPort::metrics(const http::HttpServer& server) const {
         .sample(not_stored_total_);
     out.counter("tributary_bridge_ingest_rejected_total", "Rejections over HTTP, by reason.");
     for (const auto& [reason, count] : rejected_total_) out.sample(count, {{"reason", reason}});
+    out.counter("tributary_bridge_ingest_left_out_fields_total",
+                "Fields over HTTP that are no readings, by reason: text, nulls, long arrays.");
+    for (const auto& [reason, count] : left_out_total_) out.sample(count, {{"reason", reason}});
   }
   bridge_.recoveries().families(out);
   const http::HttpStats http = server.stats();
@@ -180,6 +183,10 @@ http::Response HttpPort::take_readings(const http::Request& request) {
   api::JsonWriter json;
   json.begin_object().field("accepted", result.accepted).key("rejected");
   write_counts(json, result.rejected);
+  if (!result.left_out.empty()) {
+    json.key("left_out");
+    write_counts(json, result.left_out);
+  }
   json.end_object();
   http::Response response;
   response.status = 202;
@@ -231,6 +238,7 @@ void HttpPort::count(const IngestResult& result, bool stored) {
     ++not_stored_total_;
   }
   for (const auto& [reason, count] : result.rejected) rejected_total_[reason] += count;
+  for (const auto& [reason, count] : result.left_out) left_out_total_[reason] += count;
 }
 
 }  // namespace tributary::bridge

@@ -54,7 +54,7 @@ class HttpPort {
 
   mutable std::mutex mutex_;
   uint64_t requests_total_ = 0, accepted_total_ = 0, not_stored_total_ = 0, unauthorized_total_ = 0;
-  std::map<std::string, uint64_t> rejected_total_;
+  std::map<std::string, uint64_t> rejected_total_, left_out_total_;
 };
 
 }  // namespace tributary::bridge

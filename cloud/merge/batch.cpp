@@ -222,7 +222,7 @@ void Batch::note_estimated(GatewayEntry& gateway, const MessageItem& item) {
 }
 
 bool Batch::is_future(const MessageItem& item, const log::Record& record) const {
-  return item.start_s > latest_start_s(record.append_ns, config_.max_future_s);
+  return message::is_ahead(item, latest_start_s(record.append_ns, config_.max_future_s));
 }
 
 void Batch::merge_partial(uint32_t tenant_no, uint32_t gateway_no, const MessageItem& item) {

@@ -270,6 +270,21 @@ TEST_F(CoreTest, AMessageOfTheFutureOnlyIsRejectedAndSettled) {
   EXPECT_EQ(append(kPartials, message_of(shape))->kind, log::RecordKind::kMessage);
 }
 
+// A wide window of the present may end later; a reading in it must not lie there.
+TEST_F(CoreTest, AReadingOfTheFutureInAWindowOfThePresentIsRejected) {
+  const int64_t day_s = window_start_s(kNowS, 86400);
+  MessageShape shape;
+  shape.width_s = 86400;
+  shape.starts_s = {day_s};
+  shape.summary = summary_of({1.0}, kNowS + 4 * 3600);
+  Inspector inspector(600);
+  const Inspection ahead = inspector.inspect(as_bytes(message_of(shape)), kNowS * kNanosPerSecond);
+  EXPECT_EQ(ahead.fate, Fate::kRejected);
+  EXPECT_EQ(ahead.reason, "future");
+  shape.summary = summary_of({1.0}, kNowS + 599);
+  EXPECT_EQ(inspector.inspect(as_bytes(message_of(shape)), kNowS * kNanosPerSecond).fate, Fate::kMessage);
+}
+
 TEST_F(CoreTest, WhatComesBesideAFutureWindowIsNotLostWithIt) {
   MessageShape shape;
   shape.starts_s = {kNowS - 60, kNowS + 31'536'000};

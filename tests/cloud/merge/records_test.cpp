@@ -150,6 +150,24 @@ TEST(RecordsTest, WindowsTooFarAheadAreRejectedAndTheOthersOfTheMessageMerge) {
   EXPECT_GT(bench.readings(), Bench::readings_of({good}));
 }
 
+// The window that holds the present may end later, but no reading in it lies there.
+TEST(RecordsTest, AReadingTooFarAheadInAWideWindowIsRejected) {
+  for (const WidthS width_s : {WidthS{86400}, kAllTime}) {
+    Bench bench;
+    GatewaySim attic("demo", "attic", 1);
+    bench.add(attic.open(kNow));
+    const Part good = bench.part();
+    Part ahead = bench.part("d2", kNow + 4 * 3600), present = bench.part("d3", kNow);
+    for (Part* part : {&ahead, &present}) {
+      part->width_s = width_s;
+      part->start_s = window_start_s(kNow, width_s);
+    }
+    bench.add(attic.send({good, ahead, present}, kNow));
+    EXPECT_EQ(bench.gateway("attic").rejected, (std::map<std::string, uint64_t>{{"future", 1}})) << width_s;
+    EXPECT_EQ(bench.readings(), Bench::readings_of({good, present})) << width_s;
+  }
+}
+
 TEST(RecordsTest, WhatTheBridgeRejectedIsCountedByItsReason) {
   Bench bench;
   GatewaySim attic("demo", "attic", 1);
