@@ -155,6 +155,9 @@ http::Response HttpPort::take_readings(const http::Request& request) {
     problem.expected = "1 to " + std::to_string(kIdempotencyKeyBytesMax) + " visible ASCII characters";
     return http::problem_response(problem);
   }
+  const std::string digest = ingest.idempotency_key.empty() ? "" : body_digest(ingest.body);
+  if (!digest.empty() && keys_.is_reused(ingest.tenant, ingest.idempotency_key, digest)) return key_reused(ingest);
+  ingest.digest = digest;
   // 0 while the log has not been found: then nobody can tell which records the request makes.
   const uint32_t partitions = writer_.settings().partitions;
   IngestResult result = make_records(ingest_, ingest, std::max(partitions, 1U), now);
@@ -180,6 +183,7 @@ http::Response HttpPort::take_readings(const http::Request& request) {
     problem.retry_after_s = kRetryAfterS;
     return http::problem_response(problem);
   }
+  if (!digest.empty()) keys_.remember(ingest.tenant, ingest.idempotency_key, digest);
   api::JsonWriter json;
   json.begin_object().field("accepted", result.accepted).key("rejected");
   write_counts(json, result.rejected);
@@ -192,6 +196,21 @@ http::Response HttpPort::take_readings(const http::Request& request) {
   response.status = 202;
   response.body = json.take();
   return response;
+}
+
+http::Response HttpPort::key_reused(const IngestRequest& request) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++requests_total_;
+    ++rejected_total_["key_reused"];
+  }
+  http::Problem problem;
+  problem.status = 422;
+  problem.detail = "Another body came under this Idempotency-Key; this one was not stored.";
+  problem.parameter = "Idempotency-Key";
+  problem.found = request.idempotency_key + " with another body than before";
+  problem.expected = "a new key for a new body, or the same body byte for byte";
+  return http::problem_response(problem);
 }
 
 Status HttpPort::append_all(std::vector<log::Record> records) {

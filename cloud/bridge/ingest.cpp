@@ -184,6 +184,7 @@ class Packer {
     record.payload = as_text(builder_->finish(header));
     if (!request_.idempotency_key.empty()) {
       record.idempotency_key = request_.idempotency_key;
+      record.reason = request_.digest;
       if (part_ > 0 || overflow_ > 0) record.idempotency_key += kPartSeparator + std::to_string(part_);
       if (overflow_ > 0) record.idempotency_key += kPartSeparator + std::to_string(overflow_);
     }

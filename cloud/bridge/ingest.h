@@ -36,6 +36,7 @@ struct IngestRequest {
   std::string tenant;
   std::string body;
   std::string idempotency_key;  // empty: none
+  std::string digest = {};      // of the body (body_digest), with a key
 };
 
 struct IngestResult {

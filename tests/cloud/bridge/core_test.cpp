@@ -20,6 +20,7 @@ using test::flipped;
 using test::kNowS;
 using test::message_of;
 using test::MessageShape;
+using test::summary_of;
 
 constexpr const char* kPartials = "tributary/v1/demo/attic/partials";
 constexpr const char* kStatus = "tributary/v1/demo/attic/status";

@@ -274,6 +274,28 @@ TEST(RecordsTest, GapsAndLossesAreNamed) {
   EXPECT_EQ(bench.writer->counters().lost_total, 1u);
 }
 
+TEST(RecordsTest, AnotherBodyUnderAKeyIsRejectedAndNotTakenForARepeat) {
+  Bench bench;
+  const Part part = bench.part(), second = bench.part();
+  log::Record request = make_record(log::RecordKind::kIngest, "demo", "d1", kNow, make_message(1, 1, {part}));
+  request.idempotency_key = "k";
+  request.reason = std::string(64, 'a');
+  bench.add(request);
+  bench.add(request);
+  EXPECT_EQ(bench.writer->counters().duplicates_total, 1u);
+  log::Record other = make_record(log::RecordKind::kIngest, "demo", "d1", kNow, make_message(1, 1, {second}));
+  other.idempotency_key = "k";
+  other.reason = std::string(64, 'b');
+  bench.add(other);
+  EXPECT_EQ(bench.writer->counters().rejected_total, 1u);
+  EXPECT_EQ(bench.writer->counters().duplicates_total, 1u);
+  EXPECT_EQ(bench.readings(), Bench::readings_of({part}));
+  // A record of before bodies were told is a repeat by its key alone.
+  other.reason.clear();
+  bench.add(other);
+  EXPECT_EQ(bench.writer->counters().duplicates_total, 2u);
+}
+
 TEST(RecordsTest, ARepeatedRequestWithItsKeyCountsOnceForADay) {
   Bench bench;
   const Part part = bench.part();
