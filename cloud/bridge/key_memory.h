@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// KeyMemory: which body came under which Idempotency-Key lately, as far as this bridge has seen. It spares a client that
-// uses a key twice the belief that its second body counts; what it does not know, the aggregator tells apart.
+// KeyMemory: which body came under which Idempotency-Key lately, as far as this bridge has seen. It spares a client
+// that uses a key twice the belief that its second body counts; what it does not know, the aggregator tells apart.
 // Thread-safe.
 #pragma once
 

@@ -54,7 +54,8 @@ TEST(LocalDays, WhatDoesNotFitQuartersIsRefused) {
   EXPECT_TRUE(local_days("Africa/Monrovia", at("2020-06-01T00:00:00Z"), at("2020-06-05T00:00:00Z")).ok());
   EXPECT_EQ(local_days("UTC", at("1990-01-01T00:00:00Z"), at("2020-01-01T00:00:00Z")).error().code,
             ErrorCode::kInvalid);
-  for (const char* name : {"", "Berlin", "../../etc/passwd", "/etc/localtime", "Europe/Berlin ", "localtime", "posix/UTC"})
+  for (const char* name :
+       {"", "Berlin", "../../etc/passwd", "/etc/localtime", "Europe/Berlin ", "localtime", "posix/UTC"})
     EXPECT_FALSE(is_zone(name)) << name;
 }
 

@@ -29,8 +29,7 @@ TEST(Times, RelativeAndAbsolute) {
   EXPECT_EQ(parse_time("1700000000000", now), now);
   EXPECT_EQ(parse_time("2023-11-14T22:13:20Z", now), now);
   EXPECT_EQ(parse_time("2023-11-14T23:13:20 01:00", now), now);  // a '+' that was not encoded
-  for (const char* wrong :
-       {"", "soon", "-h", "-5y", "--5m", "-0h", "-99999999999999999999h", "2023-13-01T00:00:00Z"}) {
+  for (const char* wrong : {"", "soon", "-h", "-5y", "--5m", "-0h", "-99999999999999999999h", "2023-13-01T00:00:00Z"}) {
     EXPECT_FALSE(parse_time(wrong, now).has_value()) << wrong;
   }
 }

@@ -232,8 +232,9 @@ TEST_F(CoreTest, APartialWithReadingsOutsideItsWindowIsRejected) {
   EXPECT_EQ(reason_of({start_ns - 1, end_ns - 1}, start_s, 10), "outside_window");
   EXPECT_EQ(reason_of({start_ns, end_ns}, start_s, 10), "outside_window");
   EXPECT_EQ(reason_of({start_ns + 86400 * kNanosPerSecond}, start_s, 10), "outside_window");
-  // All time holds every time.
-  EXPECT_EQ(reason_of({kTimeMinNs, kTimeMaxNs - 1}, 0, kAllTime), "");
+  // All time holds every time up to the present.
+  EXPECT_EQ(reason_of({kTimeMinNs, kNowS * kNanosPerSecond}, 0, kAllTime), "");
+  EXPECT_EQ(reason_of({kTimeMinNs, kTimeMaxNs - 1}, 0, kAllTime), "future");
   EXPECT_EQ(rejected("outside_window"), 3U);
 }
 
@@ -277,7 +278,7 @@ TEST_F(CoreTest, AReadingOfTheFutureInAWindowOfThePresentIsRejected) {
   MessageShape shape;
   shape.width_s = 86400;
   shape.starts_s = {day_s};
-  shape.summary = summary_of({1.0}, kNowS + 4 * 3600);
+  shape.summary = summary_of({1.0}, kNowS + 1800);
   Inspector inspector(600);
   const Inspection ahead = inspector.inspect(as_bytes(message_of(shape)), kNowS * kNanosPerSecond);
   EXPECT_EQ(ahead.fate, Fate::kRejected);

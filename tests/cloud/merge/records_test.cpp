@@ -157,7 +157,7 @@ TEST(RecordsTest, AReadingTooFarAheadInAWideWindowIsRejected) {
     GatewaySim attic("demo", "attic", 1);
     bench.add(attic.open(kNow));
     const Part good = bench.part();
-    Part ahead = bench.part("d2", kNow + 4 * 3600), present = bench.part("d3", kNow);
+    Part ahead = bench.part("d2", kNow + 3600), present = bench.part("d3", kNow);
     for (Part* part : {&ahead, &present}) {
       part->width_s = width_s;
       part->start_s = window_start_s(kNow, width_s);

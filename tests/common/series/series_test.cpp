@@ -38,7 +38,7 @@ TEST(Series, IdIsOrderedByDeviceThenMetric) {
 TEST(Series, LongestSeriesHasAnIdOfAtMost480Bytes) {
   Series series{.device = std::string(kDeviceBytesMax, 'd'), .metric = std::string(kMetricBytesMax, 'm')};
   for (char c = 'a'; c < 'h'; ++c) series.labels.push_back({std::string(1, c), std::string(28, 'v')});
-  series.labels.back().value += "vvvv";
+  series.labels.back().value += "vvvvv";
   ASSERT_TRUE(check_series(series).ok()) << check_series(series).error().message;
   EXPECT_EQ(series.id().size(), kSeriesIdBytesMax);
   series.labels[0].value += "v";
