@@ -28,12 +28,16 @@ WidthS read_width(ConfigTable& table, const char* key, WidthS otherwise) {
   return width;
 }
 
+constexpr int64_t kYearS = int64_t{366} * 86'400;
+constexpr int64_t kMinTimeMaxS = 200 * kYearS;
+
 void read_windows(ConfigTable table, GatewayConfig& gateway) {
   gateway.base_width_s = read_width(table, "base_width_s", gateway.base_width_s);
   gateway.grace_ms = table.integer("grace_ms", gateway.grace_ms, 0, 3'600'000);
   gateway.checkpoint_interval_ms =
       table.integer("checkpoint_interval_ms", gateway.checkpoint_interval_ms, 10, 3'600'000);
   gateway.max_future_ms = table.integer("max_future_s", gateway.max_future_ms / 1000, 0, 86'400) * 1000;
+  gateway.min_time_s = table.integer("min_time", kYearS, 0, kMinTimeMaxS);
   gateway.series_max = static_cast<uint32_t>(table.integer("series_max", gateway.series_max, 1, 10'000'000));
 }
 
@@ -86,6 +90,15 @@ void read_metrics(ConfigTable table, GatewayConfig& gateway) {
       const auto kind = kind_from(metric.text("kind"));
       if (!kind) metric.complain("kind", runtime::quoted(metric.text("kind")), std::string(kKindNames));
       gateway.kind_by_metric[name] = kind.value_or(MetricKind::kGauge);
+    }
+    if (metric.has("reset_below")) {
+      const double share = metric.number("reset_below", 1);
+      if (!(share > 0 && share <= 1))
+        metric.complain("reset_below", std::to_string(share), "a share above 0, at most 1");
+      if (gateway.kind_by_metric.count(name) == 0 || gateway.kind_by_metric[name] != MetricKind::kCounter) {
+        metric.complain("reset_below", "it without kind = \"counter\"", "it for a counter");
+      }
+      gateway.reset_below_by_metric[name] = share;
     }
     if (metric.has("base_width_s"))
       gateway.base_width_by_metric[name] = read_width(metric, "base_width_s", gateway.base_width_s);

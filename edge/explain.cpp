@@ -44,7 +44,7 @@ class Explainer final : public reading::ReadingSink {
   Explainer(const GatewayConfig& config, Gateway& gateway)
       : gateway_(gateway),
         series_({config.base_width_s, config.base_width_by_metric, config.unit_by_metric, config.kind_by_metric,
-                 config.labels, config.series_max}) {}
+                 config.labels, config.series_max, config.reset_below_by_metric}) {}
 
   bool accept(const reading::Reading& reading, Instant arrived) override {
     const auto before = gateway_.stats().rejected_total;
@@ -59,6 +59,9 @@ class Explainer final : public reading::ReadingSink {
   void reject(reading::Reject reason, std::string_view found, std::string_view expected, uint64_t) override {
     out_ += std::string("refused (") + reading::to_string(reason) + "): found " + std::string(found) + ", expected " +
             std::string(expected) + "\n";
+  }
+  void leave_out(reading::Reject reason, std::string_view field) override {
+    out_ += std::string("left out (") + reading::to_string(reason) + "): field " + std::string(field) + "\n";
   }
   std::string take() { return std::move(out_); }
 

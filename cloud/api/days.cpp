@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Local days, see days.h. The zones are the system's (tzdata), read by Howard Hinnant's date library.
+// Local days, see days.h.
 #include "cloud/api/days.h"
 
 #include <date/tz.h>
@@ -9,12 +9,12 @@
 #include <chrono>
 #include <limits>
 #include <map>
-#include <stdexcept>
 #include <tuple>
 
 #include "cloud/query/question/rows.h"
 #include "common/base/time.h"
 #include "common/stats/summary.h"
+#include "common/zone/zone.h"
 
 namespace tributary::api {
 namespace {
@@ -22,17 +22,6 @@ namespace {
 constexpr int64_t kQuarterS = 900;
 constexpr int64_t kHourS = 3600;
 constexpr uint64_t kFineRowsMax = 400'000;  // of one day, all groups together
-constexpr size_t kNameBytesMax = 64;
-
-// The library throws for a name that it does not know.
-const date::time_zone* zone_of(const std::string& tz) {
-  if (tz.empty() || tz.size() > kNameBytesMax) return nullptr;
-  try {
-    return date::locate_zone(tz);
-  } catch (const std::exception&) {
-    return nullptr;
-  }
-}
 
 std::string encoded(const stats::Summary& summary) {
   std::array<uint8_t, stats::kSummaryBytesMax> bytes;
@@ -48,10 +37,10 @@ int64_t start_of(const date::time_zone& zone, date::local_days day) {
 
 }  // namespace
 
-bool is_zone(const std::string& tz) { return zone_of(tz) != nullptr; }
+bool is_zone(const std::string& tz) { return find_zone(tz) != nullptr; }
 
 Result<std::vector<int64_t>> local_days(const std::string& tz, int64_t from_ns, int64_t to_ns) {
-  const date::time_zone* zone = zone_of(tz);
+  const date::time_zone* zone = find_zone(tz);
   CHECK(zone != nullptr);
   const int64_t from_s = to_seconds_floor(from_ns) + (from_ns % kNanosPerSecond != 0);
   const int64_t to_s = to_seconds_floor(to_ns) + (to_ns % kNanosPerSecond != 0);

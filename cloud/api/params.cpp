@@ -19,7 +19,9 @@ constexpr int64_t kDurationMax = 100LL * 366 * 86400;
 constexpr size_t kListMax = 256;
 constexpr size_t kStatsMax = 32;
 constexpr const char* kTimeExpected =
-    "RFC 3339 such as 2026-01-31T12:00:00Z, Unix time in s, ms, us or ns, now, or a distance from now such as -24h";
+    "RFC 3339 such as 2026-01-31T12:00:00Z, a date such as 2026-01-31 (its beginning in UTC), Unix time in s, ms, us "
+    "or "
+    "ns, now, or a distance from now such as -24h or now-24h";
 
 }  // namespace
 
@@ -40,6 +42,7 @@ std::optional<int64_t> parse_duration_s(std::string_view text) {
 
 std::optional<int64_t> parse_time(std::string_view text, int64_t now_ns) {
   if (text == "now") return now_ns;
+  if (text.starts_with("now") && text.size() > 4 && text.find_first_of("-+ ") == 3) text.remove_prefix(3);
   // A '+' that was not percent-encoded comes as a blank: before a distance, or in a zone's offset.
   const bool has_unit = !text.empty() && text.back() >= 'a' && text.back() <= 'z';
   if (text.size() > 2 && has_unit && (text.front() == '-' || text.front() == '+' || text.front() == ' ')) {
@@ -49,6 +52,7 @@ std::optional<int64_t> parse_time(std::string_view text, int64_t now_ns) {
     return text.front() == '-' ? now_ns - distance_ns : now_ns + distance_ns;
   }
   std::string repaired(text);
+  if (repaired.size() == 10 && repaired[4] == '-' && repaired[7] == '-') repaired += "T00:00:00Z";
   if (repaired.size() > 6 && repaired[repaired.size() - 6] == ' ') repaired[repaired.size() - 6] = '+';
   return reading::parse_timestamp(repaired);
 }

@@ -78,6 +78,8 @@ Result<ProgramConfig> read_config(const std::string& file) {
   }
   config.ingest.max_future_s = ingest.integer("max_future_s", config.ingest.max_future_s, 0, 366 * 86400);
   config.bridge.core.max_future_s = config.ingest.max_future_s;
+  constexpr int64_t kYearS = int64_t{366} * 86'400;
+  config.ingest.min_time_s = ingest.integer("min_time", kYearS, 0, 200 * kYearS);
   read_metrics(root.table("metrics"), config.ingest);
 
   if (Status finished = loaded->finish(); !finished) return finished.error();

@@ -123,6 +123,9 @@ http::Response HttpPort::metrics(const http::HttpServer& server) const {
         .sample(not_stored_total_);
     out.counter("tributary_bridge_ingest_rejected_total", "Rejections over HTTP, by reason.");
     for (const auto& [reason, count] : rejected_total_) out.sample(count, {{"reason", reason}});
+    out.counter("tributary_bridge_ingest_left_out_fields_total",
+                "Fields over HTTP that are no readings, by reason: text, nulls, long arrays.");
+    for (const auto& [reason, count] : left_out_total_) out.sample(count, {{"reason", reason}});
   }
   bridge_.recoveries().families(out);
   const http::HttpStats http = server.stats();
@@ -170,6 +173,9 @@ http::Response HttpPort::take_readings(const http::Request& request) {
     problem.expected = "1 to " + std::to_string(kIdempotencyKeyBytesMax) + " visible ASCII characters";
     return http::problem_response(problem);
   }
+  const std::string digest = ingest.idempotency_key.empty() ? "" : body_digest(ingest.body);
+  if (!digest.empty() && keys_.is_reused(ingest.tenant, ingest.idempotency_key, digest)) return key_reused(ingest);
+  ingest.digest = digest;
   // 0 while the log has not been found: then nobody can tell which records the request makes.
   const uint32_t partitions = writer_.settings().partitions;
   IngestResult result = make_records(ingest_, ingest, std::max(partitions, 1U), now);
@@ -195,14 +201,34 @@ http::Response HttpPort::take_readings(const http::Request& request) {
     problem.retry_after_s = kRetryAfterS;
     return http::problem_response(problem);
   }
+  if (!digest.empty()) keys_.remember(ingest.tenant, ingest.idempotency_key, digest);
   api::JsonWriter json;
   json.begin_object().field("accepted", result.accepted).key("rejected");
   write_counts(json, result.rejected);
+  if (!result.left_out.empty()) {
+    json.key("left_out");
+    write_counts(json, result.left_out);
+  }
   json.end_object();
   http::Response response;
   response.status = 202;
   response.body = json.take();
   return response;
+}
+
+http::Response HttpPort::key_reused(const IngestRequest& request) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++requests_total_;
+    ++rejected_total_["key_reused"];
+  }
+  http::Problem problem;
+  problem.status = 422;
+  problem.detail = "Another body came under this Idempotency-Key; this one was not stored.";
+  problem.parameter = "Idempotency-Key";
+  problem.found = request.idempotency_key + " with another body than before";
+  problem.expected = "a new key for a new body, or the same body byte for byte";
+  return http::problem_response(problem);
 }
 
 Status HttpPort::append_all(std::vector<log::Record> records) {
@@ -249,6 +275,7 @@ void HttpPort::count(const IngestResult& result, bool stored) {
     ++not_stored_total_;
   }
   for (const auto& [reason, count] : result.rejected) rejected_total_[reason] += count;
+  for (const auto& [reason, count] : result.left_out) left_out_total_[reason] += count;
 }
 
 }  // namespace tributary::bridge

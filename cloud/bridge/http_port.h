@@ -10,6 +10,7 @@
 
 #include "cloud/bridge/bridge.h"
 #include "cloud/bridge/ingest.h"
+#include "cloud/bridge/key_memory.h"
 #include "cloud/http/delivery.h"
 #include "cloud/http/server.h"
 #include "cloud/log/log.h"
@@ -43,6 +44,7 @@ class HttpPort {
   http::Response metrics(const http::HttpServer& server) const;
   std::optional<http::Response> refuse_unknown(const http::Request& request, std::string& payer);
   http::Response take_readings(const http::Request& request);
+  http::Response key_reused(const IngestRequest& request);
   // Appends all, waits until all are durable. Error: why not; then some may be.
   Status append_all(std::vector<log::Record> records);
   void count(const IngestResult& result, bool stored);
@@ -53,10 +55,11 @@ class HttpPort {
   const IngestConfig ingest_;
   const Bridge::Clock clock_;
   http::Delivery delivery_;
+  KeyMemory keys_;
 
   mutable std::mutex mutex_;
   uint64_t requests_total_ = 0, accepted_total_ = 0, not_stored_total_ = 0, unauthorized_total_ = 0;
-  std::map<std::string, uint64_t> rejected_total_;
+  std::map<std::string, uint64_t> rejected_total_, left_out_total_;
 };
 
 }  // namespace tributary::bridge

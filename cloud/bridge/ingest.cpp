@@ -52,6 +52,14 @@ class Collector final : public reading::ReadingSink {
              "a time before " + reading::format_timestamp(arrived.wall_ns + config_.max_future_s * kNanosPerSecond));
       return false;
     }
+    if (config_.min_time_s > 0) {
+      const int64_t earliest_ns = earliest_time_ns(arrived.wall_ns, config_.min_time_s * kNanosPerSecond);
+      if (at_ns < earliest_ns) {
+        refuse(reading::Reject::kTooOld, reading::format_timestamp(at_ns),
+               "a time from " + reading::format_timestamp(earliest_ns) + " on (min_time)");
+        return false;
+      }
+    }
     const int64_t start_s = window_start_s(to_seconds_floor(at_ns), config_.base_width_s);
     if (!is_window(start_s, config_.base_width_s)) {
       refuse(reading::Reject::kBadTimestamp, reading::format_timestamp(at_ns),
@@ -84,6 +92,8 @@ class Collector final : public reading::ReadingSink {
     }
     result_.rejected[reading::to_string(reason)] += count;
   }
+
+  void leave_out(reading::Reject reason, std::string_view) override { ++result_.left_out[reading::to_string(reason)]; }
 
   std::vector<Item> items;
   std::vector<Series> series;
@@ -174,6 +184,7 @@ class Packer {
     record.payload = as_text(builder_->finish(header));
     if (!request_.idempotency_key.empty()) {
       record.idempotency_key = request_.idempotency_key;
+      record.reason = request_.digest;
       if (part_ > 0 || overflow_ > 0) record.idempotency_key += kPartSeparator + std::to_string(part_);
       if (overflow_ > 0) record.idempotency_key += kPartSeparator + std::to_string(overflow_);
     }

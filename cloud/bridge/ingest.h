@@ -25,6 +25,8 @@ inline constexpr size_t kIdempotencyKeyBytesMax = 200;
 struct IngestConfig {
   WidthS base_width_s = 10;
   int64_t max_future_s = 600;
+  int64_t min_time_s = 0;  // readings dated further before their arrival are refused (too_old); 0: none is. The
+                           // program's configuration says a year
   size_t body_bytes_max = 1 << 20;
   std::map<std::string, std::string, std::less<>> unit_by_metric;  // becomes the label unit
   std::map<std::string, MetricKind, std::less<>> kind_by_metric;   // counter: the values posted are increments
@@ -34,12 +36,14 @@ struct IngestRequest {
   std::string tenant;
   std::string body;
   std::string idempotency_key;  // empty: none
+  std::string digest = {};      // of the body (body_digest), with a key
 };
 
 struct IngestResult {
   std::vector<log::Record> records;
   uint64_t accepted = 0;                     // readings in the records
   std::map<std::string, uint64_t> rejected;  // reason → count
+  std::map<std::string, uint64_t> left_out;  // reason → fields that are no readings
   std::string found, expected;               // of the first rejection
 };
 

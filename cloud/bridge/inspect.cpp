@@ -135,16 +135,18 @@ Inspection Inspector::inspect(Bytes message, int64_t now_ns) {
 }
 
 void Inspector::reject_future(Inspection& result, int64_t latest_s) const {
-  int64_t newest_s = std::numeric_limits<int64_t>::min();
+  int64_t newest_s = std::numeric_limits<int64_t>::min(), newest_ns = std::numeric_limits<int64_t>::min();
   for (const message::MessageItem& item : decoder_.items()) {
-    if (item.kind != message::MessageItem::Kind::kPartial || item.start_s <= latest_s) return;
+    if (!message::is_ahead(item, latest_s)) return;
     newest_s = std::max(newest_s, item.start_s);
+    newest_ns = std::max(newest_ns, item.last_ns);
   }
   if (decoder_.items().empty()) return;
   result.fate = Fate::kRejected;
   result.reason = "future";
-  result.found = "a window from " + std::to_string(newest_s) + " s";
-  result.expected = "none that starts after " + std::to_string(latest_s) + " s";
+  result.found =
+      "a window from " + std::to_string(newest_s) + " s with a reading of " + reading::format_timestamp(newest_ns);
+  result.expected = "no window that starts, and no reading, after " + std::to_string(latest_s) + " s";
 }
 
 }  // namespace tributary::bridge

@@ -29,8 +29,9 @@ struct Inspection {
 // Keeps its working memory (a decoder) between calls. Not thread-safe.
 class Inspector {
  public:
-  // A message is rejected ("future") if all it carries are windows that start more than max_future_s ahead. Where only
-  // some do, the aggregator rejects those one by one, against the same clock (the record's append time).
+  // A message is rejected ("future") if all it carries are windows that start, or hold a reading, more than
+  // max_future_s ahead. Where only some do, the aggregator rejects those one by one, against the same clock (the
+  // record's append time).
   explicit Inspector(int64_t max_future_s) : max_future_s_(max_future_s) {}
   Inspection inspect(Bytes message, int64_t now_ns);
 

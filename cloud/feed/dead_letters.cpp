@@ -115,9 +115,7 @@ std::optional<DeadLetter> DeadLetterScanner::look(uint32_t partition, const log:
   letter.payload = record.payload;
   if (decoder_.header_sound()) letter.epoch = decoder_.header().epoch;
   const int64_t latest_s = latest_start_s(record.append_ns, max_future_s_);
-  const auto ahead = [&](const message::MessageItem& item) {
-    return item.kind == message::MessageItem::Kind::kPartial && item.start_s > latest_s;
-  };
+  const auto ahead = [&](const message::MessageItem& item) { return message::is_ahead(item, latest_s); };
   switch (record.kind) {
     case log::RecordKind::kStatus:
     case log::RecordKind::kControl:
@@ -201,10 +199,10 @@ Judgement judge(const DeadLetter& letter, const ledger::GatewayLedger* ledger, i
     if (standing == ledger::Standing::kUnsure) ++unsure;
     if (standing == ledger::Standing::kSettled || standing == ledger::Standing::kUnsure) continue;
     ++rejected;
-    if (item.kind != message::MessageItem::Kind::kPartial || item.start_s <= latest_s) {
+    if (!message::is_ahead(item, latest_s)) {
       ++fitting;
     } else {
-      fits_from_s = std::min(fits_from_s, item.start_s - max_future_s);
+      fits_from_s = std::min(fits_from_s, std::max(item.start_s, to_seconds_floor(item.last_ns)) - max_future_s);
     }
   }
   if (rejected == 0 && unsure > 0) {

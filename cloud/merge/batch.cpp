@@ -19,6 +19,10 @@ constexpr size_t kStatusBytesMax = 65536;
 constexpr uint64_t kChangesMax = 100'000;
 constexpr int64_t kChangesSpanNs = 600 * kNanosPerSecond;
 constexpr int64_t kIdempotencySpanNs = 24 * 3600 * kNanosPerSecond;
+constexpr size_t kDigestBytes = 64;
+
+// What an ingest record says of its request's body; empty: nothing.
+std::string_view body_of(const log::Record& record) { return std::string_view(record.reason).substr(0, kDigestBytes); }
 
 // Who sent it can be named: the bridge writes no other names.
 bool has_names(const log::Record& record) {
@@ -245,7 +249,7 @@ void Batch::note_estimated(GatewayEntry& gateway, const MessageItem& item) {
 }
 
 bool Batch::is_future(const MessageItem& item, const log::Record& record) const {
-  return item.start_s > latest_start_s(record.append_ns, config_.max_future_s);
+  return message::is_ahead(item, latest_start_s(record.append_ns, config_.max_future_s));
 }
 
 void Batch::merge_partial(uint32_t tenant_no, uint32_t gateway_no, const MessageItem& item) {
@@ -284,8 +288,14 @@ void Batch::apply_ingest(const log::Record& record) {
     return;
   }
   const uint32_t tenant_no = memory_.catalog.tenant(write_, record.tenant);
-  if (!record.idempotency_key.empty() && is_repeat(tenant_no, record)) {
+  const Heard heard = record.idempotency_key.empty() ? Heard::kNever : hear_key(tenant_no, record);
+  if (heard == Heard::kSame) {
     counts_.duplicates += message.items().size();
+    return;
+  }
+  // Another request under a key that was used: its readings are not those that were merged.
+  if (heard == Heard::kOther) {
+    counts_.rejected += message.items().size();
     return;
   }
   if (!find_series(tenant_no, nullptr)) {
@@ -325,7 +335,7 @@ bool retire_gateway(state::WriteTxn& write, std::string_view tenant, std::string
   return true;
 }
 
-bool Batch::is_repeat(uint32_t tenant_no, const log::Record& record) {
+Batch::Heard Batch::hear_key(uint32_t tenant_no, const log::Record& record) {
   // Hashed, since a client's key may be longer than LMDB's keys.
   std::string name = record.gateway;
   name.push_back('\0');
@@ -334,11 +344,17 @@ bool Batch::is_repeat(uint32_t tenant_no, const log::Record& record) {
   SHA256(reinterpret_cast<const uint8_t*>(name.data()), name.size(), hash.data());
   const state::Key key = state::Key().u32(tenant_no).text(as_text(Bytes(hash).first(20)));
   std::optional<std::string_view> heard = write_.txn.get(write_.tables.idem, key);
-  if (heard && state::KeyReader(*heard).time() > write_.head.clock_ns - kIdempotencySpanNs && !bug("key_forgotten"))
-    return true;
-  write_.txn.put(write_.tables.idem, key, state::Key().time(write_.head.clock_ns));
+  if (heard && !bug("key_forgotten")) {
+    state::KeyReader reader(*heard);
+    const bool lasts = reader.time() > write_.head.clock_ns - kIdempotencySpanNs;
+    const std::string_view body = reader.rest();
+    // Records of before bodies were told say nothing of theirs.
+    const bool other = !body.empty() && !body_of(record).empty() && body != body_of(record);
+    if (lasts) return other ? Heard::kOther : Heard::kSame;
+  }
+  write_.txn.put(write_.tables.idem, key, state::Key().time(write_.head.clock_ns).text(body_of(record)));
   write_.txn.put(write_.tables.idem_time, state::Key().time(write_.head.clock_ns).text(key), std::string_view{});
-  return false;
+  return Heard::kNever;
 }
 
 void Batch::expire_idempotency_keys() {

@@ -72,7 +72,9 @@ class Batch {
   // gateway_no 0: it came over HTTP.
   void merge_partial(uint32_t tenant_no, uint32_t gateway_no, const MessageItem& item);
   // True if the key was heard within a day; remembers it otherwise.
-  bool is_repeat(uint32_t tenant_no, const log::Record& record);
+  // Whether the key of an ingest record was heard within its span, and with which body.
+  enum class Heard : uint8_t { kNever, kSame, kOther };
+  Heard hear_key(uint32_t tenant_no, const log::Record& record);
   void expire_idempotency_keys();
   void add_row(const RowItem& item);
   void write_changes();

@@ -3,6 +3,7 @@
 #include "cloud/render/prometheus.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -10,6 +11,7 @@
 #include "cloud/http/families.h"
 #include "cloud/render/buckets.h"
 #include "cloud/render/proto_writer.h"
+#include "common/base/utf8.h"
 
 namespace tributary::api {
 namespace {
@@ -41,7 +43,34 @@ const char* type_word(Families::Type type) {
   }
 }
 
+// Endings under which Prometheus keeps parts of another family.
+constexpr std::array<std::string_view, 9> kEndings = {"_count", "_sum",    "_bucket", "_created",     "_total",
+                                                      "_info",  "_gcount", "_gsum",   "_distribution"};
+
 bool plain(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+
+// Prometheus' escaping of UTF-8 names ("values" in its specification of escaping schemes).
+std::string escaped_name(std::string_view metric) {
+  std::string out = "U__";
+  while (!metric.empty()) {
+    const size_t length = std::max<size_t>(utf8_length(metric), 1);
+    const char first = metric.front();
+    if (first == '_') {
+      out += "__";
+    } else if (length == 1 && plain(first)) {
+      out += first;
+    } else {
+      uint32_t code = static_cast<uint8_t>(first);
+      if (length > 1) code &= 0x7fU >> length;
+      for (size_t i = 1; i < length; ++i) code = code << 6 | (static_cast<uint8_t>(metric[i]) & 0x3fU);
+      char text[16];
+      const auto end = std::to_chars(text, text + sizeof text, code, 16).ptr;
+      out.append("_").append(text, end).append("_");
+    }
+    metric.remove_prefix(length);
+  }
+  return out;
+}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -59,8 +88,14 @@ std::string lower(std::string_view text) {
 
 std::string prometheus_name(std::string_view metric) {
   std::string name(metric);
-  for (char& c : name) c = plain(c) ? c : '_';
-  return name;
+  bool foreign = false;
+  for (char& c : name) {
+    foreign = foreign || static_cast<uint8_t>(c) >= 0x80;
+    c = plain(c) ? c : '_';
+  }
+  const bool taken = name.starts_with("U__") || std::any_of(kEndings.begin(), kEndings.end(),
+                                                            [&](std::string_view end) { return name.ends_with(end); });
+  return foreign || taken ? escaped_name(metric) : name;
 }
 
 std::string prometheus_key(std::string_view key) {

@@ -17,7 +17,11 @@ namespace tributary::api {
 
 using SampleLabels = std::vector<std::pair<std::string, std::string>>;
 
-// A metric's name as part of Prometheus names: what does not fit becomes '_'.
+// A metric's name as part of Prometheus names. ASCII that does not fit becomes '_' (a label metric tells such names
+// apart, see series_labels). Names of other scripts, names that end as Prometheus' own do ("door_count" beside a
+// histogram of "door") and names that look escaped are escaped as Prometheus itself escapes UTF-8 (U__, each '_'
+// doubled, any other character as its code point in hexadecimal between two '_'), which can be read back. So no name of
+// a family can be that of another's samples.
 std::string prometheus_name(std::string_view metric);
 // A label's key: those that mean something else in Prometheus (device, metric, le, quantile, and what begins with __
 // or label_) get label_ before them, so no two keys become one.

@@ -73,7 +73,11 @@ inline constexpr int64_t kStartMax = std::numeric_limits<int64_t>::max() / kNano
 constexpr int64_t latest_time_ns(int64_t now_ns, int64_t max_future_ns) {
   return now_ns < kTimeMaxNs - max_future_ns ? now_ns + max_future_ns : kTimeMaxNs - 1;
 }
-// The same for what is known by whole seconds: a window that starts later is too far ahead.
+// The earliest time of a reading that an entrance takes which takes none further back than past_max_ns.
+constexpr int64_t earliest_time_ns(int64_t now_ns, int64_t past_max_ns) {
+  return now_ns > kTimeMinNs + past_max_ns ? now_ns - past_max_ns : kTimeMinNs;
+}
+// latest_time_ns for what is known by whole seconds: a window that starts later is too far ahead.
 constexpr int64_t latest_start_s(int64_t now_ns, int64_t max_future_s) {
   return to_seconds_floor(now_ns) + max_future_s;
 }

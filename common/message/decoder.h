@@ -37,6 +37,13 @@ struct MessageSeries {
   MetricKind kind = MetricKind::kGauge;
 };
 
+// Whether a partial starts, or has a reading, after latest_s (latest_start_s of when it came). Its window may end
+// later: the wide one that holds the present does.
+inline bool is_ahead(const MessageItem& item, int64_t latest_s) {
+  return item.kind == MessageItem::Kind::kPartial &&
+         (item.start_s > latest_s || to_seconds_floor(item.last_ns) > latest_s);
+}
+
 // Reused from message to message, so that its buffers are made once.
 class MessageDecoder final : private wire::BodyVisitor {
  public:

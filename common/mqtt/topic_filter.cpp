@@ -5,6 +5,19 @@
 #include <algorithm>
 
 namespace tributary::mqtt {
+namespace {
+
+// Without $share/GROUP/.
+std::string_view without_group(std::string_view filter) {
+  constexpr std::string_view kShare = "$share/";
+  if (!filter.starts_with(kShare)) return filter;
+  const size_t end = filter.find('/', kShare.size());
+  return end == std::string_view::npos ? filter : filter.substr(end + 1);
+}
+
+bool is_wild(std::string_view level) { return level == "+" || level == "#"; }
+
+}  // namespace
 
 bool is_topic_filter(std::string_view filter) {
   if (filter.empty() || filter.size() > 65535) return false;
@@ -31,6 +44,28 @@ bool matches(std::string_view filter, std::string_view topic) {
     if (level.size() == filter.size()) return !more;
     filter.remove_prefix(level.size() + 1);
   }
+}
+
+bool overlap(std::string_view a, std::string_view b) {
+  a = without_group(a);
+  b = without_group(b);
+  bool first = true, more_a = true, more_b = true;
+  while (more_a && more_b) {
+    const std::string_view level_a = a.substr(0, a.find('/')), level_b = b.substr(0, b.find('/'));
+    // Topics of the broker's own are not meant by a wildcard in the first level.
+    if (first && ((is_wild(level_a) && level_b.starts_with('$')) || (is_wild(level_b) && level_a.starts_with('$')))) {
+      return false;
+    }
+    if (level_a == "#" || level_b == "#") return true;
+    if (level_a != level_b && !is_wild(level_a) && !is_wild(level_b)) return false;
+    more_a = level_a.size() < a.size();
+    more_b = level_b.size() < b.size();
+    a.remove_prefix(std::min(level_a.size() + 1, a.size()));
+    b.remove_prefix(std::min(level_b.size() + 1, b.size()));
+    first = false;
+  }
+  // # stands for no level at all, too: "a" fits "a/#".
+  return more_a == more_b || (more_a ? a : b) == "#";
 }
 
 }  // namespace tributary::mqtt

@@ -5,8 +5,10 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstring>
 
+#include "common/reading/token.h"
 #include "common/series/series.h"
 
 namespace tributary::reading {
@@ -14,97 +16,19 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-constexpr size_t kFoundBytesMax = 80;
-
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  for (char c : text.substr(0, kFoundBytesMax)) {
-    out += static_cast<uint8_t>(c) >= 0x20 && static_cast<uint8_t>(c) < 0x7f ? c : '?';
-  }
-  return out;
-}
-
-bool equals_ignoring_case(std::string_view text, std::string_view lower) {
-  if (text.size() != lower.size()) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-    if (c != lower[i]) return false;
-  }
-  return true;
-}
-
-// NaN and the infinities as programs write them: "NaN", "-nan", "Infinity", "+inf".
-bool is_not_finite(std::string_view text) {
-  if (!text.empty() && (text.front() == '-' || text.front() == '+')) text.remove_prefix(1);
-  return equals_ignoring_case(text, "nan") || equals_ignoring_case(text, "inf") ||
-         equals_ignoring_case(text, "infinity");
-}
-
-// RFC 8259, section 6.
-bool is_json_number(std::string_view text) {
-  size_t i = 0;
-  auto digits = [&] {
-    size_t before = i;
-    while (i < text.size() && is_digit(text[i])) ++i;
-    return i > before;
-  };
-  if (i < text.size() && text[i] == '-') ++i;
-  if (i < text.size() && text[i] == '0') {
-    ++i;
-  } else if (!digits()) {
-    return false;
-  }
-  if (i < text.size() && text[i] == '.') {
-    ++i;
-    if (!digits()) return false;
-  }
-  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
-    ++i;
-    if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
-    if (!digits()) return false;
-  }
-  return i == text.size();
-}
-
-// What stands at the front of a value. Only kText still has to be unescaped to be checked.
-enum class TokenKind { kBroken, kObject, kArray, kText, kTrue, kFalse, kNull, kNumber, kNotFinite };
-
-TokenKind token_kind(std::string_view token) {
-  if (token.empty()) return TokenKind::kBroken;
-  switch (token.front()) {
-    case '{':
-      return TokenKind::kObject;
-    case '[':
-      return TokenKind::kArray;
-    case '"':
-      return TokenKind::kText;
-    default:
-      break;
-  }
-  if (is_json_number(token)) return TokenKind::kNumber;
-  if (token == "true") return TokenKind::kTrue;
-  if (token == "false") return TokenKind::kFalse;
-  if (token == "null") return TokenKind::kNull;
-  return is_not_finite(token) ? TokenKind::kNotFinite : TokenKind::kBroken;
-}
-
 }  // namespace
 
 struct PayloadParser::Impl {
   struct Found {
     size_t object = 0;                  // index in objects
     size_t name_at = 0, name_size = 0;  // in names
+    size_t raw_at = 0, raw_size = 0;    // in raws: the sender's own name, where the metric's is another
     double value = 0;
+    bool dropped = false;
+  };
+  struct LeftOut {
+    Reject reason;
+    std::string field;
   };
   struct Refused {
     Reject reason;
@@ -120,34 +44,94 @@ struct PayloadParser::Impl {
     int fields = 0;
     size_t refused_before = 0;
     bool dropped = false;
+    bool renamed = false;   // a field of it is a metric of another name: two may have become one
+    bool unwanted = false;  // a field of it is not wanted, whatever it holds
   };
   enum class Outcome { kGood, kBroken, kDeep };
+  static constexpr char kLevelEnd = '\xff';     // no UTF-8 has it
+  static constexpr size_t kKeyBytesMax = 1024;  // of a field's name, to find it in a rename
 
   explicit Impl(PayloadLimits given) : limits(std::move(given)) {}
 
   PayloadLimits limits;
   ondemand::parser parser;
   std::string padded;  // the payload with the bytes simdjson reads beyond its end
-  std::string names;
+  std::string names, raws;
   std::string path;  // the flattened name so far
+  std::string raw;   // the same as the sender has it, with kLevelEnd between levels
+  FieldNames* fields = nullptr;
   std::vector<Found> found;
   std::vector<Refused> refused;
+  std::vector<LeftOut> left_out;
   std::vector<Object> objects;
 
   void refuse(Reject reason, std::string_view what, const char* expected) {
     refused.push_back({reason, printable(what), expected});
   }
 
+  // The name of the metric that the field becomes; nothing: it is not wanted, or refused already.
+  std::optional<std::string_view> metric() {
+    std::optional<std::string_view> name = path;
+    if (fields != nullptr) name = fields->metric_of(path);
+    if (!name) objects.back().unwanted = true;
+    return name;
+  }
+
   void add(double value) {
     Object& object = objects.back();
     ++object.fields;
     if (object.fields > limits.fields_max) return;
-    if (path.empty() || path.size() > kMetricBytesMax) {
-      refuse(Reject::kBadName, path, "a field name that makes a metric name of 1 to 64 bytes");
+    const auto name = metric();
+    if (!name) return;
+    if (name->empty() || name->size() > kMetricBytesMax) {
+      refuse(Reject::kBadName, path, "a field name that makes a metric name of 1 to 128 bytes");
       return;
     }
-    found.push_back({objects.size() - 1, names.size(), path.size(), value});
-    names.append(path);
+    Found one{.object = objects.size() - 1, .name_at = names.size(), .name_size = name->size(), .value = value};
+    names.append(*name);
+    if (*name != raw) {
+      object.renamed = true;
+      one.raw_at = raws.size();
+      one.raw_size = raw.size();
+      raws.append(raw);
+    }
+    found.push_back(one);
+  }
+
+  std::string_view name_of(const Found& one) const {
+    return std::string_view(names).substr(one.name_at, one.name_size);
+  }
+  std::string_view raw_of(const Found& one) const {
+    return one.raw_size == 0 ? name_of(one) : std::string_view(raws).substr(one.raw_at, one.raw_size);
+  }
+
+  // Two fields of one object that make one metric are two things under one name: none of them counts. The same field
+  // said twice is the same thing twice.
+  void refuse_one_name_for_two(size_t begin) {
+    std::vector<size_t> order(found.size() - begin);
+    for (size_t i = 0; i < order.size(); ++i) order[i] = begin + i;
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return name_of(found[a]) < name_of(found[b]); });
+    for (size_t i = 0, end = 0; i < order.size(); i = end) {
+      const std::string_view name = name_of(found[order[i]]);
+      bool two = false;
+      for (end = i; end < order.size() && name_of(found[order[end]]) == name; ++end) {
+        two = two || raw_of(found[order[end]]) != raw_of(found[order[i]]);
+      }
+      for (size_t k = i; two && k < end; ++k) {
+        found[order[k]].dropped = true;
+        std::string said(raw_of(found[order[k]]));
+        std::replace(said.begin(), said.end(), kLevelEnd, '/');
+        refuse(Reject::kBadName, said.substr(0, kFoundBytesMax / 2) + " and another field as " + std::string(name),
+               "fields of one object that make metrics of different names");
+      }
+    }
+  }
+
+  // Counted, but no fault of the object's: its other fields are readings.
+  void leave_out(Reject reason) {
+    if (++objects.back().fields > limits.fields_max || !metric()) return;
+    left_out.push_back({reason, printable(path)});
   }
 
   void refuse_field(Reject reason, std::string_view token, const char* expected) {
@@ -223,7 +207,8 @@ struct PayloadParser::Impl {
     if (kind == TokenKind::kNull || rank >= object.time_rank) return Outcome::kGood;
     object.time_rank = rank;
     object.time_ns.reset();
-    if (kind == TokenKind::kText || kind == TokenKind::kNumber) object.time_ns = parse_timestamp(text);
+    if (kind == TokenKind::kText || kind == TokenKind::kNumber)
+      object.time_ns = parse_timestamp(text, limits.local_time);
     object.time_bad = !object.time_ns.has_value();
     if (object.time_bad) object.time_found = text.substr(0, kFoundBytesMax);
     return Outcome::kGood;
@@ -255,6 +240,7 @@ struct PayloadParser::Impl {
         add(0);
         return Outcome::kGood;
       case TokenKind::kNull:
+        leave_out(Reject::kNullField);
         return Outcome::kGood;
       case TokenKind::kNotFinite:
         refuse_field(Reject::kNotANumber, token, "a finite number");
@@ -262,7 +248,7 @@ struct PayloadParser::Impl {
       case TokenKind::kText: {
         std::string_view text;
         if (value.get_string().get(text)) return Outcome::kBroken;
-        if (is_not_finite(trimmed(text))) refuse_field(Reject::kNotANumber, text, "a finite number");
+        take_text(text);
         return Outcome::kGood;
       }
       case TokenKind::kObject: {
@@ -271,15 +257,52 @@ struct PayloadParser::Impl {
         if (value.get_object().get(object)) return Outcome::kBroken;
         return take_object(object, device_wanted, depth + 1, false);
       }
-      case TokenKind::kArray:
-        return skip_value(value, depth);
+      case TokenKind::kArray: {
+        ondemand::array array;
+        if (depth >= limits.depth_max) return Outcome::kDeep;
+        if (value.get_array().get(array)) return Outcome::kBroken;
+        return take_elements(array, device_wanted, depth + 1);
+      }
     }
     return Outcome::kBroken;
   }
 
+  void take_text(std::string_view text) {
+    if (is_not_finite(trimmed(text))) {
+      refuse_field(Reject::kNotANumber, text, "a finite number");
+    } else if (const auto number = number_in_text(text, limits.decimal_comma)) {
+      add_number(*number);
+    } else {
+      leave_out(Reject::kTextField);
+    }
+  }
+
+  // An array's elements become c_0, c_1, …; a long one is left out as a whole, since its beginning alone says little.
+  Outcome take_elements(ondemand::array array, bool device_wanted, int depth) {
+    size_t count = 0;
+    if (array.count_elements().get(count)) return Outcome::kBroken;
+    if (count > limits.elements_max) {
+      leave_out(Reject::kLongArray);
+      return skip_array(array, depth);
+    }
+    const size_t path_size = path.size(), raw_size = raw.size();
+    size_t index = 0;
+    for (auto element : array) {
+      ondemand::value value;
+      if (element.get(value)) return Outcome::kBroken;
+      append_name(std::to_string(index++), false);
+      const std::string_view token = trimmed(value.raw_json_token());
+      if (Outcome one = take_value(value, token_kind(token), token, device_wanted, depth); one != Outcome::kGood)
+        return one;
+      path.resize(path_size);
+      raw.resize(raw_size);
+    }
+    return Outcome::kGood;
+  }
+
   // depth: of the containers around and with this object.
   Outcome take_object(ondemand::object object, bool device_wanted, int depth, bool top) {
-    size_t path_size = path.size();
+    const size_t path_size = path.size(), raw_size = raw.size();
     for (auto entry : object) {
       ondemand::field field;
       if (std::move(entry).get(field)) return Outcome::kBroken;
@@ -303,6 +326,7 @@ struct PayloadParser::Impl {
         append_name(key, top);
         outcome = take_value(value, kind, token, device_wanted, depth);
         path.resize(path_size);
+        raw.resize(raw_size);
       }
       if (outcome != Outcome::kGood) return outcome;
     }
@@ -311,17 +335,16 @@ struct PayloadParser::Impl {
 
   void append_name(std::string_view key, bool top) {
     // Names far beyond the limit are refused anyway; cutting them here keeps hostile nesting from costing memory.
-    key = key.substr(0, kMetricBytesMax + 1);
+    key = key.substr(0, kKeyBytesMax);
     if (top) {
       path = metric_name(key);
+      raw = key;
       return;
     }
     path += '_';
-    for (char c : key) {
-      bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || c == '.' || c == ':' ||
-                  c == '-';
-      path += fits ? c : '_';
-    }
+    for (const char c : key) path += folded_for_metric(c);
+    raw += kLevelEnd;
+    raw += key;
   }
 
   Outcome take_top(ondemand::object object, std::string_view default_device, int depth) {
@@ -330,21 +353,23 @@ struct PayloadParser::Impl {
     begun.refused_before = refused.size();
     objects.push_back(std::move(begun));
     path.clear();
-    size_t found_before = found.size();
+    raw.clear();
+    const size_t found_before = found.size();
     if (Outcome outcome = take_object(object, default_device.empty(), depth, true); outcome != Outcome::kGood)
       return outcome;
+    if (objects.back().renamed) refuse_one_name_for_two(found_before);
     Object& done = objects.back();
     if (done.fields > limits.fields_max) {
       refused.resize(done.refused_before);
       refuse(Reject::kTooMany, std::to_string(done.fields) + " fields", "fewer fields in one object");
       done.dropped = true;
     } else if (done.time_bad) {
-      refuse(Reject::kBadTimestamp, done.time_found, "RFC 3339, or Unix seconds, milli-, micro- or nanoseconds");
+      refuse(Reject::kBadTimestamp, done.time_found, kTimeExpected);
       done.dropped = true;
     } else if (done.device.empty()) {
       refuse(Reject::kNoDevice, "no device", "device_id or device beside the values");
       done.dropped = true;
-    } else if (found.size() == found_before && refused.size() == done.refused_before) {
+    } else if (found.size() == found_before && refused.size() == done.refused_before && !done.unwanted) {
       refuse(Reject::kNoValue, "no value", "at least one number or boolean");
     }
     return Outcome::kGood;
@@ -398,18 +423,28 @@ struct PayloadParser::Impl {
 
   void clear() {
     names.clear();
+    raws.clear();
     found.clear();
     refused.clear();
+    left_out.clear();
     objects.clear();
   }
 };
+
+std::string_view payload_text(std::string_view payload) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (payload.starts_with(kByteOrderMark)) payload.remove_prefix(kByteOrderMark.size());
+  const size_t end = payload.find_last_not_of('\0');
+  return payload.substr(0, end == std::string_view::npos ? 0 : end + 1);
+}
 
 PayloadParser::PayloadParser(PayloadLimits limits) : impl_(std::make_unique<Impl>(std::move(limits))) {}
 PayloadParser::~PayloadParser() = default;
 
 void PayloadParser::parse_json(std::string_view payload, std::string_view default_device, Instant arrived,
-                               ReadingSink& sink) {
+                               ReadingSink& sink, FieldNames* names) {
   Impl& impl = *impl_;
+  payload = payload_text(payload);
   if (payload.size() > impl.limits.bytes_max) {
     std::string size = std::to_string(payload.size()) + " bytes";
     std::string expected = "at most " + std::to_string(impl.limits.bytes_max) + " bytes";
@@ -417,6 +452,7 @@ void PayloadParser::parse_json(std::string_view payload, std::string_view defaul
     return;
   }
   impl.clear();
+  impl.fields = names;
   switch (impl.take_document(payload, default_device)) {
     case Impl::Outcome::kBroken:
       sink.reject(Reject::kBadJson, printable(payload), "one JSON object, or an array of them");
@@ -430,23 +466,23 @@ void PayloadParser::parse_json(std::string_view payload, std::string_view defaul
     case Impl::Outcome::kGood:
       break;
   }
-  std::string_view names = impl.names;
   Reading reading;
   for (const Impl::Found& one : impl.found) {
     const Impl::Object& object = impl.objects[one.object];
-    if (object.dropped) continue;
+    if (object.dropped || one.dropped) continue;
     reading.device = object.device;
-    reading.metric = names.substr(one.name_at, one.name_size);
+    reading.metric = impl.name_of(one);
     reading.time_ns = object.time_ns;
     reading.value.number = one.value;
     sink.accept(reading, arrived);
   }
   for (const Impl::Refused& one : impl.refused) sink.reject(one.reason, one.found, one.expected);
+  for (const Impl::LeftOut& one : impl.left_out) sink.leave_out(one.reason, one.field);
 }
 
 void PayloadParser::parse_plain(std::string_view payload, std::string_view device, std::string_view metric,
                                 Instant arrived, ReadingSink& sink) {
-  std::string_view text = trimmed(payload);
+  const std::string_view text = trimmed(payload_text(payload));
   if (text.size() > impl_->limits.bytes_max) {
     sink.reject(Reject::kTooLarge, std::to_string(payload.size()) + " bytes", "one number");
     return;
@@ -458,7 +494,8 @@ void PayloadParser::parse_plain(std::string_view payload, std::string_view devic
   } else if (equals_ignoring_case(text, "false") || equals_ignoring_case(text, "off")) {
     value = 0;
   } else {
-    value = parse_number(text, why);
+    const auto number = impl_->limits.decimal_comma ? number_in_text(text, true) : std::nullopt;
+    value = parse_number(number ? *number : text, why);
   }
   if (value) {
     sink.accept({.device = device, .metric = metric, .value = {.number = *value}}, arrived);

@@ -40,6 +40,14 @@ const char* to_string(Reject reason) {
       return "overload";
     case Reject::kUnexpectedKey:
       return "unexpected_key";
+    case Reject::kTooOld:
+      return "too_old";
+    case Reject::kTextField:
+      return "text_field";
+    case Reject::kNullField:
+      return "null_field";
+    case Reject::kLongArray:
+      return "long_array";
     case Reject::kCount:
       break;
   }

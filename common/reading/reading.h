@@ -33,6 +33,11 @@ enum class Reject : uint8_t {
   kOutOfOrder,     // a counter's value from before its last one
   kOverload,       // more than could be taken in
   kUnexpectedKey,  // a key or a user where the metric's kind is a number
+  kTooOld,         // further back than the entrance takes
+  // What is left out of an object and no fault of its other fields (ReadingSink::leave_out).
+  kTextField,
+  kNullField,
+  kLongArray,
   kCount,
 };
 const char* to_string(Reject reason);
@@ -63,6 +68,9 @@ class ReadingSink {
   // expected: a phrase ("a number"); count: how many alike.
   virtual void reject(Reject reason, std::string_view found, std::string_view expected, uint64_t count) = 0;
   void reject(Reject reason, std::string_view found, std::string_view expected) { reject(reason, found, expected, 1); }
+  // Counts a field that is no reading beside others that are: a text, a null, an array too long to be metrics. field:
+  // its name, made printable.
+  virtual void leave_out(Reject /*reason*/, std::string_view /*field*/) {}
 };
 
 // Puts what a reading says of its series beside the labels that were configured for it: the sender's word counts where

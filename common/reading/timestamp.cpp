@@ -59,7 +59,21 @@ struct Scanner {
   }
 };
 
-std::optional<int64_t> parse_rfc3339(std::string_view text) {
+// The seconds that a zone at the front is ahead of UTC: Z, +01:00, +0100, +01.
+std::optional<int64_t> take_zone(Scanner& in) {
+  const char zone = in.one_of("Zz+-");
+  if (zone == 'Z' || zone == 'z') return 0;
+  const int hour = in.digits(2);
+  int minute = 0;
+  if (in.ok && !in.rest.empty()) {
+    if (in.rest.front() == ':') in.one_of(":");
+    minute = in.digits(2);
+  }
+  if (!in.ok || hour > 23 || minute > 59) return std::nullopt;
+  return (hour * 60 + minute) * (zone == '+' ? 60 : -60);
+}
+
+std::optional<int64_t> parse_rfc3339(std::string_view text, const LocalTime& local_time) {
   Scanner in{text};
   int year = in.digits(4);
   in.one_of("-");
@@ -86,21 +100,16 @@ std::optional<int64_t> parse_rfc3339(std::string_view text) {
     if (count == 0) return std::nullopt;
     in.rest.remove_prefix(count);
   }
-  int64_t offset_s = 0;
-  char zone = in.one_of("Zz+-");
-  if (zone == '+' || zone == '-') {
-    int offset_hour = in.digits(2);
-    in.one_of(":");
-    int offset_minute = in.digits(2);
-    if (!in.ok || offset_hour > 23 || offset_minute > 59) return std::nullopt;
-    offset_s = (offset_hour * 60 + offset_minute) * (zone == '+' ? 60 : -60);
-  }
+  const bool local = in.rest.empty() && local_time;
+  const std::optional<int64_t> offset_s = local ? std::optional<int64_t>(0) : take_zone(in);
+  if (!offset_s) return std::nullopt;
   if (!in.ok || !in.rest.empty()) return std::nullopt;
   constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   if (month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 60) return std::nullopt;
   if (day > kDays[month - 1] + (month == 2 && is_leap(year) ? 1 : 0)) return std::nullopt;
   // A leap second (60) is the first instant of the next minute, as in Unix time.
-  int64_t seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset_s;
+  int64_t seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - *offset_s;
+  if (local) seconds = local_time(seconds);
   return narrow(Int128{seconds} * kNanosPerSecond + fraction_ns);
 }
 
@@ -151,8 +160,8 @@ std::optional<int64_t> parse_decimal(std::string_view text) {
 
 }  // namespace
 
-std::optional<int64_t> parse_timestamp(std::string_view text) {
-  if (text.size() > 10 && text[4] == '-' && is_digit(text[0])) return parse_rfc3339(text);
+std::optional<int64_t> parse_timestamp(std::string_view text, const LocalTime& local_time) {
+  if (text.size() > 10 && text[4] == '-' && is_digit(text[0])) return parse_rfc3339(text, local_time);
   return parse_decimal(text);
 }
 

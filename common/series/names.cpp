@@ -22,16 +22,21 @@ bool is_topic_name(std::string_view text) {
   return true;
 }
 
-bool is_metric_start(char c) { return is_letter(c) || c == '_'; }
-bool is_metric_byte(char c) { return is_metric_start(c) || is_digit(c) || c == '.' || c == ':' || c == '-'; }
-
 bool is_metric_name(std::string_view text) {
-  if (text.empty() || text.size() > kMetricBytesMax || !is_metric_start(text.front())) return false;
+  if (text.empty() || text.size() > kMetricBytesMax || needs_metric_start(text.front())) return false;
   for (const char c : text) {
-    if (!is_metric_byte(c)) return false;
+    if (folded_for_metric(c) != c) return false;
   }
-  return true;
+  return is_printable_utf8(text);
 }
+
+char folded_for_metric(char c) {
+  const auto byte = static_cast<uint8_t>(c);
+  const bool foreign = byte < 0x20 || byte >= 0x7f;
+  return foreign || is_letter(c) || is_digit(c) || c == '_' || c == '.' || c == ':' || c == '-' ? c : '_';
+}
+
+bool needs_metric_start(char first) { return is_digit(first) || first == '.' || first == ':' || first == '-'; }
 
 bool is_label_key(std::string_view text) {
   if (text.empty() || text.size() > kLabelKeyBytesMax || is_digit(text.front())) return false;
@@ -63,7 +68,10 @@ SeriesVerdict judge_series(std::string_view device, std::string_view metric, std
   if (overflow && !device.empty()) return {SeriesFault::kOverflowDevice};
   if (!overflow && !is_plain_text(device, kDeviceBytesMax)) return {SeriesFault::kDevice};
   if (!is_metric_name(metric)) return {SeriesFault::kMetric};
-  return judge_labels(labels);
+  if (const SeriesVerdict verdict = judge_labels(labels); verdict.fault != SeriesFault::kNone) return verdict;
+  size_t bytes = device.size() + metric.size() + 2 + (overflow ? 1 : 0);
+  for (const LabelView& label : labels) bytes += label.key.size() + label.value.size() + 2;
+  return {bytes > kSeriesIdBytesMax ? SeriesFault::kSeriesBytes : SeriesFault::kNone};
 }
 
 }  // namespace tributary

@@ -12,21 +12,29 @@ namespace tributary {
 
 inline constexpr size_t kTopicNameBytesMax = 64;
 inline constexpr size_t kDeviceBytesMax = 128;
-inline constexpr size_t kMetricBytesMax = 64;
+inline constexpr size_t kMetricBytesMax = 128;
 inline constexpr size_t kLabelsMax = 8;
 inline constexpr size_t kLabelKeyBytesMax = 32;
 inline constexpr size_t kLabelValueBytesMax = 64;
-inline constexpr size_t kLabelsBytesMax = 256;  // keys and values together
+inline constexpr size_t kLabelsBytesMax = 256;    // keys and values together
+inline constexpr size_t kSeriesIdBytesMax = 480;  // all of a series' names, as its id has them (Series::id)
 
 // A tenant's or gateway's name: one level of MQTT topics, a client id and a user name at once. It holds no '/' and
 // begins with a letter or digit, so that it is never "." or ".." where it becomes part of a path.
 inline constexpr const char* kTopicNameGrammar = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}";
 bool is_topic_name(std::string_view text);
 
-inline constexpr const char* kMetricNameGrammar = "[A-Za-z_][A-Za-z0-9_.:-]*";
-bool is_metric_byte(char c);                 // anywhere in a metric's name
-bool is_metric_start(char c);                // at its beginning
+// A metric's name: UTF-8 as it came. Of ASCII it has letters, digits and _ . : - alone, and begins with a letter or _;
+// of everything else any character that is no control character, so that a name may be of any script.
+inline constexpr const char* kMetricNameGrammar =
+    "letters of any script, digits and _ . : -, with a letter or _ at the beginning";
 bool is_metric_name(std::string_view text);  // 1 to kMetricBytesMax bytes
+
+// How a character of a sender's field name gets into the name of a metric. ASCII that the alphabet lacks (blanks,
+// brackets, %) is folded to '_'. Everything else stays, control characters and broken UTF-8 too, for is_metric_name to
+// refuse.
+char folded_for_metric(char c);
+bool needs_metric_start(char first);  // a digit, '.', ':' or '-': fits a metric's name, but not at its beginning
 
 inline constexpr const char* kLabelKeyGrammar = "[a-z_][a-z0-9_]{0,31}";
 bool is_label_key(std::string_view text);
@@ -49,6 +57,7 @@ enum class SeriesFault : uint8_t {
   kLabelValue,
   kLabelOrder,  // not after the label before it: sorted by key, each once
   kLabelBytes,
+  kSeriesBytes,  // each fits, but not all together
 };
 struct SeriesVerdict {
   SeriesFault fault = SeriesFault::kNone;

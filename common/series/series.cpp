@@ -6,11 +6,14 @@
 #include <array>
 #include <span>
 
+#include "common/base/utf8.h"
+
 namespace tributary {
 namespace {
 
 // What was found, fit for a message: printable, at most 40 bytes.
 std::string shown(std::string_view text) {
+  if (text.size() <= 40 && is_printable_utf8(text)) return '"' + std::string(text) + '"';
   std::string out = "\"";
   for (char c : text.substr(0, 40))
     out += (static_cast<uint8_t>(c) >= 0x20 && static_cast<uint8_t>(c) < 0x7f) ? c : '?';
@@ -91,6 +94,10 @@ Status check_series(const Series& series) {
                      shown(series.labels[verdict.label - 1].key) + ", expected sorted keys, each once");
     case SeriesFault::kLabelBytes:
       return bad_label_bytes(series.labels);
+    case SeriesFault::kSeriesBytes:
+      return invalid("found names of " + std::to_string(series.id().size()) +
+                     " bytes in all, expected a device, a metric and labels of at most " +
+                     std::to_string(kSeriesIdBytesMax) + " together");
   }
   return {};
 }
@@ -98,8 +105,8 @@ Status check_series(const Series& series) {
 std::string metric_name(std::string_view field) {
   std::string name;
   name.reserve(field.size() + 1);
-  if (!field.empty() && !is_metric_start(field.front()) && is_metric_byte(field.front())) name.push_back('_');
-  for (char c : field) name.push_back(is_metric_byte(c) ? c : '_');
+  if (!field.empty() && needs_metric_start(field.front())) name.push_back('_');
+  for (const char c : field) name.push_back(folded_for_metric(c));
   return name;
 }
 

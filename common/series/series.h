@@ -15,8 +15,6 @@
 
 namespace tributary {
 
-inline constexpr size_t kSeriesIdBytesMax = 480;
-
 struct Label {
   std::string key, value;
   auto operator<=>(const Label&) const = default;
@@ -55,8 +53,9 @@ struct Series {
 // judge_series in words: error kInvalid says what was found and what was expected.
 Status check_series(const Series& series);
 
-// Makes a metric name of a sender's field name: every byte outside the alphabet becomes '_', a leading digit gets one
-// before it.
+// Makes a metric name of a sender's field name: ASCII outside the alphabet becomes '_', a leading digit gets one before
+// it, other scripts stay as they are. What is_metric_name refuses then (too long, control characters) is for the caller
+// to refuse by name. Two fields may fold into one name: whoever sees both refuses both.
 std::string metric_name(std::string_view field);
 
 // Inverse of Series::id(). kCorrupt if bytes are not an id.

@@ -21,6 +21,7 @@ constexpr WidthS kBaseWidthMaxS = 3600;
 constexpr int64_t kGraceMsMax = 3'600'000;
 constexpr size_t kClosedUrgent = 2048;
 constexpr size_t kFreezeUrgent = 256;
+constexpr size_t kResetsKept = 8;
 
 bool is_base_width(WidthS width_s) { return width_s != kAllTime && width_s <= kBaseWidthMaxS && is_width(width_s); }
 
@@ -36,7 +37,7 @@ Result<std::unique_ptr<Gateway>> Gateway::open(const GatewayConfig& config, std:
 GatewayCore::GatewayCore(const GatewayConfig& config)
     : config_(config),
       series_({config.base_width_s, config.base_width_by_metric, config.unit_by_metric, config.kind_by_metric,
-               config.labels, config.series_max}) {}
+               config.labels, config.series_max, config.reset_below_by_metric}) {}
 
 Result<std::unique_ptr<GatewayCore>> GatewayCore::open(const GatewayConfig& config, std::function<uint64_t()> random,
                                                        Instant now, CommitHook commit_hook) {
@@ -118,6 +119,8 @@ void GatewayCore::reject(reading::Reject reason, std::string_view, std::string_v
   counters_dirty_ = true;
 }
 
+void GatewayCore::leave_out(reading::Reject reason, std::string_view) { ++left_out_total_[reading::to_string(reason)]; }
+
 bool GatewayCore::refuse(reading::Reject reason) {
   reject(reason, {}, {}, 1);
   return false;
@@ -149,6 +152,9 @@ bool GatewayCore::accept(const reading::Reading& reading, Instant now) {
     return refuse(reading.time_ns ? Reject::kFuture : Reject::kBadTimestamp);
   if (at_ns < kTimeMinNs) [[unlikely]]
     return refuse(Reject::kBadTimestamp);
+  if (config_.min_time_s > 0 && at_ns < earliest_time_ns(now.wall_ns, config_.min_time_s * kNanosPerSecond))
+      [[unlikely]]
+    return refuse(Reject::kTooOld);
 
   const uint32_t index = series_of(reading);
   if (index == SeriesTable::kNone) [[unlikely]]
@@ -157,8 +163,11 @@ bool GatewayCore::accept(const reading::Reading& reading, Instant now) {
   if (series.kind == MetricKind::kCounter) [[unlikely]] {
     // Increases of several devices under one name cannot be told apart.
     if (series.overflow) return refuse(Reject::kTooMany);
-    const CounterStep step = step_counter(series.previous, at_ns, CounterTime::kOrders, value);
+    const std::optional<PreviousValue> before = series.previous;
+    const CounterStep step = step_counter(series.previous, at_ns, CounterTime::kOrders, value, series.reset_below);
     if (step == CounterStep::kOutOfOrder || step == CounterStep::kOutOfRange) return refuse(reject_of(step));
+    if (before && judge_counter(*before, reading.value.number, series.reset_below) == CounterMove::kReset)
+      note_reset(series, at_ns, highest_of(*before), reading.value.number);
     mark_dirty(index, series);
     if (step == CounterStep::kFirst) return true;
   }
@@ -177,6 +186,14 @@ bool GatewayCore::accept(const reading::Reading& reading, Instant now) {
     if (at_ns >= series.next_due_ns) close_by_event_time(index, series);
   }
   return true;
+}
+
+void GatewayCore::note_reset(const SeriesState& series, int64_t time_ns, double from, double to) {
+  ++counter_resets_total_;
+  const std::string_view id = series.id;
+  counter_resets_.push_back({std::string(id.substr(0, series.device_bytes)),
+                             std::string(id.substr(series.device_bytes + 1, series.metric_bytes)), time_ns, from, to});
+  if (counter_resets_.size() > kResetsKept) counter_resets_.pop_front();
 }
 
 void GatewayCore::mark_dirty(uint32_t index, SeriesState& series) {

@@ -42,10 +42,13 @@ struct GatewayConfig {
   std::map<std::string, WidthS, std::less<>> base_width_by_metric;
   std::map<std::string, std::string, std::less<>> unit_by_metric;  // becomes the label unit
   std::map<std::string, MetricKind, std::less<>> kind_by_metric;
-  std::vector<Label> labels;  // added to every series (site, …)
+  std::map<std::string, double, std::less<>> reset_below_by_metric;  // counters: edge/window/counter.h
+  std::vector<Label> labels;                                         // added to every series (site, …)
   int64_t grace_ms = 5000;
   int64_t checkpoint_interval_ms = 1000;
   int64_t max_future_ms = 300'000;
+  int64_t min_time_s = 0;  // readings dated further before their arrival are refused (too_old); 0: none is. The
+                           // program's configuration says a year
   uint32_t series_max = 10'000;
   uint32_t windows_per_series_max = 8;
   int64_t idle_message_interval_ms = 60'000;
@@ -83,6 +86,13 @@ struct RecoveryReport {
   std::vector<UndatedBoot> boots;  // with readings without a date: as found, and then as dated
 };
 
+// A counter that began again.
+struct CounterReset {
+  std::string device, metric;
+  int64_t time_ns = 0;
+  double from = 0, to = 0;
+};
+
 // What may be asked for at every turn.
 struct GatewayProgress {
   uint64_t waiting_partials = 0, flight_items = 0;
@@ -94,6 +104,9 @@ struct GatewayProgress {
 struct GatewayStats {
   uint64_t accepted_total = 0;                     // since the outbox was made, durable with the checkpoint
   std::map<std::string, uint64_t> rejected_total;  // reason → count, the same
+  std::map<std::string, uint64_t> left_out_total;  // reason → fields that are no readings, since the start
+  uint64_t counter_resets_total = 0;               // since the start
+  std::vector<CounterReset> counter_resets;        // the newest of them
   uint64_t open_windows = 0, series = 0, overflow_series_readings_total = 0;
   uint64_t waiting_partials = 0, flight_items = 0, flight_bytes = 0;
   std::map<WidthS, uint64_t> waiting_by_width;
@@ -129,6 +142,7 @@ class Gateway : public reading::ReadingSink {
   // A metric of kind counter gives cumulative values: the increase since the last one is what is added. What a source
   // refused before it became a reading is counted, too.
   using reading::ReadingSink::accept;
+  using reading::ReadingSink::leave_out;
   using reading::ReadingSink::reject;
 
   // Closes what is due, checkpoints what changed, coarsens above the budget, freezes while the span and the flight

@@ -2,6 +2,8 @@
 // GatewayCore: the Gateway of edge/gateway.h. In a header of its own so that tests can kill it at a commit.
 #pragma once
 
+#include <deque>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,7 @@ class GatewayCore final : public Gateway {
   const RecoveryReport& recovery() const override { return recovery_; }
   bool accept(const reading::Reading& reading, Instant now) override;
   void reject(reading::Reject reason, std::string_view found, std::string_view expected, uint64_t count) override;
+  void leave_out(reading::Reject reason, std::string_view field) override;
   Status tick(Instant now) override;
   std::optional<Bytes> next_message(Instant now) override;
   void on_clock_synchronised() override { synchronised_ = true; }
@@ -67,6 +70,7 @@ class GatewayCore final : public Gateway {
   void close_by_event_time(uint32_t index, SeriesState& series);
   void close_all_due(Instant now);
   void find_next_due(SeriesState& series) const;
+  void note_reset(const SeriesState& series, int64_t time_ns, double from, double to);
   int64_t mark_ns(Instant now) const;
   void report_recovery();
 
@@ -100,6 +104,9 @@ class GatewayCore final : public Gateway {
   uint64_t pending_overflow_ = 0;
   std::map<std::string, uint64_t, std::less<>> rejected_total_;
   bool counters_dirty_ = false;
+  std::map<std::string, uint64_t, std::less<>> left_out_total_;  // in memory only, as are the resets
+  uint64_t counter_resets_total_ = 0;
+  std::deque<CounterReset> counter_resets_;
   int64_t last_scan_mono_ns_ = 0, last_checkpoint_mono_ns_ = 0, last_commit_mono_ns_ = 0, durable_mono_ns_ = 0;
   int64_t retry_mono_ns_ = std::numeric_limits<int64_t>::min();
   bool disk_full_ = false, coarsening_ = false;

@@ -42,6 +42,9 @@ GatewayStats GatewayCore::stats() const {
   const Meta& meta = outbox_->meta();
   stats.accepted_total = meta.accepted_total + pending_accepted_;
   stats.rejected_total = {rejected_total_.begin(), rejected_total_.end()};
+  stats.left_out_total = {left_out_total_.begin(), left_out_total_.end()};
+  stats.counter_resets_total = counter_resets_total_;
+  stats.counter_resets = {counter_resets_.begin(), counter_resets_.end()};
   stats.overflow_series_readings_total = meta.overflow_total + pending_overflow_;
   for (uint32_t index = 0; index < series_.size(); ++index) stats.open_windows += series_[index].windows.size();
   stats.series = series_.count();
@@ -94,9 +97,18 @@ std::string GatewayCore::status_json(bool online, Instant now) const {
   write_outbox(json, stats);
   json.key("counters").begin_object().field("accepted", stats.accepted_total).key("rejected").begin_object();
   for (const auto& [reason, count] : stats.rejected_total) json.field(reason, count);
+  json.end_object().key("left_out").begin_object();
+  for (const auto& [reason, count] : stats.left_out_total) json.field(reason, count);
   json.end_object().field("overflow_readings", stats.overflow_series_readings_total).field("acked", stats.acked_total);
   json.field("resent", stats.resent_total).field("checkpoints", stats.checkpoints_total);
-  json.field("acks_ignored", acks_ignored_total_).end_object();
+  json.field("acks_ignored", acks_ignored_total_).field("counter_resets", stats.counter_resets_total).end_object();
+  json.key("counter_resets").begin_array();
+  for (const CounterReset& reset : stats.counter_resets) {
+    json.begin_object().field("device", reset.device).field("metric", reset.metric);
+    json.field("time", reading::format_timestamp(reset.time_ns)).field("from", reset.from).field("to", reset.to);
+    json.end_object();
+  }
+  json.end_array();
   json.end_object();
   return json.take();
 }

@@ -30,9 +30,10 @@ bool GatewayCore::is_clock_set(Instant now) const {
 }
 
 SeriesShape GatewayCore::series_shape(uint32_t series) const {
-  if (series >= series_.size() || series_[series].id.empty()) return {config_.base_width_s, false};
+  if (series >= series_.size() || series_[series].id.empty()) return {config_.base_width_s, false, 0};
   const SeriesState& state = series_[series];
-  return {state.width_s == kAllTime ? config_.base_width_s : state.width_s, state.kind == MetricKind::kCounter};
+  return {state.width_s == kAllTime ? config_.base_width_s : state.width_s, state.kind == MetricKind::kCounter,
+          state.reset_below};
 }
 
 // The clock is set: everything kept is dated, the epoch begins, and the gateway is as if it had been opened now.
@@ -41,6 +42,7 @@ Status GatewayCore::begin(Instant now) {
   beginning.now = now;
   beginning.opened_mono_ns = opened_mono_ns_;
   beginning.max_future_ns = config_.max_future_ms * 1'000'000;
+  beginning.past_max_ns = config_.min_time_s * kNanosPerSecond;
   beginning.shape = [this](uint32_t series) { return series_shape(series); };
   if (Status status = outbox_->begin(random_, beginning); !status) return status;
   const Meta& meta = outbox_->meta();

@@ -56,7 +56,7 @@ Status Outbox::date_all(const Beginning& beginning) {
   recovery_.boots.clear();
   for (const auto& [number, boot] : undated_.state().boots) recovery_.boots.push_back(boot);
 
-  const DatingRules rules{now.wall_ns, beginning.max_future_ns, beginning.shape};
+  const DatingRules rules{now.wall_ns, beginning.max_future_ns, beginning.past_max_ns, beginning.shape};
   size_t bytes_max = std::min<size_t>(kBatchBytes, config_.budget_bytes / 64);
   for (int attempts = 0; !undated_.empty() && !(bug("half_dated_dropped") && !unplaced);) {
     if (env_->used_bytes() > config_.budget_bytes / 4 * 3) {

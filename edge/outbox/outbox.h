@@ -78,6 +78,7 @@ struct Beginning {
   Instant now;
   int64_t opened_mono_ns = 0;  // when this run opened the outbox, on the clock of now.mono_ns
   int64_t max_future_ns = 0;   // readings with a time of their own are refused beyond it
+  int64_t past_max_ns = 0;     // and further than this before their arrival; 0: never
   ShapeOf shape;
 };
 

@@ -284,6 +284,7 @@ std::optional<SeriesRecord> decode_series(std::string_view content) {
 
 void encode_previous(const PreviousValue& previous, std::string& out) {
   into(out).f64(previous.value).i64(previous.time_ns);
+  if (previous.before_zero > 0) into(out).f64(previous.before_zero);
 }
 
 std::optional<PreviousValue> decode_previous(std::string_view content) {
@@ -291,6 +292,7 @@ std::optional<PreviousValue> decode_previous(std::string_view content) {
   PreviousValue previous;
   previous.value = reader.f64();
   previous.time_ns = reader.i64();
+  if (!reader.done()) previous.before_zero = reader.f64();
   if (!reader.done()) return std::nullopt;
   return previous;
 }

@@ -24,6 +24,11 @@ std::string metrics(const Gateway& gateway, const EdgeLinks& links, const runtim
       .sample(stats.accepted_total);
   text.counter("tributary_edge_rejected_total", "Readings refused since the outbox was made, by reason.");
   for (const auto& [reason, count] : stats.rejected_total) text.sample(count, {{"reason", reason}});
+  text.counter("tributary_edge_left_out_fields_total",
+               "Fields that are no readings since the start, by reason: text, nulls, long arrays.");
+  for (const auto& [reason, count] : stats.left_out_total) text.sample(count, {{"reason", reason}});
+  text.counter("tributary_edge_counter_resets_total", "Counters that began again, since the start.")
+      .sample(stats.counter_resets_total);
   text.counter("tributary_edge_overflow_readings_total",
                "Readings of series beyond the limit, since the outbox was made.")
       .sample(stats.overflow_series_readings_total);

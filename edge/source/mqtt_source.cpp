@@ -11,6 +11,7 @@
 #include "common/mqtt/topic_filter.h"
 #include "common/reading/payload.h"
 #include "common/runtime/program.h"
+#include "common/zone/zone.h"
 
 namespace tributary::edge {
 namespace {
@@ -18,6 +19,66 @@ namespace {
 // While messages flow the loop collects this long before it reads them: one wake-up for many messages. It delays no
 // answer, because a window closes seconds after its end.
 constexpr int64_t kGatherNs = 10'000'000;
+
+// A broker has one name here, however its address is spelled: mqtt://Host and tcp://host:1883 are one.
+std::string broker_of(const std::string& url) {
+  std::string broker = url;
+  for (char& c : broker) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+  while (broker.ends_with('/')) broker.pop_back();
+  const size_t scheme_end = broker.find("://");
+  if (scheme_end == std::string::npos) return broker;
+  const std::string scheme = broker.substr(0, scheme_end);
+  std::string host = broker.substr(scheme_end + 3);
+  const bool secure = scheme == "mqtts" || scheme == "ssl";
+  const bool plain = scheme == "mqtt" || scheme == "tcp";
+  if (!secure && !plain) return broker;
+  const size_t colon = host.rfind(':');
+  const bool has_port = colon != std::string::npos && host.find(']', colon) == std::string::npos;
+  if (!has_port) host += secure ? ":8883" : ":1883";
+  return (secure ? "tls " : "") + host;
+}
+
+// A message that two subscriptions at one broker hear would count twice.
+void read_topics(runtime::ConfigTable& table, MqttSourceConfig& source, std::vector<Subscription>* subscriptions) {
+  source.topics = table.texts("topics", source.topics);
+  if (source.topics.empty()) table.complain("topics", "[]", "at least one topic filter");
+  std::vector<Subscription> own;
+  std::vector<Subscription>& heard = subscriptions != nullptr ? *subscriptions : own;
+  const std::string broker = broker_of(source.client.url);
+  for (const std::string& topic : source.topics) {
+    if (!mqtt::is_topic_filter(topic)) {
+      table.complain("topics", runtime::quoted(topic), "an MQTT topic filter");
+      continue;
+    }
+    const auto other = std::find_if(heard.begin(), heard.end(), [&](const Subscription& one) {
+      return one.url == broker && mqtt::overlap(one.filter, topic);
+    });
+    if (other != heard.end()) {
+      table.complain("topics", runtime::quoted(topic) + " beside " + runtime::quoted(other->filter) + " at the same broker",
+                     "filters that do not overlap: a message that two of them hear would count twice");
+    }
+    heard.push_back({broker, topic});
+  }
+}
+
+void read_renames(runtime::ConfigTable rename, TopicReaderConfig& reader) {
+  std::map<std::string, std::string> sources;  // metric → the field that becomes it
+  for (const std::string& from : rename.keys()) {
+    const std::string to = rename.text(from);
+    if (!check_series({.device = "device", .metric = to}).ok())
+      rename.complain(from, runtime::quoted(to), "the name of a metric");
+    // A field is looked up by the name that it would have without a rename.
+    const auto [other, alone] = sources.emplace(to, from);
+    const bool fresh = reader.rename.emplace(metric_name(from), to).second;
+    if (!alone) {
+      rename.complain(from, runtime::quoted(to),
+                      "a name of its own: " + runtime::quoted(other->second) + " becomes " + runtime::quoted(to) + ", too");
+    } else if (!fresh) {
+      rename.complain(from, runtime::quoted(from),
+                      "one field: another one is the metric " + runtime::quoted(metric_name(from)) + ", too");
+    }
+  }
+}
 
 }  // namespace
 
@@ -33,22 +94,21 @@ MqttSourceConfig read_mqtt_source(runtime::ConfigTable table, const SourceSurrou
   }
   source.client.client_id =
       surroundings.gateway + "-source" + (surroundings.index == 0 ? "" : std::to_string(surroundings.index + 1));
-  source.topics = table.texts("topics", source.topics);
-  if (source.topics.empty()) table.complain("topics", "[]", "at least one topic filter");
-  for (const std::string& topic : source.topics) {
-    if (!mqtt::is_topic_filter(topic)) table.complain("topics", runtime::quoted(topic), "an MQTT topic filter");
-  }
+  read_topics(table, source, surroundings.subscriptions);
   source.qos = static_cast<int>(table.integer("qos", source.qos, 0, 1));
   const std::string retained = table.text("retained", "reject");
   if (retained != "reject" && retained != "accept")
     table.complain("retained", runtime::quoted(retained), "\"reject\" or \"accept\"");
   source.reader.accept_retained = retained == "accept";
-  runtime::ConfigTable rename = table.table("rename");
-  for (const std::string& from : rename.keys()) {
-    const std::string to = rename.text(from);
-    if (!check_series({.device = "device", .metric = to}).ok())
-      rename.complain(from, runtime::quoted(to), "the name of a metric");
-    source.reader.rename[from] = to;
+  read_renames(table.table("rename"), source.reader);
+  source.reader.decimal_comma = table.boolean("decimal_comma", false);
+  if (const std::string name = table.text("timezone"); !name.empty()) {
+    const date::time_zone* zone = find_zone(name);
+    if (zone == nullptr) {
+      table.complain("timezone", runtime::quoted(name), "a name of the tz database such as Europe/Berlin or UTC");
+    } else {
+      source.reader.local_time = local_time_in(*zone);
+    }
   }
   for (std::string& metric : table.texts("ignore")) source.reader.ignore.insert(std::move(metric));
   return source;

@@ -16,6 +16,9 @@ class RejectLog {
  public:
   void note(reading::Reject reason, const std::string& where, std::string_view found, std::string_view expected,
             int64_t mono_ns);
+  // What was left out of an object whose other fields count: said once an hour, since most senders say text with every
+  // message.
+  void note_left_out(reading::Reject reason, const std::string& where, std::string_view field, int64_t mono_ns);
 
  private:
   struct Entry {
@@ -23,6 +26,8 @@ class RejectLog {
     uint64_t unsaid = 0;
     bool said = false;
   };
+  static bool is_due(Entry& entry, int64_t quiet_ns, int64_t mono_ns);
+  static std::string rest_of(Entry& entry, int64_t mono_ns);  // it is said now
   std::array<Entry, static_cast<size_t>(reading::Reject::kCount)> entries_{};
 };
 

@@ -19,6 +19,8 @@ std::span<const SourceKind> source_kinds() { return kSources; }
 
 std::vector<MakeSource> read_sources(runtime::ConfigTable table, SourceSurroundings surroundings) {
   std::vector<MakeSource> sources;
+  std::vector<Subscription> subscriptions;
+  surroundings.subscriptions = &subscriptions;
   for (const SourceKind& kind : kSources) {
     surroundings.index = 0;
     for (const runtime::ConfigTable& one : table.tables(kind.key)) {

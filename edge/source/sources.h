@@ -16,11 +16,17 @@
 
 namespace tributary::edge {
 
+// A subscription at a broker.
+struct Subscription {
+  std::string url, filter;
+};
+
 // What a source may take from the rest of the file.
 struct SourceSurroundings {
   std::string gateway;
   mqtt::ClientConfig uplink;
-  size_t index = 0;  // among the sources of its kind
+  size_t index = 0;                                    // among the sources of its kind
+  std::vector<Subscription>* subscriptions = nullptr;  // of the sources before it; it adds its own
 };
 
 // Makes a configured source. wake: gets the main loop out of its sleep; may be called by any thread, until stop().

@@ -9,21 +9,23 @@ namespace {
 
 constexpr size_t kLevelsMax = 3;
 
-reading::PayloadLimits limits_without(const std::set<std::string, std::less<>>& ignore) {
+reading::PayloadLimits limits_of(const TopicReaderConfig& config) {
   reading::PayloadLimits limits;
-  std::erase_if(limits.time_fields, [&](const std::string& field) { return ignore.contains(field); });
+  std::erase_if(limits.time_fields, [&](const std::string& field) { return config.ignore.contains(field); });
+  limits.decimal_comma = config.decimal_comma;
+  limits.local_time = config.local_time;
   return limits;
 }
 
 bool is_json(std::string_view payload) {
-  size_t first = payload.find_first_not_of(" \t\r\n");
+  payload = reading::payload_text(payload);
+  const size_t first = payload.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && (payload[first] == '{' || payload[first] == '[');
 }
 
 }  // namespace
 
-TopicReader::TopicReader(TopicReaderConfig config)
-    : config_(std::move(config)), parser_(limits_without(config_.ignore)) {}
+TopicReader::TopicReader(TopicReaderConfig config) : config_(std::move(config)), parser_(limits_of(config_)) {}
 
 void TopicReader::read(std::string_view topic, std::string_view payload, bool retained, Instant arrived,
                        reading::ReadingSink& sink) {
@@ -53,38 +55,38 @@ void TopicReader::read(std::string_view topic, std::string_view payload, bool re
     return;
   }
   if (count < kLevelsMax) {
-    parser_.parse_json(payload, levels[1], arrived, *this);
+    parser_.parse_json(payload, levels[1], arrived, *this, this);
     return;
   }
   const std::string metric = metric_name(levels[2]);
   if (is_json(payload)) {
     prefix_ = metric;
-    parser_.parse_json(payload, levels[1], arrived, *this);
+    parser_.parse_json(payload, levels[1], arrived, *this, this);
     prefix_ = {};
   } else {
-    parser_.parse_plain(payload, levels[1], metric, arrived, *this);
+    if (const auto name = metric_of(metric)) parser_.parse_plain(payload, levels[1], *name, arrived, *this);
   }
 }
 
-bool TopicReader::accept(const reading::Reading& reading, Instant arrived) {
-  std::string_view metric = reading.metric;
+std::optional<std::string_view> TopicReader::metric_of(std::string_view name) {
   if (!prefix_.empty()) {
     name_ = prefix_;
-    if (metric != "value") name_.append("_").append(metric);
-    metric = name_;
+    if (name != "value") name_.append("_").append(name);
+    name = name_;
   }
-  if (!config_.ignore.empty() && config_.ignore.contains(metric)) return true;
-  if (!config_.rename.empty()) {
-    if (auto renamed = config_.rename.find(metric); renamed != config_.rename.end()) metric = renamed->second;
-  }
-  reading::Reading named = reading;
-  named.metric = metric;
-  return sink_->accept(named, arrived);
+  if (config_.ignore.contains(name)) return std::nullopt;
+  if (const auto renamed = config_.rename.find(name); renamed != config_.rename.end()) return renamed->second;
+  return name;
 }
 
 void TopicReader::reject(reading::Reject reason, std::string_view found, std::string_view expected, uint64_t count) {
   sink_->reject(reason, found, expected, count);
   log_.note(reason, std::string(topic_.substr(0, 80)), found, expected, arrived_.mono_ns);
+}
+
+void TopicReader::leave_out(reading::Reject reason, std::string_view field) {
+  sink_->leave_out(reason, field);
+  log_.note_left_out(reason, std::string(topic_.substr(0, 80)), field, arrived_.mono_ns);
 }
 
 }  // namespace tributary::edge

@@ -27,9 +27,11 @@ struct TopicReaderConfig {
   // Metrics left out silently, as they would be called before rename. timestamp, ts or time in it: that field is no
   // event time.
   std::set<std::string, std::less<>> ignore;
+  bool decimal_comma = false;          // "21,5" is a number
+  reading::LocalTime local_time = {};  // what a time without a zone means; nothing: such times are refused
 };
 
-class TopicReader final : private reading::ReadingSink {
+class TopicReader final : private reading::ReadingSink, private reading::FieldNames {
  public:
   explicit TopicReader(TopicReaderConfig config);
   // arrived: wall clock at which the message came; a reading without a time of its own gets it.
@@ -37,9 +39,11 @@ class TopicReader final : private reading::ReadingSink {
             reading::ReadingSink& sink);
 
  private:
-  // From the parser, on the way to the sink: names are made what they shall be, refusals are said.
-  bool accept(const reading::Reading& reading, Instant arrived) override;
+  // From the parser: which metric a field becomes, and what is found, on its way to the sink. Refusals are said.
+  std::optional<std::string_view> metric_of(std::string_view name) override;
+  bool accept(const reading::Reading& reading, Instant arrived) override { return sink_->accept(reading, arrived); }
   void reject(reading::Reject reason, std::string_view found, std::string_view expected, uint64_t count) override;
+  void leave_out(reading::Reject reason, std::string_view field) override;
 
   const TopicReaderConfig config_;
   reading::PayloadParser parser_;

@@ -59,7 +59,8 @@ Result<std::unique_ptr<Uplink>> Uplink::make(const UplinkConfig& config, std::st
   raw->publisher_ = std::move(made.value());
 
   mqtt::ClientConfig subscriber = config.client;
-  subscriber.client_id = config.gateway + "-ack";
+  // No gateway has a name with a slash: the gateway "x-ack" is another client.
+  subscriber.client_id = config.gateway + "/ack";
   mqtt::Client::Handlers receiving = raw->handlers("acks");
   receiving.on_message = [raw](const mqtt::Message& message) {
     // An ack is an answer, not a state: a retained one is somebody's mistake.

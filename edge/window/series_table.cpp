@@ -88,6 +88,11 @@ MetricKind SeriesTable::kind_of(std::string_view metric) const {
   return found == config_.kind_by_metric.end() ? MetricKind::kGauge : found->second;
 }
 
+double SeriesTable::reset_below_of(std::string_view metric) const {
+  const auto found = config_.reset_below_by_metric.find(metric);
+  return found == config_.reset_below_by_metric.end() ? 0 : found->second;
+}
+
 std::vector<Label> SeriesTable::configured_labels(std::string_view metric) const {
   std::vector<Label> labels = config_.labels;
   if (const auto unit = config_.unit_by_metric.find(metric); unit != config_.unit_by_metric.end()) {
@@ -143,6 +148,7 @@ Result<uint32_t> SeriesTable::add(const reading::Reading& reading) {
   series.device_bytes = static_cast<uint16_t>(described.device.size());
   series.metric_bytes = static_cast<uint16_t>(described.metric.size());
   series.width_s = width_of(described.metric);
+  series.reset_below = reset_below_of(described.metric);
   series.kind = described.kind;
   series.overflow = described.overflow;
   if (described.overflow) ++overflow_count_;
@@ -167,6 +173,7 @@ void SeriesTable::restore(uint32_t index, const std::string& id, MetricKind kind
   series.device_bytes = static_cast<uint16_t>(parsed->device.size());
   series.metric_bytes = static_cast<uint16_t>(parsed->metric.size());
   series.width_s = width_of(parsed->metric);
+  series.reset_below = reset_below_of(parsed->metric);
   series.overflow = parsed->overflow;
   if (series.overflow) ++overflow_count_;
   if (kind != kind_of(parsed->metric)) return;

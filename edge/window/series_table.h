@@ -42,6 +42,7 @@ struct SeriesState {
   bool stored = false;                                        // the outbox has its row
   bool dirty = false;                                         // some open window has uncommitted readings
   std::optional<PreviousValue> previous;                      // of a counter
+  double reset_below = 0;                                     // the same, as configured
   int64_t newest_ns = std::numeric_limits<int64_t>::min();    // newest event time seen
   int64_t next_due_ns = std::numeric_limits<int64_t>::max();  // event time at which the first window closes
   std::vector<OpenWindow> windows;
@@ -54,6 +55,7 @@ struct SeriesTableConfig {
   std::map<std::string, MetricKind, std::less<>> kind_by_metric;
   std::vector<Label> labels;
   uint32_t series_max = 10'000;
+  std::map<std::string, double, std::less<>> reset_below_by_metric;
 };
 
 class SeriesTable {
@@ -107,6 +109,7 @@ class SeriesTable {
   Series describe_overflow(const reading::Reading& reading) const;
   WidthS width_of(std::string_view metric) const;
   MetricKind kind_of(std::string_view metric) const;
+  double reset_below_of(std::string_view metric) const;
   uint32_t place();
   void insert(uint32_t index, const Series& series);
   void insert_plain(uint32_t index);

@@ -37,6 +37,9 @@ share_group = "bridges"
 [http]
 port = {self.ports[name]}
 
+[ingest]
+min_time = 0
+
 {log}""")
         peers = ", ".join(f'"http://127.0.0.1:{port}"' for port in self.internal)
         for ordinal, name in enumerate(self.aggregators):

@@ -8,7 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);
   if (auto series = series_from_id(text); series.ok()) CHECK(series->id() == text);
   std::string metric = metric_name(text);
-  bool fits = !metric.empty() && metric.size() <= kMetricBytesMax;
+  bool fits = is_plain_text(metric, kMetricBytesMax);
   CHECK(check_series({.device = "d", .metric = metric}).ok() == fits);
   return 0;
 }

@@ -21,7 +21,7 @@ class FakeGateway final : public edge::Gateway {
     int64_t arrived_ns = 0;
   };
   std::vector<Reading> readings;
-  std::map<std::string, uint64_t, std::less<>> rejected;
+  std::map<std::string, uint64_t, std::less<>> rejected, left_out;
   std::vector<std::string> acks;
   std::deque<std::string> outgoing;  // what next_message gives, one after another
   int connects = 0, ticks = 0;
@@ -38,6 +38,7 @@ class FakeGateway final : public edge::Gateway {
   void reject(reading::Reject reason, std::string_view, std::string_view, uint64_t count) override {
     rejected[reading::to_string(reason)] += count;
   }
+  void leave_out(reading::Reject reason, std::string_view) override { ++left_out[reading::to_string(reason)]; }
   Status tick(Instant) override {
     ++ticks;
     return {};

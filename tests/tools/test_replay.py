@@ -326,3 +326,19 @@ def test_over_http_a_killed_and_repeated_replay_counts_once(tmp_path):
         key.write_text("trib_wrong")
         assert "the bridge answers 401" in replay(file, "--once", "--shift", "none", "--http", stack.ingest, "--api-key-file", key,
                                                   code=1)
+
+
+def test_cells_that_are_no_numbers_are_counted_and_told(broker, heard, tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("device;time;a;b;温度\nd;1594684800;21,5;1;20\nd;1594684801;n/a;2;22 C\n")
+    output = replay(file, *once(broker))
+    heard.wait_for_count(2)
+    assert heard.objects() == [("sensors/d", {"b": "1", "温度": "20", "ts": "1594684800"}), ("sensors/d", {"b": "2", "ts": "1594684801"})]
+    assert "2 cells are left out: a: not a number" in output and "1 cells are left out: 温度: not a number" in output
+    heard.messages.clear()
+    lines = tmp_path / "b.jsonl"
+    lines.write_text('{"device":"d","time":1594684800,"a":"37.8","b":"on","c":1}\n{"device":"d","time":1594684801,"a b":1,"a/b":2}\n')
+    output = replay(lines, *once(broker))
+    heard.wait_for_count(1)
+    assert heard.objects() == [("sensors/d", {"a": "37.8", "c": "1", "ts": "1594684800"})]
+    assert "1 cells are left out: b: not a number" in output and "bad_name" in output

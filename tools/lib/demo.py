@@ -193,6 +193,9 @@ state_dir = "{self.folder}/{name}"
 url = "{url}"
 password_file = "{self.folder}/{name}.password"
 
+[windows]
+min_time = 0  # recordings are replayed with their own times
+
 [http]
 port = {self.edges[name]}
 
@@ -220,6 +223,9 @@ url = "{self.log_url}"
 
 [http]
 port = {self.ingest}
+
+[ingest]
+min_time = 0
 
 [keys]
 file = "{self.keys}"

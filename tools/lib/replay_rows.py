@@ -9,6 +9,7 @@ import itertools
 import json
 import lzma
 import re
+import unicodedata
 import zlib
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
@@ -20,7 +21,8 @@ DEVICE_NAMES = ("device", "device_id")
 DELIMITERS = ",;\t|"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 BOOLEANS = {"true": "true", "false": "false", "on": "true", "off": "false"}
-METRIC = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
+TEXT_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)  # "007" names something
+METRIC_BYTES_MAX = 128
 RFC3339 = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?)?"
                      r"\s?([Zz]|[+-]\d{2}:\d{2})?")
 
@@ -157,12 +159,13 @@ def json_number(text, decimal_mark="."):
 
 def metric_name(column):
     """A metric name made of a column's name; itself where it is one already."""
-    if METRIC.fullmatch(column):
-        return column
-    name = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_.:-]", "_", column)).strip("_")[:64]
-    if name and not re.match(r"[A-Za-z_]", name):
-        name = f"_{name}"[:64]
-    return name
+    # Letters, marks and digits of any script, and _ . : -
+    name = "".join(c if c in "_.:-" or unicodedata.category(c)[0] in "LMN" else " " for c in column)
+    if " " in name:
+        name = re.sub(r"[ _]+", "_", name).strip("_")
+    if re.match(r"[0-9.:-]", name):
+        name = f"_{name}"
+    return name.encode()[:METRIC_BYTES_MAX].decode(errors="ignore")
 
 
 class Columns:
@@ -308,7 +311,7 @@ class CsvRows:
             text = json_number(cells[place], self.columns.decimal_mark)
             if text is not None:
                 fields.append((metric, text))
-            elif self.columns.metrics is not None and cells[place].strip():
+            elif cells[place].strip():
                 self.skipped[f"{metric}: not a number"] = self.skipped.get(f"{metric}: not a number", 0) + 1
         if not fields:
             raise Refused("no_value", self.delimiter.join(cells), "at least one number")
@@ -395,12 +398,17 @@ class JsonRows:
             if columns.metrics is not None and path not in columns.metrics and name not in columns.metrics:
                 continue
             text = "true" if value is True else "false" if value is False else value if isinstance(value, Digits) else None
+            if text is None and isinstance(value, str) and TEXT_NUMBER.fullmatch(value.strip().replace(columns.decimal_mark, ".")):
+                text = json_number(value, columns.decimal_mark)
             if text is None:
-                if columns.metrics is not None and value is not None:
+                if value is not None:
                     key = f"{name}: not a number"
                     self.skipped[key] = self.skipped.get(key, 0) + 1
                 continue
-            fields[columns.renames.get(path) or columns.renames.get(name) or metric_name(name)] = str(text)
+            metric = columns.renames.get(path) or columns.renames.get(name) or metric_name(name)
+            if metric in fields:
+                raise Refused("bad_name", name, f"fields that make metrics of different names (another one is {metric}, too)")
+            fields[metric] = str(text)
         if not fields:
             raise Refused("no_value", line.strip(), "at least one number or boolean")
         return Row(number, time_ns, device, tuple(fields.items()))

@@ -48,10 +48,14 @@ void Dating::take_one(uint32_t number, const BootRecord& boot, const UndatedRead
   const bool dated = rules_ != nullptr;
   const int64_t arrival_ns = dated ? boot.base_ns + reading.mono_ns : reading.mono_ns;
   if (dated && reading.own_time && is_future(boot, reading, arrival_ns)) return drop(reading::Reject::kFuture);
+  if (dated && reading.own_time && rules_->past_max_ns > 0 &&
+      reading.time_ns < earliest_time_ns(arrival_ns, rules_->past_max_ns))
+    return drop(reading::Reject::kTooOld);
   const int64_t time_ns = reading.own_time ? reading.time_ns : arrival_ns;
   const bool timed = reading.own_time || dated;
   double value = reading.value;
-  if (shape.counter && !take_increase(reading, timed ? std::optional(time_ns) : std::nullopt, value)) return;
+  if (shape.counter && !take_increase(reading, timed ? std::optional(time_ns) : std::nullopt, shape.reset_below, value))
+    return;
   Placed placed;
   placed.series = reading.series;
   placed.dated = timed;
@@ -72,13 +76,15 @@ bool Dating::is_future(const BootRecord& boot, const UndatedReading& reading, in
   return reading.time_ns > latest_time_ns(present_ns, rules_->max_future_ns);
 }
 
-bool Dating::take_increase(const UndatedReading& reading, std::optional<int64_t> time_ns, double& value) {
+bool Dating::take_increase(const UndatedReading& reading, std::optional<int64_t> time_ns, double reset_below,
+                           double& value) {
   auto known = previous_.find(reading.series);
   if (known == previous_.end()) {
     known = previous_.emplace(reading.series, read_previous(write_.txn, write_.tables, reading.series)).first;
   }
-  const CounterStep step = step_counter(known->second, time_ns.value_or(std::numeric_limits<int64_t>::min()),
-                                        reading.own_time ? CounterTime::kOrders : CounterTime::kDoesNotOrder, value);
+  const CounterStep step =
+      step_counter(known->second, time_ns.value_or(std::numeric_limits<int64_t>::min()),
+                   reading.own_time ? CounterTime::kOrders : CounterTime::kDoesNotOrder, value, reset_below);
   if (step == CounterStep::kIncrease) return true;
   drop(step == CounterStep::kFirst ? std::nullopt : std::optional(reject_of(step)));
   return false;

@@ -45,7 +45,7 @@ class Dating {
   };
   void take_one(uint32_t number, const BootRecord& boot, const UndatedReading& reading);
   bool is_future(const BootRecord& boot, const UndatedReading& reading, int64_t arrival_ns) const;
-  bool take_increase(const UndatedReading& reading, std::optional<int64_t> time_ns, double& value);
+  bool take_increase(const UndatedReading& reading, std::optional<int64_t> time_ns, double reset_below, double& value);
   // It counted as accepted when it was kept, and does not any more.
   void drop(std::optional<reading::Reject> reason);
 

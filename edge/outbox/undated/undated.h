@@ -26,6 +26,7 @@ struct Write;
 struct SeriesShape {
   WidthS width_s = 10;
   bool counter = false;
+  double reset_below = 0;  // of a counter (edge/window/counter.h)
 };
 using ShapeOf = std::function<SeriesShape(uint32_t series)>;
 
@@ -33,6 +34,7 @@ using ShapeOf = std::function<SeriesShape(uint32_t series)>;
 struct DatingRules {
   int64_t now_wall_ns = 0;
   int64_t max_future_ns = 0;  // readings with a time of their own are refused beyond it
+  int64_t past_max_ns = 0;    // and further than this before their arrival; 0: never
   ShapeOf shape;
 };
 

@@ -34,6 +34,13 @@ TEST(LocalDays, AreAsLongAsTheirZoneDecides) {
             at("2023-01-01T18:15:00Z") / kNanosPerSecond);
 }
 
+TEST(LocalDays, ZonesAreFoundInAnyCase) {
+  for (const char* name : {"UTC", "utc", "europe/berlin", "EUROPE/BERLIN", "america/argentina/buenos_aires"})
+    EXPECT_TRUE(is_zone(name)) << name;
+  EXPECT_EQ(local_days("asia/kathmandu", at("2023-01-01T00:00:00Z"), at("2023-01-02T00:00:00Z"))->front(),
+            at("2023-01-01T18:15:00Z") / kNanosPerSecond);
+}
+
 TEST(LocalDays, ADayBelongsToARangeIfItsBeginningDoes) {
   const int64_t midnight = at("2023-06-01T22:00:00Z");
   EXPECT_EQ(local_days("Europe/Berlin", midnight, midnight + 1)->size(), 2u);
@@ -47,7 +54,8 @@ TEST(LocalDays, WhatDoesNotFitQuartersIsRefused) {
   EXPECT_TRUE(local_days("Africa/Monrovia", at("2020-06-01T00:00:00Z"), at("2020-06-05T00:00:00Z")).ok());
   EXPECT_EQ(local_days("UTC", at("1990-01-01T00:00:00Z"), at("2020-01-01T00:00:00Z")).error().code,
             ErrorCode::kInvalid);
-  for (const char* name : {"", "Berlin", "../../etc/passwd", "/etc/localtime", "Europe/Berlin ", "europe/berlin"})
+  for (const char* name :
+       {"", "Berlin", "../../etc/passwd", "/etc/localtime", "Europe/Berlin ", "localtime", "posix/UTC"})
     EXPECT_FALSE(is_zone(name)) << name;
 }
 

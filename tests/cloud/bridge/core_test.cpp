@@ -20,6 +20,7 @@ using test::flipped;
 using test::kNowS;
 using test::message_of;
 using test::MessageShape;
+using test::summary_of;
 
 constexpr const char* kPartials = "tributary/v1/demo/attic/partials";
 constexpr const char* kStatus = "tributary/v1/demo/attic/status";
@@ -231,8 +232,9 @@ TEST_F(CoreTest, APartialWithReadingsOutsideItsWindowIsRejected) {
   EXPECT_EQ(reason_of({start_ns - 1, end_ns - 1}, start_s, 10), "outside_window");
   EXPECT_EQ(reason_of({start_ns, end_ns}, start_s, 10), "outside_window");
   EXPECT_EQ(reason_of({start_ns + 86400 * kNanosPerSecond}, start_s, 10), "outside_window");
-  // All time holds every time.
-  EXPECT_EQ(reason_of({kTimeMinNs, kTimeMaxNs - 1}, 0, kAllTime), "");
+  // All time holds every time up to the present.
+  EXPECT_EQ(reason_of({kTimeMinNs, kNowS * kNanosPerSecond}, 0, kAllTime), "");
+  EXPECT_EQ(reason_of({kTimeMinNs, kTimeMaxNs - 1}, 0, kAllTime), "future");
   EXPECT_EQ(rejected("outside_window"), 3U);
 }
 
@@ -268,6 +270,21 @@ TEST_F(CoreTest, AMessageOfTheFutureOnlyIsRejectedAndSettled) {
   EXPECT_TRUE(publish_next());
   shape.starts_s = {kNowS + 600};
   EXPECT_EQ(append(kPartials, message_of(shape))->kind, log::RecordKind::kMessage);
+}
+
+// A wide window of the present may end later; a reading in it must not lie there.
+TEST_F(CoreTest, AReadingOfTheFutureInAWindowOfThePresentIsRejected) {
+  const int64_t day_s = window_start_s(kNowS, 86400);
+  MessageShape shape;
+  shape.width_s = 86400;
+  shape.starts_s = {day_s};
+  shape.summary = summary_of({1.0}, kNowS + 1800);
+  Inspector inspector(600);
+  const Inspection ahead = inspector.inspect(as_bytes(message_of(shape)), kNowS * kNanosPerSecond);
+  EXPECT_EQ(ahead.fate, Fate::kRejected);
+  EXPECT_EQ(ahead.reason, "future");
+  shape.summary = summary_of({1.0}, kNowS + 599);
+  EXPECT_EQ(inspector.inspect(as_bytes(message_of(shape)), kNowS * kNanosPerSecond).fate, Fate::kMessage);
 }
 
 TEST_F(CoreTest, WhatComesBesideAFutureWindowIsNotLostWithIt) {

@@ -151,6 +151,25 @@ TEST(Ingest, BadReadingsAreCountedByReasonAndTheOthersTaken) {
   EXPECT_FALSE(result.expected.empty());
 }
 
+TEST(Ingest, WhatLiesTooFarBackIsRefusedByName) {
+  IngestConfig config;
+  config.min_time_s = 366 * 86400;
+  auto result = ingest(R"([{"device_id":"a","x":1,"ts":37},{"device_id":"a","x":2,"ts":1000000000},
+                           {"device_id":"a","x":3},{"device_id":"a","x":4,"ts":1750000000}])",
+                       1, "", config);
+  EXPECT_EQ(result.accepted, 2U);
+  EXPECT_EQ(result.rejected, (std::map<std::string, uint64_t>{{"too_old", 2}}));
+  EXPECT_EQ(result.found, "1970-01-01T00:00:37Z");
+  EXPECT_EQ(ingest(R"({"device_id":"a","x":1,"ts":37})").accepted, 1U) << "0 takes any";
+}
+
+TEST(Ingest, FieldsThatAreNoReadingsAreCountedApartFromRefusals) {
+  const auto result = ingest(R"({"device_id":"a","x":"37.8","c":[226,227],"d":"21,5","n":null})");
+  EXPECT_EQ(result.accepted, 3U);
+  EXPECT_TRUE(result.rejected.empty());
+  EXPECT_EQ(result.left_out, (std::map<std::string, uint64_t>{{"text_field", 1}, {"null_field", 1}}));
+}
+
 TEST(Ingest, ANameThatDoesNotFitIsToldAsWhatWasFoundAndExpected) {
   const auto result = ingest(R"({"device_id":"a\nb","x":1})");
   EXPECT_EQ(result.rejected.at("bad_name"), 1U);
@@ -181,6 +200,7 @@ TEST(Ingest, TheEndsOfTimeMakeRecordsThatCanBeMergedOrNone) {
 
 TEST(Ingest, TheLongestNamesStillFitOneRecordAPart) {
   std::string body;
+  // Both at their longest are 258 bytes of a series, in which a message holds a part whole.
   for (int i = 0; i < 300; ++i) {
     std::string device = std::to_string(i), metric = "m" + std::to_string(i);
     device.resize(kDeviceBytesMax, 'd');

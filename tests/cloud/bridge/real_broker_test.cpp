@@ -298,6 +298,15 @@ TEST_F(RealHttp, ReadingsPostedAreInTheLogWhenTheyAreAccepted) {
   EXPECT_TRUE(has(post(R"({"device_id":"b","x":1})", "", "/api/data"), " 202 "));
 }
 
+TEST_F(RealHttp, AnotherBodyUnderAKeyIsRefused) {
+  const std::string body = R"({"device_id":"a","x":1})", key = "\r\nIdempotency-Key: k";
+  EXPECT_TRUE(has(post(body, key), " 202 "));
+  EXPECT_TRUE(has(post(body, key), " 202 "));
+  const std::string answer = post(R"({"device_id":"a","x":2})", key);
+  EXPECT_TRUE(has(answer, " 422 ") && has(answer, "with another body than before")) << answer;
+  EXPECT_TRUE(has(post(R"({"device_id":"a","x":2})", "\r\nIdempotency-Key: l"), " 202 "));
+}
+
 // A bridge that is started while Kafka is away does not know the partitions yet.
 TEST_F(RealHttp, AReadingPostedBeforeTheLogWasFoundIsAskedForAgain) {
   log::LogConfig config;

@@ -151,6 +151,24 @@ TEST(RecordsTest, WindowsTooFarAheadAreRejectedAndTheOthersOfTheMessageMerge) {
   EXPECT_GT(bench.readings(), Bench::readings_of({good}));
 }
 
+// The window that holds the present may end later, but no reading in it lies there.
+TEST(RecordsTest, AReadingTooFarAheadInAWideWindowIsRejected) {
+  for (const WidthS width_s : {WidthS{86400}, kAllTime}) {
+    Bench bench;
+    GatewaySim attic("demo", "attic", 1);
+    bench.add(attic.open(kNow));
+    const Part good = bench.part();
+    Part ahead = bench.part("d2", kNow + 3600), present = bench.part("d3", kNow);
+    for (Part* part : {&ahead, &present}) {
+      part->width_s = width_s;
+      part->start_s = window_start_s(kNow, width_s);
+    }
+    bench.add(attic.send({good, ahead, present}, kNow));
+    EXPECT_EQ(bench.gateway("attic").rejected, (std::map<std::string, uint64_t>{{"future", 1}})) << width_s;
+    EXPECT_EQ(bench.readings(), Bench::readings_of({good, present})) << width_s;
+  }
+}
+
 TEST(RecordsTest, WhatTheBridgeRejectedIsCountedByItsReason) {
   Bench bench;
   GatewaySim attic("demo", "attic", 1);
@@ -255,6 +273,28 @@ TEST(RecordsTest, GapsAndLossesAreNamed) {
   EXPECT_EQ(info.lost[0].first_seq, 4u);
   EXPECT_EQ(info.lost[0].cause, "gateway");
   EXPECT_EQ(bench.writer->counters().lost_total, 1u);
+}
+
+TEST(RecordsTest, AnotherBodyUnderAKeyIsRejectedAndNotTakenForARepeat) {
+  Bench bench;
+  const Part part = bench.part(), second = bench.part();
+  log::Record request = make_record(log::RecordKind::kIngest, "demo", "d1", kNow, make_message(1, 1, {part}));
+  request.idempotency_key = "k";
+  request.reason = std::string(64, 'a');
+  bench.add(request);
+  bench.add(request);
+  EXPECT_EQ(bench.writer->counters().duplicates_total, 1u);
+  log::Record other = make_record(log::RecordKind::kIngest, "demo", "d1", kNow, make_message(1, 1, {second}));
+  other.idempotency_key = "k";
+  other.reason = std::string(64, 'b');
+  bench.add(other);
+  EXPECT_EQ(bench.writer->counters().rejected_total, 1u);
+  EXPECT_EQ(bench.writer->counters().duplicates_total, 1u);
+  EXPECT_EQ(bench.readings(), Bench::readings_of({part}));
+  // A record of before bodies were told is a repeat by its key alone.
+  other.reason.clear();
+  bench.add(other);
+  EXPECT_EQ(bench.writer->counters().duplicates_total, 2u);
 }
 
 TEST(RecordsTest, ARepeatedRequestWithItsKeyCountsOnceForADay) {

@@ -4,6 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <map>
+#include <string>
+#include <vector>
+
 namespace tributary::api {
 namespace {
 
@@ -17,6 +22,33 @@ TEST(FamiliesTest, NoTwoKeysAndNoTwoMetricsBecomeOne) {
   EXPECT_EQ(series_labels(dotted), (SampleLabels{{"device", "d"}, {"label_le", "1"}, {"metric", "a.b"}}));
   const Series plain{.device = "d", .metric = "a_b", .labels = {{"metric", "a.b"}}};
   EXPECT_EQ(series_labels(plain), (SampleLabels{{"device", "d"}, {"label_metric", "a.b"}}));
+}
+
+// Every family that hostile metrics make, with the samples that belong to each: none has the name of another's.
+TEST(FamiliesTest, NoFamilyHasTheNameOfAnothersSamples) {
+  const std::vector<std::string> metrics = {"door",         "door_count", "door_sum",          "door_bucket",
+                                            "door_created", "door_total", "door_info",         "door_count_count",
+                                            "door.count",   "door-sum",   "door__count",       "U__door__count",
+                                            "U__door",      "温度",       "温度_count",        "______",
+                                            "湿度",         "_U__",       "door_distribution", "count",
+                                            "_count",       "U__6e29_",   "U___6e29_"};
+  std::map<std::string, std::string> owners;
+  for (const std::string& metric : metrics) {
+    const std::string name = "tributary_readings_" + prometheus_name(metric);
+    for (const char c : name) EXPECT_TRUE(isalnum(static_cast<unsigned char>(c)) || c == '_') << name;
+    for (const char* end : {"", "_count", "_sum", "_bucket", "_created"}) {
+      const auto [owner, fresh] = owners.emplace(name + end, metric);
+      EXPECT_TRUE(fresh || prometheus_name(owner->second) == prometheus_name(metric))
+          << name + end << " of " << metric << " and of " << owner->second;
+    }
+  }
+  EXPECT_EQ(prometheus_name("door"), "door");
+  EXPECT_EQ(prometheus_name("door_count"), "U__door__count");
+  EXPECT_EQ(prometheus_name("door.count"), "U__door_2e_count");
+  EXPECT_EQ(prometheus_name("温度"), "U___6e29__5ea6_");
+  EXPECT_EQ(prometheus_name("U__x"), "U__U____x");
+  const Series foreign{.device = "d", .metric = "温度"};
+  EXPECT_EQ(series_labels(foreign), (SampleLabels{{"device", "d"}, {"metric", "温度"}}));
 }
 
 TEST(FamiliesTest, AFamilyStandsTogetherHoweverItsSamplesCame) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 namespace tributary::mqtt {
 namespace {
@@ -33,6 +34,34 @@ TEST(TopicFilter, MatchesAsTheSpecificationSays) {
   EXPECT_FALSE(matches("#", "$SYS/broker"));
   EXPECT_FALSE(matches("+/broker", "$SYS/broker"));
   EXPECT_TRUE(matches("$SYS/#", "$SYS/broker"));
+}
+
+TEST(TopicFilter, OverlapIsATopicThatBothMatch) {
+  const std::pair<const char*, const char*> both[] = {{"m3/+", "m3/#"},
+                                                      {"a", "a"},
+                                                      {"a", "a/#"},
+                                                      {"a/+", "+/b"},
+                                                      {"#", "a/b/c"},
+                                                      {"+/#", "a"},
+                                                      {"a/+/c", "a/b/+"},
+                                                      {"a/", "a/+"},
+                                                      {"$share/g/a/+", "a/b"},
+                                                      {"$SYS/#", "$SYS/+"},
+                                                      {"+", "#"},
+                                                      {"a/b/#", "a/+/c"},
+                                                      {"/+", "+/+"},
+                                                      {"$share/g/#", "$share/h/a"}};
+  for (const auto& [a, b] : both) {
+    EXPECT_TRUE(overlap(a, b)) << a << " " << b;
+    EXPECT_TRUE(overlap(b, a)) << b << " " << a;
+  }
+  const std::pair<const char*, const char*> apart[] = {
+      {"sensors/+", "sensors/+/+"}, {"a", "b"}, {"a/b", "a"}, {"a/+", "b/+"}, {"#", "$SYS/a"}, {"+/a", "$SYS/a"},
+      {"a/b/#", "a/c/#"},           {"a", "/a"}};
+  for (const auto& [a, b] : apart) {
+    EXPECT_FALSE(overlap(a, b)) << a << " " << b;
+    EXPECT_FALSE(overlap(b, a)) << b << " " << a;
+  }
 }
 
 TEST(TopicFilter, WithoutWildcardsItIsTheTopicItself) {

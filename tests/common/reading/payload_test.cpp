@@ -25,7 +25,11 @@ struct Collected final : ReadingSink {
   std::vector<One> readings;
   std::vector<Reject> rejects;
   std::vector<std::string> found;
+  std::map<std::string, int> left_out;  // reason and field
 
+  void leave_out(Reject reason, std::string_view field) override {
+    ++left_out[std::string(to_string(reason)) + " " + std::string(field)];
+  }
   bool accept(const Reading& reading, Instant arrived) override {
     EXPECT_EQ(arrived.wall_ns, kArrived.wall_ns);
     EXPECT_TRUE(reading.labels.empty() && reading.unit.empty());
@@ -69,8 +73,10 @@ using Rejects = std::vector<Reject>;
 TEST(Payload, NumbersAndBooleansBecomeReadingsTextIsSkipped) {
   Collected out =
       parse(R"({"temperature":27.34,"occupancy":true,"tamper":false,"state":"ON","extra":null,"color":[1,2]})");
-  EXPECT_EQ(out.values(), (Values{{"temperature", 27.34}, {"occupancy", 1}, {"tamper", 0}}));
+  EXPECT_EQ(out.values(),
+            (Values{{"temperature", 27.34}, {"occupancy", 1}, {"tamper", 0}, {"color_0", 1}, {"color_1", 2}}));
   EXPECT_TRUE(out.rejects.empty());
+  EXPECT_EQ(out.left_out, (std::map<std::string, int>{{"text_field state", 1}, {"null_field extra", 1}}));
   EXPECT_EQ(out.readings[0].device, "dev");
   EXPECT_EQ(out.readings[0].time_ns, std::nullopt);
 }
@@ -85,6 +91,78 @@ TEST(Payload, NestedObjectsAreFlattened) {
 TEST(Payload, ForeignNamesBecomeMetricNames) {
   EXPECT_EQ(parse(R"({"0x4AD6":1,"switch:0":2,"Wi Fi":3,"MJ_HT_V1-3108be":{"T":4}})").values(),
             (Values{{"_0x4AD6", 1}, {"switch:0", 2}, {"Wi_Fi", 3}, {"MJ_HT_V1-3108be_T", 4}}));
+}
+
+TEST(Payload, NamesOfOtherScriptsStayApartByteByByte) {
+  EXPECT_EQ(parse(R"({"温度":21.5,"湿度":60,"темп":1,"влаж":2,"ä":{"ö ü":3}})").values(),
+            (Values{{"温度", 21.5}, {"湿度", 60}, {"темп", 1}, {"влаж", 2}, {"ä_ö_ü", 3}}));
+  std::string longest;
+  for (int i = 0; i < 64; ++i) longest += "ä";
+  EXPECT_EQ(parse("{\"" + longest + "\":1}").values(), (Values{{longest, 1}}));
+  EXPECT_EQ(parse("{\"" + longest + "a\":1}").rejects, Rejects{Reject::kBadName});
+}
+
+TEST(Payload, FieldsOfDifferentNamesThatWouldBeOneMetricAreRefusedByName) {
+  const Collected folded = parse(R"({"a b":1,"a_b":2,"c":3})");
+  EXPECT_EQ(folded.values(), (Values{{"c", 3}}));
+  EXPECT_EQ(folded.rejects, (Rejects{Reject::kBadName, Reject::kBadName}));
+  EXPECT_EQ(folded.found, (std::vector<std::string>{"a b and another field as a_b", "a_b and another field as a_b"}));
+  for (const char* text : {R"({"a":{"b":1},"a_b":2,"c":3})", R"({"a":[1],"a_0":2,"c":3})", R"({"1":1,"_1":2,"c":3})",
+                           R"({"a b":1,"a/b":2,"c":3})", R"({"a":{"b_c":1},"a_b":{"c":2},"c":3})"}) {
+    const Collected out = parse(text);
+    EXPECT_EQ(out.values(), (Values{{"c", 3}})) << text;
+    EXPECT_EQ(out.rejects.size(), 2u) << text;
+  }
+  EXPECT_EQ(parse(R"([{"a b":1},{"a_b":2}])").readings.size(), 2u) << "two objects are not one";
+  EXPECT_EQ(parse(R"({"a b":1,"a b":2})").readings.size(), 2u) << "the sender said both";
+}
+
+TEST(Payload, NumbersInTextAreReadAndWhatNamesSomethingIsNot) {
+  const Collected out =
+      parse(R"({"b":"37.8","e":"-1.5e3","p":" +4 ","c":[226,"227"],"d":"21,5","id":"007","x":"0x1F"})");
+  EXPECT_EQ(out.values(), (Values{{"b", 37.8}, {"e", -1500}, {"p", 4}, {"c_0", 226}, {"c_1", 227}}));
+  EXPECT_EQ(out.left_out, (std::map<std::string, int>{{"text_field d", 1}, {"text_field id", 1}, {"text_field x", 1}}));
+  EXPECT_TRUE(out.rejects.empty());
+  const Collected comma = parse(R"({"d":"21,5","t":"1.234,5","p":"2.5"})", "dev", {.decimal_comma = true});
+  EXPECT_EQ(comma.values(), (Values{{"d", 21.5}, {"p", 2.5}}));
+  EXPECT_EQ(parse(R"({"a":"1e999","b":1})").rejects, Rejects{Reject::kOutOfRange});
+}
+
+TEST(Payload, ArraysBecomeMetricsUpToALimit) {
+  std::string most = "0", more = "0";
+  for (int i = 1; i < 16; ++i) most += "," + std::to_string(i);
+  for (int i = 1; i < 17; ++i) more += "," + std::to_string(i);
+  const Collected out = parse("{\"a\":[" + most + "],\"b\":[" + more + "],\"c\":[],\"d\":[{\"t\":1},[2]]}");
+  EXPECT_EQ(out.readings.size(), 18u);
+  EXPECT_EQ(out.values().at("a_15"), 15);
+  EXPECT_EQ(out.values().at("d_0_t"), 1);
+  EXPECT_EQ(out.values().at("d_1_0"), 2);
+  EXPECT_EQ(out.left_out, (std::map<std::string, int>{{"long_array b", 1}}));
+  EXPECT_EQ(parse(R"({"a":[1,2,}],"b":1})").rejects, Rejects{Reject::kBadJson});
+}
+
+TEST(Payload, AByteOrderMarkAndNulsAtTheEndAreNoPartOfIt) {
+  using namespace std::string_literals;
+  EXPECT_EQ(parse("{\"a\":1}\0\0"s).values(), (Values{{"a", 1}}));
+  EXPECT_EQ(parse("\xef\xbb\xbf{\"a\":1}").values(), (Values{{"a", 1}}));
+  EXPECT_EQ(parse_plain("21.5\0"s).values(), (Values{{"temperature", 21.5}}));
+  EXPECT_EQ(parse_plain("\xef\xbb\xbf"
+                        "21.5")
+                .values(),
+            (Values{{"temperature", 21.5}}));
+  EXPECT_EQ(parse("{\"a\"\0:1}"s).rejects, Rejects{Reject::kBadJson});
+  EXPECT_EQ(parse("\0"s).rejects, Rejects{Reject::kBadJson});
+}
+
+TEST(Payload, ATimeWithoutAZoneIsRefusedByNameUnlessThePlaceIsKnown) {
+  for (const char* time : {"2024-05-01T10:00:00", "16:47"}) {
+    const Collected out = parse(std::string(R"({"a":1,"ts":")") + time + "\"}");
+    EXPECT_EQ(out.rejects, Rejects{Reject::kBadTimestamp}) << time;
+    EXPECT_EQ(out.found, std::vector<std::string>{time});
+  }
+  PayloadLimits limits;
+  limits.local_time = [](int64_t local_s) { return local_s - 7200; };
+  EXPECT_EQ(parse(R"({"a":1,"ts":"1970-01-01T02:00:01"})", "dev", limits).readings[0].time_ns, 1'000000000);
 }
 
 TEST(Payload, DevicesInTheFieldAreUnderstoodAsTheyCome) {
@@ -260,7 +338,7 @@ TEST(Payload, TooManyFieldsRefuseTheirObjectAndNoOther) {
 }
 
 TEST(Payload, NamesThatMakeNoMetricAreRefusedAlone) {
-  Collected out = parse("{\"\":1,\"" + std::string(65, 'x') + "\":2,\"" + std::string(64, 'y') + "\":3}");
+  Collected out = parse("{\"\":1,\"" + std::string(129, 'x') + "\":2,\"" + std::string(128, 'y') + "\":3}");
   EXPECT_EQ(out.rejects, (Rejects{Reject::kBadName, Reject::kBadName}));
   EXPECT_EQ(out.readings.size(), 1u);
 }
@@ -276,7 +354,7 @@ TEST(Payload, ObjectsWithoutAValueAreCounted) {
 
 TEST(Payload, ANameThatComesTwiceIsTwoReadings) {
   EXPECT_EQ(parse(R"({"a":1,"a":2})").readings.size(), 2u);
-  EXPECT_EQ(parse(R"({"a_b":1,"a":{"b":2}})").readings.size(), 2u);
+  EXPECT_EQ(parse(R"({"a":{"b":1},"a":{"b":2}})").readings.size(), 2u);
 }
 
 TEST(Payload, PlainNumbersAndSwitchesAreReadings) {

@@ -54,6 +54,25 @@ TEST(Timestamp, Rfc3339IsRead) {
   EXPECT_EQ(parse_timestamp("1969-12-31T23:59:59.999999999Z"), -1);
 }
 
+TEST(Timestamp, AZoneMayBeWrittenWithoutAColonOrMinutes) {
+  EXPECT_EQ(parse_timestamp("2026-11-21T00:51:20+0100"), 1795218680'000000000);
+  EXPECT_EQ(parse_timestamp("2026-11-21T00:51:20.5+0100"), 1795218680'500000000);
+  EXPECT_EQ(parse_timestamp("2026-11-20T18:51:20-05"), 1795218680'000000000);
+  for (const char* text : {"2026-11-21T00:51:20+1", "2026-11-21T00:51:20+010", "2026-11-21T00:51:20+01000",
+                           "2026-11-21T00:51:20+2400", "2026-11-21T00:51:20+0160", "2026-11-21T00:51:20+01:"})
+    EXPECT_EQ(parse_timestamp(text), std::nullopt) << text;
+}
+
+TEST(Timestamp, WithoutAZoneATimeIsOneOnlyWhereThePlaceIsKnown) {
+  for (const char* text : {"2026-11-21T00:51:20", "2026-11-21 00:51:20.25", "16:47", "16:47:01"})
+    EXPECT_EQ(parse_timestamp(text), std::nullopt) << text;
+  const LocalTime hour_ahead = [](int64_t local_s) { return local_s - 3600; };
+  EXPECT_EQ(parse_timestamp("2026-11-21T00:51:20", hour_ahead), 1795218680'000000000);
+  EXPECT_EQ(parse_timestamp("2026-11-21 00:51:20.25", hour_ahead), 1795218680'250000000);
+  EXPECT_EQ(parse_timestamp("2026-11-21T00:51:20Z", hour_ahead), 1795222280'000000000) << "its own zone counts";
+  EXPECT_EQ(parse_timestamp("16:47", hour_ahead), std::nullopt);
+}
+
 TEST(Timestamp, WhatIsNoneIsRefused) {
   for (const char* text : {"",
                            "-",
@@ -83,7 +102,7 @@ TEST(Timestamp, WhatIsNoneIsRefused) {
                            "2026-01-01T00:00:61Z",
                            "2026-01-01T00:00:00.Z",
                            "2026-01-01T00:00:00+24:00",
-                           "2026-01-01T00:00:00+0100",
+                           "2026-01-01T00:00:00+010",
                            "2026-01-01T00:00:00ZZ",
                            "2300-01-01T00:00:00Z",
                            "1600-01-01T00:00:00Z",

@@ -34,8 +34,18 @@ void expect_as_told(const std::string& grammar, bool (*judge)(std::string_view),
 
 TEST(Names, AreJudgedByTheGrammarsThatAreTold) {
   expect_as_told(kTopicNameGrammar, &is_topic_name, 'x', 64);
-  expect_as_told(kMetricNameGrammar, &is_metric_name, 'x', 64);
   expect_as_told(kLabelKeyGrammar, &is_label_key, 'x', 32);
+}
+
+TEST(Names, OfMetricsAreAsciiOfTheAlphabetAndAnythingOfOtherScripts) {
+  expect_as_told("[A-Za-z_][A-Za-z0-9_.:-]*", &is_metric_name, 'x', kMetricBytesMax);
+  EXPECT_TRUE(is_metric_name("温度"));
+  EXPECT_TRUE(is_metric_name("x\u00b0"));
+  EXPECT_FALSE(is_metric_name("\u009f"));
+  std::string longest;
+  for (int i = 0; i < 64; ++i) longest += "ä";
+  EXPECT_TRUE(is_metric_name(longest));
+  EXPECT_FALSE(is_metric_name(longest + "a"));
 }
 
 TEST(Names, OfTenantsAndGatewaysAreNeverAPathOfTheirOwn) {

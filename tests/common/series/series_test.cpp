@@ -37,11 +37,14 @@ TEST(Series, IdIsOrderedByDeviceThenMetric) {
 
 TEST(Series, LongestSeriesHasAnIdOfAtMost480Bytes) {
   Series series{.device = std::string(kDeviceBytesMax, 'd'), .metric = std::string(kMetricBytesMax, 'm')};
-  for (char c = 'a'; c < 'i'; ++c) series.labels.push_back({std::string(1, c), std::string(31, 'v')});
-  ASSERT_TRUE(check_series(series).ok());
-  EXPECT_LE(series.id().size(), 480u);
+  for (char c = 'a'; c < 'h'; ++c) series.labels.push_back({std::string(1, c), std::string(28, 'v')});
+  series.labels.back().value += "vvvvv";
+  ASSERT_TRUE(check_series(series).ok()) << check_series(series).error().message;
+  EXPECT_EQ(series.id().size(), kSeriesIdBytesMax);
   series.labels[0].value += "v";
-  EXPECT_FALSE(check_series(series).ok());
+  ASSERT_FALSE(check_series(series).ok());
+  EXPECT_NE(check_series(series).error().message.find("found names of 481 bytes in all"), std::string::npos);
+  EXPECT_FALSE(series_from_id(series.id()).ok());
 }
 
 TEST(Series, WhatDoesNotFitIsRefusedByName) {
@@ -65,7 +68,10 @@ TEST(Series, WhatDoesNotFitIsRefusedByName) {
   EXPECT_TRUE(refused([](Series& s) { s.metric = ""; }));
   EXPECT_TRUE(refused([](Series& s) { s.metric = "1st"; }));
   EXPECT_TRUE(refused([](Series& s) { s.metric = "a b"; }));
-  EXPECT_TRUE(refused([](Series& s) { s.metric = std::string(65, 'x'); }));
+  EXPECT_TRUE(refused([](Series& s) { s.metric = std::string(129, 'x'); }));
+  EXPECT_TRUE(refused([](Series& s) { s.metric = "a\nb"; }));
+  EXPECT_TRUE(refused([](Series& s) { s.metric = "a\xc3"; }));
+  EXPECT_TRUE(refused([](Series& s) { s.metric = "\xc2\x85"; }));
   EXPECT_TRUE(refused([](Series& s) { s.labels = {{"Site", "x"}}; }));
   EXPECT_TRUE(refused([](Series& s) { s.labels = {{"site", ""}}; }));
   EXPECT_TRUE(refused([](Series& s) { s.labels = {{"b", "x"}, {"a", "x"}}; }));
@@ -94,8 +100,30 @@ TEST(Series, FieldNamesBecomeMetricNames) {
   EXPECT_EQ(metric_name("A0 level"), "A0_level");
   EXPECT_EQ(metric_name("0x4AD6"), "_0x4AD6");
   EXPECT_EQ(metric_name("switch:0"), "switch:0");
-  EXPECT_EQ(metric_name("ö"), "__");
+  EXPECT_EQ(metric_name("ö"), "ö");
+  EXPECT_EQ(metric_name("温度"), "温度");
+  EXPECT_EQ(metric_name("темп 1"), "темп_1");
+  EXPECT_EQ(metric_name("°C"), "°C");
+  EXPECT_EQ(metric_name("a\nb"), "a\nb") << "a control character is for check_series to refuse by name";
   EXPECT_EQ(metric_name(""), "");
+}
+
+TEST(Series, NamesOfAnyScriptAreKeptByteByByte) {
+  for (const char* metric : {"温度", "темп", "влаж", "Größe", "θερμοκρασία", "حرارة", "temp\u00b5"}) {
+    const Series series{.device = "küche", .metric = metric};
+    ASSERT_TRUE(check_series(series).ok()) << metric;
+    EXPECT_EQ(series_from_id(series.id())->metric, metric);
+    EXPECT_TRUE(series_from_id(series.fleet().id()).ok());
+  }
+}
+
+TEST(Series, WhatWasStoredUnderTheFormerLimitsIsRead) {
+  // The longest that there was: 128 bytes of device, 64 of metric, 256 of labels.
+  Series series{.device = std::string(128, 'd'), .metric = std::string(64, 'm')};
+  for (char c = 'a'; c < 'i'; ++c) series.labels.push_back({std::string(1, c), std::string(31, 'v')});
+  const auto back = series_from_id(series.id());
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(back->id(), series.id());
 }
 
 }  // namespace

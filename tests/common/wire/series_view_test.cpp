@@ -16,9 +16,9 @@ bool fits(const SeriesView& view) { return check_series_view(view) == DecodeErro
 TEST(SeriesView, LimitsAreTheContracts) {
   const std::string long_text(300, 'x');
   auto of = [&](size_t bytes) { return std::string_view(long_text).substr(0, bytes); };
-  EXPECT_TRUE(fits({.device = of(128), .metric = of(64)}));
+  EXPECT_TRUE(fits({.device = of(128), .metric = of(128)}));
   EXPECT_FALSE(fits({.device = of(129), .metric = "m"}));
-  EXPECT_FALSE(fits({.device = "d", .metric = of(65)}));
+  EXPECT_FALSE(fits({.device = "d", .metric = of(129)}));
   EXPECT_FALSE(fits({.device = "", .metric = "m"}));
   EXPECT_TRUE(fits({.device = "", .metric = "m", .overflow = true}));
   EXPECT_FALSE(fits({.device = "d", .metric = "m", .overflow = true}));
@@ -43,6 +43,12 @@ TEST(SeriesView, LimitsAreTheContracts) {
   EXPECT_FALSE(fits(labels({{"a", "v"}, {"a", "v"}})));
   EXPECT_TRUE(fits(labels({{"a", of(63)}, {"b", of(63)}, {"c", of(63)}, {"d", of(63)}})));
   EXPECT_FALSE(fits(labels({{"a", of(63)}, {"b", of(63)}, {"c", of(63)}, {"d", of(64)}})));
+  EXPECT_TRUE(fits({.device = "d", .metric = "温度"}));
+  SeriesView all{.device = of(128), .metric = of(128), .label_count = 4};
+  all.labels = {LabelView{"a", of(60)}, {"b", of(60)}, {"c", of(60)}, {"d", of(30)}};
+  EXPECT_TRUE(fits(all)) << "480 bytes in all";
+  all.labels[3].value = of(31);
+  EXPECT_FALSE(fits(all)) << "481";
 }
 
 TEST(SeriesView, TextIsWellFormedUtf8WithoutControlCharacters) {

@@ -107,6 +107,37 @@ TEST_F(GatewayTest, EveryRefusalIsCountedWithItsReason) {
   EXPECT_EQ(gateway_->stats().accepted_total, 1U);
 }
 
+TEST_F(GatewayTest, WhatLiesTooFarBackIsRefusedByNameUnlessAnyTimeIsTaken) {
+  config_.min_time_s = 86400;
+  open();
+  EXPECT_FALSE(accept(1, 37 * kNanosPerSecond));
+  EXPECT_FALSE(accept(1, clock_.now.wall_ns - 86401 * kNanosPerSecond));
+  EXPECT_TRUE(accept(1, clock_.now.wall_ns - 86400 * kNanosPerSecond));
+  EXPECT_TRUE(accept(1));
+  EXPECT_EQ(gateway_->stats().rejected_total, (std::map<std::string, uint64_t>{{"too_old", 2}}));
+}
+
+TEST_F(GatewayTest, ResetsOfCountersAreNamedAndDipsAreNone) {
+  config_.kind_by_metric["energy"] = MetricKind::kCounter;
+  open();
+  for (const double value : {215.6, 215.7, 215.6, 215.7, 215.8, 0.0, 215.9, 3.0, 4.0}) {
+    ASSERT_TRUE(gateway_->accept(test::number("küche", "energy", std::nullopt, value), clock_.now));
+    clock_.advance_ms(1000);
+  }
+  const GatewayStats stats = gateway_->stats();
+  EXPECT_EQ(stats.counter_resets_total, 1u);
+  ASSERT_EQ(stats.counter_resets.size(), 1u);
+  EXPECT_EQ(stats.counter_resets[0].device, "küche");
+  EXPECT_EQ(stats.counter_resets[0].metric, "energy");
+  EXPECT_EQ(stats.counter_resets[0].from, 215.9);
+  EXPECT_EQ(stats.counter_resets[0].to, 3.0);
+  const auto status = nlohmann::json::parse(gateway_->status_json(true, clock_.now));
+  EXPECT_EQ(status["counter_resets"][0]["device"], "küche");
+  EXPECT_EQ(status["counters"]["counter_resets"], 1);
+  gateway_->leave_out(reading::Reject::kTextField, "state");
+  EXPECT_EQ(nlohmann::json::parse(gateway_->status_json(true, clock_.now))["counters"]["left_out"]["text_field"], 1);
+}
+
 TEST_F(GatewayTest, ReadingsBefore1970AndAtTheEdgeOfTimeHaveWindows) {
   open();
   EXPECT_TRUE(accept(1, -1));

@@ -56,6 +56,19 @@ ignore = ["linkquality"]
   EXPECT_TRUE(source.reader.ignore.contains("linkquality"));
 }
 
+TEST(Sources, RenamesAreLookedUpByTheNameThatTheFieldWouldHave) {
+  runtime::Config file = parse(
+      "[[source.mqtt]]\nurl = \"tcp://h\"\nrename = { \"温度\" = \"temperature\", \"Wi Fi\" = \"rssi\" }\n"
+      "decimal_comma = true\ntimezone = \"europe/berlin\"\n");
+  const MqttSourceConfig source = read_mqtt_source(tables(file, "mqtt").at(0), surroundings());
+  EXPECT_TRUE(file.finish().ok());
+  EXPECT_EQ(source.reader.rename.at("温度"), "temperature");
+  EXPECT_EQ(source.reader.rename.at("Wi_Fi"), "rssi");
+  EXPECT_TRUE(source.reader.decimal_comma);
+  ASSERT_TRUE(source.reader.local_time);
+  EXPECT_EQ(source.reader.local_time(1'782'907'200), 1'782'900'000) << "a clock in Berlin in July";
+}
+
 // The same broker as the uplink's, and no credentials of its own: the uplink's, under another client id.
 TEST(Sources, OnTheUplinksBrokerItsCredentialsCount) {
   runtime::Config file = parse("[[source.mqtt]]\nurl = \"ssl://broker:8883\"\n");

@@ -68,6 +68,34 @@ TEST(TopicReader, MetricsAreRenamedAndIgnored) {
   EXPECT_TRUE(read("z/d", R"({"linkquality":2})", config).rejected.empty());
 }
 
+TEST(TopicReader, NamesOfAnyScriptAreRenamed) {
+  TopicReaderConfig config{.rename = {{"温度", "temperature"}}};
+  EXPECT_EQ(read("z/d", R"({"温度":21.5,"湿度":60})", config).values(),
+            (Values{{"d/temperature", 21.5}, {"d/湿度", 60}}));
+  EXPECT_EQ(read("z/küche/темп", "1").values(), (Values{{"küche/темп", 1}}));
+}
+
+TEST(TopicReader, ARenameThatMakesOneNameOfTwoIsRefusedByName) {
+  TopicReaderConfig config{.rename = {{"temp", "temperature"}}};
+  const FakeGateway gateway = read("z/d", R"({"temp":1,"temperature":2,"other":3})", config);
+  EXPECT_EQ(gateway.rejected, (Rejected{{"bad_name", 2}}));
+  EXPECT_EQ(gateway.readings.size(), 1u);
+}
+
+TEST(TopicReader, WhatIsLeftOutIsCountedByReason) {
+  const FakeGateway gateway = read("z/d", R"({"a":1,"state":"ON","b":null,"ignored":"x"})", {.ignore = {"ignored"}});
+  EXPECT_EQ(gateway.left_out, (Rejected{{"text_field", 1}, {"null_field", 1}}));
+  EXPECT_TRUE(gateway.rejected.empty());
+}
+
+TEST(TopicReader, DecimalCommasAndLocalTimesAreReadWhereTheSourceSaysSo) {
+  EXPECT_EQ(read("s/d/m", "21,5").rejected, (Rejected{{"not_a_number", 1}}));
+  EXPECT_EQ(read("s/d/m", "21,5", {.decimal_comma = true}).values(), (Values{{"d/m", 21.5}}));
+  TopicReaderConfig config;
+  config.local_time = [](int64_t local_s) { return local_s - 3600; };
+  EXPECT_EQ(read("s/d", R"({"a":1,"ts":"1970-01-01T01:00:05"})", config).readings.at(0).time_ns, 5'000'000'000);
+}
+
 TEST(TopicReader, AnIgnoredTimeFieldIsNoEventTime) {
   const char* payload = R"({"time":"12:30","a":1})";
   EXPECT_EQ(read("s/d", payload).rejected, (Rejected{{"bad_timestamp", 1}}));

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <utility>
+#include <vector>
 
 namespace tributary::edge {
 namespace {
@@ -39,6 +41,51 @@ TEST_F(CounterTest, ASmallerValueIsAResetAndCountsWhole) {
   EXPECT_EQ(reset.step, CounterStep::kIncrease);
   EXPECT_EQ(reset.increase, 5);
   EXPECT_EQ(next(7, 3).increase, 2);
+}
+
+// What public reports showed, each as values and what was counted in all.
+TEST_F(CounterTest, DipsAndZerosAreNoResets) {
+  const std::vector<std::pair<std::vector<double>, double>> cases = {
+      {{-467113, -467114, -467113}, 0},
+      {{215.6, 215.7, 215.6, 215.7, 215.8}, 0.2},
+      {{3.737, 0, 3.746, 3.750, 3.75}, 0.013},
+      {{3.737, 0, 0, 3.746}, 0.009},
+      {{1.2, 1.1, 1.2, 1.3}, 0.1},
+      {{100, 99, 101}, 1},
+      {{-5, -20, -18}, 2},
+      {{100, 0, 5, 7}, 7},
+      {{100, 5, 7}, 7},
+      {{10, -10, -5}, 5},
+  };
+  for (const auto& [values, expected] : cases) {
+    previous_.reset();
+    double all = 0;
+    int64_t time_ns = 0;
+    for (const double value : values) {
+      const Stepped one = next(value, ++time_ns);
+      if (one.step != CounterStep::kIncrease) continue;
+      EXPECT_GE(one.increase, 0) << values[0] << " … " << value;
+      all += one.increase;
+    }
+    EXPECT_NEAR(all, expected, 1e-9) << values[0] << ", " << values[1];
+  }
+}
+
+TEST_F(CounterTest, WhatIsAResetCanBeConfigured) {
+  const PreviousValue hundred{100, 1, 0};
+  EXPECT_EQ(judge_counter(hundred, 99), CounterMove::kDip);
+  EXPECT_EQ(judge_counter(hundred, 98.9), CounterMove::kReset);
+  EXPECT_EQ(judge_counter(hundred, 0), CounterMove::kZero);
+  EXPECT_EQ(judge_counter(hundred, 100), CounterMove::kForward);
+  EXPECT_EQ(judge_counter(hundred, 50, 0.5), CounterMove::kDip);
+  EXPECT_EQ(judge_counter(hundred, 49, 0.5), CounterMove::kReset);
+  EXPECT_EQ(judge_counter(hundred, 99.9, 1), CounterMove::kReset);
+  EXPECT_EQ(judge_counter(hundred, 0, 1), CounterMove::kReset);
+  EXPECT_DOUBLE_EQ(last_place(215.7), 0.1);
+  EXPECT_DOUBLE_EQ(last_place(-3.737), 0.001);
+  EXPECT_DOUBLE_EQ(last_place(1e-7), 1e-7);
+  EXPECT_DOUBLE_EQ(last_place(120), 1);
+  EXPECT_DOUBLE_EQ(last_place(1e300), 1);
 }
 
 TEST_F(CounterTest, AValueFromBeforeTheLastOneIsRefusedAndChangesNothing) {

@@ -92,6 +92,7 @@ class Maker {
     if (metric == "temperature") labels.push_back({"unit", "°C"});
     const WidthS width_s = config_.wild_widths ? kWidths[pick(random_, std::size(kWidths))] : 10;
     int64_t start_s = now_s_ - static_cast<int64_t>(pick(random_, 60));
+    if (width_s >= 900) start_s -= width_s;  // its readings lie anywhere in it, and none may lie ahead
     if (chance(random_, 20)) start_s -= static_cast<int64_t>(pick(random_, 5400));
     if (chance(random_, 10)) start_s -= static_cast<int64_t>(pick(random_, 40 * 86400));
     if (chance(random_, 1)) start_s = -static_cast<int64_t>(pick(random_, 86400));
