@@ -42,7 +42,8 @@ struct GatewayConfig {
   std::map<std::string, WidthS, std::less<>> base_width_by_metric;
   std::map<std::string, std::string, std::less<>> unit_by_metric;  // becomes the label unit
   std::map<std::string, MetricKind, std::less<>> kind_by_metric;
-  std::vector<Label> labels;  // added to every series (site, …)
+  std::vector<Label> labels;        // added to every series (site, …)
+  std::vector<std::string> serves;  // told in the status: "DEVICE" or "DEVICE/METRIC", "*" at the end; empty: anything
   int64_t grace_ms = 5000;
   int64_t checkpoint_interval_ms = 1000;
   int64_t max_future_ms = 300'000;
