@@ -260,7 +260,7 @@ void Batch::apply_ingest(const log::Record& record) {
     counts_.dead_letters++;
     return;
   }
-  const uint32_t tenant_no = memory_.catalog.tenant(write_, record.tenant);
+  const uint32_t tenant_no = memory_.catalog.tenant(write_, record.tenant, record.append_ns);
   if (!record.idempotency_key.empty() && is_repeat(tenant_no, record)) {
     counts_.duplicates += message.items().size();
     return;
