@@ -74,6 +74,20 @@ void read_labels(ConfigTable table, GatewayConfig& gateway) {
   }
 }
 
+// A "*" elsewhere than at the end would be taken for a name, and exclude what it was meant to cover.
+void read_serves(ConfigTable& root, GatewayConfig& gateway) {
+  constexpr size_t kServesMax = 256;
+  gateway.serves = root.texts("serves");
+  for (const std::string& pattern : gateway.serves) {
+    const bool fine = !pattern.empty() && pattern.size() <= kDeviceBytesMax + kMetricBytesMax &&
+                      pattern.find('*') >= pattern.size() - 1 && is_plain_text(pattern, pattern.size());
+    if (!fine) root.complain("serves", quoted(pattern), "DEVICE or DEVICE/METRIC, with * at most at the end");
+  }
+  if (gateway.serves.size() > kServesMax)
+    root.complain("serves", std::to_string(gateway.serves.size()) + " entries",
+                  "at most " + std::to_string(kServesMax));
+}
+
 void read_metrics(ConfigTable table, GatewayConfig& gateway) {
   for (const std::string& name : table.keys()) {
     ConfigTable metric = table.table(name);
@@ -110,6 +124,7 @@ Result<EdgeConfig> read(runtime::Config& file) {
   ConfigTable root = file.root();
   config.gateway.tenant = read_name(root, "tenant");
   config.gateway.gateway = read_name(root, "gateway");
+  read_serves(root, config.gateway);
   config.gateway.state_dir = root.text("state_dir", "/var/lib/tributary-edge");
 
   ConfigTable uplink = root.table("uplink");

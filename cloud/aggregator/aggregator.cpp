@@ -62,12 +62,14 @@ Status Aggregator::open_states() {
   }
   std::vector<const state::State*> views;
   std::vector<TakenUp> taken_up;
+  std::vector<const query::LogEnd*> ends;
   for (const auto& writer : writers_) {
     views.push_back(&writer->state());
+    ends.push_back(log_ends_.emplace_back(std::make_unique<query::LogEndNote>()).get());
     taken_up.push_back({writer->position(), writer->state().log_id() == 0});
   }
   watch_ = std::make_unique<MergeWatch>(std::move(taken_up), std::move(damage), started_, recoveries_);
-  query_ = query::LocalQuery::make(std::move(views));
+  query_ = query::LocalQuery::make(std::move(views), std::move(ends));
   return {};
 }
 
@@ -113,7 +115,8 @@ void Aggregator::make_mergers() {
                                                     .committed = committed,
                                                     .merged = merged,
                                                     .say = [](const std::string& line) { runtime::log_info(line); },
-                                                    .looked = looked}));
+                                                    .looked = looked,
+                                                    .end = log_ends_[index].get()}));
   }
 }
 

@@ -78,6 +78,7 @@ class Aggregator {
   Error reader_failure_;  // of the last attempt to open it, and when it may be tried again
   std::chrono::steady_clock::time_point reader_retry_{};
   std::vector<std::unique_ptr<merge::StateWriter>> writers_;  // by partition, ascending
+  std::vector<std::unique_ptr<query::LogEndNote>> log_ends_;  // the same
   std::unique_ptr<MergeWatch> watch_;
   uint32_t partitions_ = 1;  // of the log, all aggregators together
   std::unique_ptr<query::LocalQuery> query_;

@@ -191,13 +191,32 @@ Status Merger::merge(const std::vector<log::StoredRecord>& batch) {
 
 // By the thread that reads: a partition has one reader at a time. Asking may be a way to another machine and back, so
 // not for each batch.
-void Merger::note_log_end(log::Offset at_least) {
+void Merger::ask_log_end() {
   const auto now = std::chrono::steady_clock::now();
-  if (now >= ask_end_at_) {
-    if (const auto bounds = reader_->bounds(config_.partition)) log_end_ = bounds->end;
-    ask_end_at_ = now + std::chrono::milliseconds(config_.wait_ms);
+  if (now < ask_end_at_) return;
+  const int64_t asked_ns = parts_.now_ns();
+  if (const auto bounds = reader_->bounds(config_.partition)) {
+    log_end_ = asked_end_ = bounds->end;
+    asked_ns_ = asked_ns;
   }
-  if (log_end_ < at_least) log_end_ = at_least;
+  ask_end_at_ = now + std::chrono::milliseconds(config_.wait_ms);
+}
+
+// What was durable when the log was asked lies before the end that it told. On the way there, nothing durable before
+// the records merged now was left out, as far as their writers' clocks agree.
+void Merger::tell_log_end(const std::vector<log::StoredRecord>& merged) {
+  const log::Offset position = parts_.writer->position();
+  if (log_end_ < position) log_end_ = position;
+  if (parts_.end == nullptr || asked_ns_ == 0) return;
+  if (position >= asked_end_) {
+    parts_.end->raise(asked_ns_);
+    return;
+  }
+  int64_t least_ns = asked_ns_;
+  for (const log::StoredRecord& one : merged) {
+    if (one.hole.empty()) least_ns = std::min(least_ns, one.record.append_ns);
+  }
+  if (!merged.empty()) parts_.end->raise(least_ns);
 }
 
 Merger::Round Merger::round() {
@@ -226,11 +245,11 @@ Merger::Round Merger::work() {
     if (batch.error().code != ErrorCode::kNotFound) return fail(Round::kTrouble, batch.error().message);
     return place();
   }
+  ask_log_end();
   if (batch.value().empty()) {
-    log_end_ = writer.position();
+    tell_log_end({});
     return fail(Round::kIdle, "");
   }
-  note_log_end(batch.value().back().offset + 1);
   const log::Offset before = writer.position();
   merging_first_ = batch.value().front().offset;
   merging_last_ = batch.value().back().offset;
@@ -242,6 +261,7 @@ Merger::Round Merger::work() {
     if (writer.position() != before) parts_.committed();
     return fail_to_write(merged.error());
   }
+  tell_log_end(batch.value());
   if (parts_.merged) parts_.merged(batch.value());
   parts_.committed();
   return fail(Round::kMerged, "");

@@ -17,6 +17,7 @@
 #include "cloud/aggregator/merge_watch.h"
 #include "cloud/log/log.h"
 #include "cloud/merge/writer.h"
+#include "cloud/query/log_end.h"
 
 namespace tributary::api {
 
@@ -40,6 +41,7 @@ struct MergerDependencies {
   std::function<void(const std::vector<log::StoredRecord>&)> merged;
   std::function<void(const std::string&)> say;  // one line for the log, when something changes
   std::function<void(MergeLook)> looked;        // after every round; without the index; may be null
+  query::LogEndNote* end = nullptr;             // told up to when the log is merged; may be null
 };
 
 class Merger {
@@ -74,7 +76,8 @@ class Merger {
   Round place();                        // the state's position to the log's bounds
   Round check_past(log::Offset begin);  // that the log before the position is the one that was merged
   Status merge(const std::vector<log::StoredRecord>& batch);
-  void note_log_end(log::Offset at_least);
+  void ask_log_end();
+  void tell_log_end(const std::vector<log::StoredRecord>& merged);
   Round fail(Round round, const std::string& text, bool full = false);
   Round fail_to_write(const Error& error);
   void run();
@@ -85,6 +88,8 @@ class Merger {
   bool tied_ = false;
   std::atomic<log::Offset> log_end_{0};
   std::chrono::steady_clock::time_point ask_end_at_{};
+  int64_t asked_ns_ = 0;       // when the log was last asked for its end
+  log::Offset asked_end_ = 0;  // and what it said
   std::atomic<uint64_t> holes_total_{0};
   uint64_t gap_offsets_ = 0;                  // passed over since the start, for whatever reason
   std::atomic<int64_t> merging_since_ms_{0};  // monotonic; 0: no batch is being merged

@@ -8,6 +8,7 @@
 #include "cloud/http/problem.h"
 #include "cloud/query/question/catalog.h"
 #include "cloud/query/question/completeness.h"
+#include "cloud/query/question/names.h"
 #include "cloud/render/answers.h"
 
 namespace tributary::api {
@@ -51,6 +52,23 @@ http::Response unknown_metric() {
       {.status = 404, .detail = "There is no such metric. /api/v1/metrics lists those there are."});
 }
 
+std::optional<http::Response> refuse_unknown(const RequestContext& context, const query::Selection& selection) {
+  if (!selection.metric.empty() && !query::knows(context.query, context.tenant, selection.metric))
+    return unknown_metric();
+  const auto names = query::unknown_devices(context.query, context.tenant, selection.devices);
+  if (!names) return failure(names.error());
+  if (names->unknown.empty()) return std::nullopt;
+  std::string near;
+  for (const std::string& name : names->near) near += (near.empty() ? "" : ", ") + name;
+  return http::problem_response(
+      {.status = 404,
+       .detail = "There is no such device. /api/v1/devices lists those there are.",
+       .parameter = "device",
+       .found = names->unknown.front(),
+       .expected = near.empty() ? "the name of a device" : "the name of a device, such as " + near,
+       .suggestion = names->near.empty() ? "" : names->near.front()});
+}
+
 http::Response failure(const Error& error) {
   if (error.code == ErrorCode::kInvalid) return http::problem_response({.status = 400, .detail = error.message});
   if (error.code == ErrorCode::kNotFound)
@@ -66,9 +84,13 @@ void add_trace(const RequestContext& context, JsonWriter& json) {
 }
 
 Status add_completeness(const RequestContext& context, JsonWriter& json, const query::Selection& selection,
-                        const query::Range& range) {
-  const auto completeness = context.query.ask(query::AskCompleteness{selection, range, context.now_ns});
+                        const query::Range& range, const std::optional<query::Range>& asked) {
+  auto completeness = context.query.ask(query::AskCompleteness{selection, range, context.now_ns});
   if (!completeness) return completeness.error();
+  if (asked) {
+    const query::Range answered = completeness->answered.value_or(range);
+    completeness->answered = answered == *asked ? std::nullopt : std::optional(answered);
+  }
   json.key("completeness");
   write_completeness(json, *completeness);
   add_trace(context, json);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,13 +59,16 @@ struct RequestContext {
 // The object that was written, to be kept by whoever asked until it changes.
 http::Response json_answer(JsonWriter& json);
 http::Response unknown_metric();
+// The answer where the selection names a metric or a device that does not exist; nothing: all do.
+std::optional<http::Response> refuse_unknown(const RequestContext& context, const query::Selection& selection);
 // What an Error of a Query is to a client.
 http::Response failure(const Error& error);
 // Adds what the questions so far cost to the object that is open, if somebody asks.
 void add_trace(const RequestContext& context, JsonWriter& json);
-// Adds completeness, and the trace that is asked for, to the object that is open.
+// Adds completeness, and the trace that is asked for, to the object that is open. range: what was answered; asked: what
+// the client asked for, if that is another range.
 Status add_completeness(const RequestContext& context, JsonWriter& json, const query::Selection& selection,
-                        const query::Range& range);
+                        const query::Range& range, const std::optional<query::Range>& asked = std::nullopt);
 // Of other aggregators some did not answer: named in a header too, because CSV has no place for it. Nobody can say that
 // a thing does not exist before all were asked, so a 404 becomes 503, as does a good answer where partial=deny is
 // asked.

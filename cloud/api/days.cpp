@@ -66,7 +66,8 @@ Result<std::vector<int64_t>> local_days(const std::string& tz, int64_t from_ns, 
 }
 
 Status day_rows(const query::Query& query, const query::Selection& selection, const std::vector<int64_t>& days,
-                const std::string& by, uint64_t rows_max, const query::AskSeries::Sink& sink) {
+                const std::string& by, uint64_t rows_max, const query::AskSeries::Sink& sink,
+                std::optional<int64_t> to_ns) {
   using Key = std::tuple<std::string, int64_t, WidthS>;
   std::map<Key, std::string> rows;
   const bool hours = std::all_of(days.begin(), days.end(), [](int64_t start_s) { return start_s % kHourS == 0; });
@@ -94,7 +95,7 @@ Status day_rows(const query::Query& query, const query::Selection& selection, co
     };
     int64_t end_ns = 0;  // the last day that nanoseconds hold is not whole
     if (__builtin_mul_overflow(end_s, kNanosPerSecond, &end_ns)) end_ns = std::numeric_limits<int64_t>::max();
-    const query::Range range{begin_s * kNanosPerSecond, end_ns};
+    const query::Range range{begin_s * kNanosPerSecond, std::min(end_ns, to_ns.value_or(end_ns))};
     if (Status status = query.ask(query::AskSeries{selection, range, step_s, by, kFineRowsMax}, add); !status)
       return status;
     flush();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,10 @@ inline constexpr size_t kLocalDaysMax = 3'700;
 Result<std::vector<int64_t>> local_days(const std::string& tz, int64_t from_ns, int64_t to_ns);
 
 // As Query::series, with a row for each of the days that has readings. Rows that are stored too wide for the days stay
-// rows of their own. Every day is of one instant of the state. kInvalid: more than rows_max rows.
+// rows of their own. Nothing that starts at to_ns or later counts, so that the last day may be a part of one. Every day
+// is of one instant of the state. kInvalid: more than rows_max rows.
 Status day_rows(const query::Query& query, const query::Selection& selection, const std::vector<int64_t>& days,
-                const std::string& by, uint64_t rows_max, const query::AskSeries::Sink& sink);
+                const std::string& by, uint64_t rows_max, const query::AskSeries::Sink& sink,
+                std::optional<int64_t> to_ns = std::nullopt);
 
 }  // namespace tributary::api

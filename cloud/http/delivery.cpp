@@ -62,6 +62,15 @@ std::string joined(const std::vector<std::string>& texts) {
   return out;
 }
 
+// All but the moment as of which it is so: that moves on with every answer, and an older one stays true.
+std::string digest_of(const std::string& body) {
+  constexpr std::string_view kMoment = "\"as_of\":\"";
+  const size_t at = body.rfind(kMoment);
+  if (at == std::string::npos) return runtime::sha256_hex(body);
+  const size_t end = std::min(body.find('"', at + kMoment.size()), body.size());
+  return runtime::sha256_hex(runtime::sha256_hex(body.substr(0, at)) + runtime::sha256_hex(body.substr(end)));
+}
+
 }  // namespace
 
 bool is_origin(std::string_view text) {
@@ -167,7 +176,7 @@ void Delivery::allow_origin(const Request& request, Response& response) const {
 // same answer may come compressed or not.
 void Delivery::tag(const Request& request, Response& response) const {
   const std::string missing(header_of(response, "X-Missing-Partitions"));
-  std::string digest = runtime::sha256_hex(response.body);
+  std::string digest = digest_of(response.body);
   if (!missing.empty()) digest = runtime::sha256_hex(digest + missing);
   const std::string tag = "W/\"" + digest.substr(0, kTagDigits) + "\"";
   response.headers.emplace_back("ETag", tag);

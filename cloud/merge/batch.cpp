@@ -287,7 +287,7 @@ void Batch::apply_ingest(const log::Record& record) {
     counts_.dead_letters++;
     return;
   }
-  const uint32_t tenant_no = memory_.catalog.tenant(write_, record.tenant);
+  const uint32_t tenant_no = memory_.catalog.tenant(write_, record.tenant, record.append_ns);
   const Heard heard = record.idempotency_key.empty() ? Heard::kNever : hear_key(tenant_no, record);
   if (heard == Heard::kSame) {
     counts_.duplicates += message.items().size();

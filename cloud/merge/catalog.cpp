@@ -25,7 +25,7 @@ void Catalog::bound() {
   }
 }
 
-uint32_t Catalog::tenant(state::WriteTxn& write, std::string_view name) {
+uint32_t Catalog::tenant(state::WriteTxn& write, std::string_view name, int64_t append_ns) {
   std::string key(name);
   auto found = tenants_.find(key);
   if (found != tenants_.end()) return found->second;
@@ -36,13 +36,14 @@ uint32_t Catalog::tenant(state::WriteTxn& write, std::string_view name) {
     no = write.head.next_tenant++;
     write.txn.put(write.tables.tenants, name, state::number_key(no));
   }
+  write.txn.insert(write.tables.meta, state::tenant_seen_key(no), state::Key().time(append_ns));
   tenants_.emplace(std::move(key), no);
   return no;
 }
 
 GatewayEntry& Catalog::gateway(state::WriteTxn& write, std::string_view tenant_name, std::string_view name,
                                int64_t append_ns) {
-  const uint32_t tenant_no = tenant(write, tenant_name);
+  const uint32_t tenant_no = tenant(write, tenant_name, append_ns);
   const state::Key name_key = state::Key().u32(tenant_no).text(name);
   std::unique_ptr<GatewayEntry>& slot = gateways_[std::string(name_key.view())];
   if (slot != nullptr) return *slot;

@@ -46,7 +46,7 @@ class Catalog {
   // Forgets if too much is held. Only between batches.
   void bound();
 
-  uint32_t tenant(state::WriteTxn& write, std::string_view name);
+  uint32_t tenant(state::WriteTxn& write, std::string_view name, int64_t append_ns);
   // Known or new. The entry lives until clear().
   GatewayEntry& gateway(state::WriteTxn& write, std::string_view tenant, std::string_view gateway, int64_t append_ns);
   void touch(GatewayEntry& entry);

@@ -9,12 +9,23 @@
 namespace tributary::query {
 namespace {
 
+// A declaration that is not understood whole declares nothing.
+void read_serves(const simdjson::dom::element& json, GatewayView& view) {
+  simdjson::dom::array list;
+  if (json["serves"].get(list) != simdjson::SUCCESS) return;
+  for (const auto& one : list) {
+    std::string_view pattern;
+    if (one.get(pattern) != simdjson::SUCCESS) return view.serves.clear();
+    view.serves.emplace_back(pattern);
+  }
+}
+
 // The status is the gateway's own text: whatever does not fit is left out.
-void read_status(const state::StatusRecord& status, GatewayView& view) {
+void take_status(const state::StatusRecord& status, GatewayView& view) {
   view.status_json = status.json;
   thread_local simdjson::dom::parser parser;
-  simdjson::dom::object json;
-  if (parser.parse(status.json).get(json) != simdjson::SUCCESS) return;
+  simdjson::dom::element json;
+  if (parser.parse(status.json).get(json) != simdjson::SUCCESS || !json.is_object()) return;
   auto text = [&](const char* name) {
     std::string_view found;
     return json[name].get(found) == simdjson::SUCCESS ? found : std::string_view();
@@ -22,6 +33,12 @@ void read_status(const state::StatusRecord& status, GatewayView& view) {
   view.version = text("version");
   // A message merged well after the last will says that the gateway came back.
   view.offline = text("state") == "offline" && view.record.last_seen_ns <= status.append_ns + 10 * kNanosPerSecond;
+  read_serves(json, view);
+  int64_t widest_s = 0;
+  if (json["widest_window"].get(widest_s) == simdjson::SUCCESS && widest_s > 0 &&
+      widest_s <= kWidestNs / kNanosPerSecond) {
+    view.widest_ns = widest_s * kNanosPerSecond;
+  }
   simdjson::dom::object rejected;
   if (json["counters"]["rejected"].get(rejected) != simdjson::SUCCESS) return;
   for (const auto& [reason, value] : rejected) {
@@ -57,7 +74,7 @@ std::string GatewayView::absence(int64_t now_ns) const {
   return "";
 }
 
-std::optional<GatewayView> read_gateway(const state::Snapshot& snapshot, uint32_t no) {
+std::optional<GatewayView> read_bare_gateway(const state::Snapshot& snapshot, uint32_t no) {
   const state::Tables& tables = snapshot.tables();
   const state::Key key = state::number_key(no);
   std::optional<std::string_view> record = snapshot.txn().get(tables.gateways, key);
@@ -71,19 +88,27 @@ std::optional<GatewayView> read_gateway(const state::Snapshot& snapshot, uint32_
     view.ledger = std::move(*ledger);
   }
   view.retired = snapshot.txn().get(tables.retired, key).has_value();
-  if (std::optional<std::string_view> bytes = snapshot.txn().get(tables.status, key)) {
-    state::StatusRecord status;
-    CHECK(status.decode(*bytes));
-    read_status(status, view);
-  }
   return view;
 }
 
-void each_gateway(const state::Snapshot& snapshot, uint32_t tenant_no,
-                  const std::function<void(const GatewayView&)>& visit) {
+void read_status(const state::Snapshot& snapshot, GatewayView& view) {
+  const auto bytes = snapshot.txn().get(snapshot.tables().status, state::number_key(view.no));
+  if (!bytes) return;
+  state::StatusRecord status;
+  CHECK(status.decode(*bytes));
+  take_status(status, view);
+}
+
+std::optional<GatewayView> read_gateway(const state::Snapshot& snapshot, uint32_t no) {
+  std::optional<GatewayView> view = read_bare_gateway(snapshot, no);
+  if (view) read_status(snapshot, *view);
+  return view;
+}
+
+void each_gateway(const state::Snapshot& snapshot, uint32_t tenant_no, const std::function<void(GatewayView&)>& visit) {
   snapshot.each(snapshot.tables().gateway_names, state::number_key(tenant_no),
                 [&](std::string_view, std::string_view value) {
-                  std::optional<GatewayView> view = read_gateway(snapshot, state::KeyReader(value).u32());
+                  std::optional<GatewayView> view = read_bare_gateway(snapshot, state::KeyReader(value).u32());
                   CHECK(view.has_value());
                   visit(*view);
                   return true;
@@ -91,8 +116,6 @@ void each_gateway(const state::Snapshot& snapshot, uint32_t tenant_no,
 }
 
 void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out) {
-  // Readings are dated at most an hour (the edge's greatest max_future) ahead of their acceptance.
-  constexpr int64_t kAheadMaxNs = 3600 * kNanosPerSecond;
   for (const state::GatewayGap& gap : gateway.record.gaps) {
     const bool of_accepted = gap.cause >= static_cast<uint8_t>(wire::GapCause::kOutboxReplaced);
     if (range.from_ns && gap.to_ns <= *range.from_ns - (of_accepted ? kAheadMaxNs : 0)) continue;

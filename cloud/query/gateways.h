@@ -17,6 +17,10 @@ namespace tributary::query {
 
 // Silent: not heard of for this long; an idle gateway sends every 60 s.
 inline constexpr int64_t kSilentAfterNs = 150 * kNanosPerSecond;
+// The widest base window that there is, for a gateway that does not tell its own.
+inline constexpr int64_t kWidestNs = 3600 * kNanosPerSecond;
+// Readings are dated at most this far ahead of their acceptance: the edge's greatest max_future.
+inline constexpr int64_t kAheadMaxNs = 3600 * kNanosPerSecond;
 // A frontier further back than the widest base window and its grace is a backlog.
 inline constexpr int64_t kLateAfterNs = 3750 * kNanosPerSecond;
 
@@ -28,6 +32,11 @@ struct GatewayView {
   bool offline = false;  // its last status says so
   std::string version, status_json;
   std::map<std::string, uint64_t> edge_rejected;  // as its last status counts them
+  std::vector<std::string> serves;                // as its last status declares; empty: nothing is declared
+  int64_t widest_ns = kWidestNs;                  // its widest base window
+
+  // How far behind the present the frontier of a gateway in good health may be.
+  int64_t allowance_ns() const { return widest_ns + kSilentAfterNs; }
 
   // "offline", "silent", or nothing: alive.
   std::string absence(int64_t now_ns) const;
@@ -39,9 +48,11 @@ struct GatewayView {
 };
 
 std::optional<GatewayView> read_gateway(const state::Snapshot& snapshot, uint32_t no);
-// All of a tenant's, by name, one after another: a fleet may have many.
-void each_gateway(const state::Snapshot& snapshot, uint32_t tenant_no,
-                  const std::function<void(const GatewayView&)>& visit);
+// The same without its last status, and what that adds.
+std::optional<GatewayView> read_bare_gateway(const state::Snapshot& snapshot, uint32_t no);
+void read_status(const state::Snapshot& snapshot, GatewayView& view);
+// All of a tenant's, by name, one after another, without their statuses: a fleet may have many.
+void each_gateway(const state::Snapshot& snapshot, uint32_t tenant_no, const std::function<void(GatewayView&)>& visit);
 
 // Gaps that touch [from, to), and losses, for an answer.
 void append_gaps(const GatewayView& gateway, const Range& range, std::vector<GapNote>& out);

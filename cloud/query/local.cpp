@@ -9,7 +9,7 @@ namespace tributary::query {
 
 std::shared_ptr<const Query> LocalQuery::one_answer(Trace* trace) const {
   if (keeps_ && (trace == nullptr || trace == trace_)) return Query::one_answer(trace);
-  return std::shared_ptr<const Query>(new LocalQuery(partitions_, true, trace));
+  return std::shared_ptr<const Query>(new LocalQuery(partitions_, ends_, true, trace));
 }
 
 Place LocalQuery::place() const {
@@ -40,7 +40,10 @@ Result<LocalQuery::Taken> LocalQuery::take() const {
   Snapshots snapshots;
   snapshots.reserve(partitions_.size());
   for (size_t i = 0; i < partitions_.size(); ++i) {
-    auto snapshot = state::Snapshot::take(*partitions_[i], reads_.empty() ? nullptr : &reads_[i]);
+    // Asked before: the snapshot has at least what it speaks of.
+    std::optional<int64_t> as_of_ns;
+    if (!ends_.empty()) as_of_ns = ends_[i]->as_of_ns();
+    auto snapshot = state::Snapshot::take(*partitions_[i], reads_.empty() ? nullptr : &reads_[i], as_of_ns);
     if (!snapshot) return snapshot.error();
     snapshots.push_back(std::move(snapshot).value());
   }

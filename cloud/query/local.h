@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "cloud/query/log_end.h"
 #include "cloud/query/query.h"
 #include "cloud/state/state.h"
 
@@ -13,8 +14,11 @@ namespace tributary::query {
 class LocalQuery final : public Query {
  public:
   // The states, ascending by partition, must outlive it.
-  static std::unique_ptr<LocalQuery> make(std::vector<const state::State*> partitions) {
-    return std::unique_ptr<LocalQuery>(new LocalQuery(std::move(partitions), false, nullptr));
+  // ends: of the log, one a state, as long-lived; none: as far as a state knows, the log ends with it.
+  static std::unique_ptr<LocalQuery> make(std::vector<const state::State*> partitions,
+                                          std::vector<const LogEnd*> ends = {}) {
+    CHECK(ends.empty() || ends.size() == partitions.size());
+    return std::unique_ptr<LocalQuery>(new LocalQuery(std::move(partitions), std::move(ends), false, nullptr));
   }
 
   std::shared_ptr<const Query> one_answer(Trace* trace = nullptr) const override;
@@ -27,7 +31,7 @@ class LocalQuery final : public Query {
   // The part of a question that is for these partitions already.
   template <class Q>
   Result<typename Q::Part> part(const Q& question, const Self& self, Trace* trace) const {
-    const LocalQuery one(partitions_, true, trace);
+    const LocalQuery one(partitions_, ends_, true, trace);
     const Stages stages(one);
     if constexpr (!OfStates<Q>) return question.answer(self);
     const Result<Taken> snapshots = one.take();
@@ -58,8 +62,8 @@ class LocalQuery final : public Query {
     std::chrono::steady_clock::time_point begun_;
   };
 
-  LocalQuery(std::vector<const state::State*> partitions, bool keeps, Trace* trace)
-      : partitions_(std::move(partitions)), keeps_(keeps), trace_(trace) {
+  LocalQuery(std::vector<const state::State*> partitions, std::vector<const LogEnd*> ends, bool keeps, Trace* trace)
+      : partitions_(std::move(partitions)), ends_(std::move(ends)), keeps_(keeps), trace_(trace) {
     if (trace_ != nullptr) reads_.resize(partitions_.size());
   }
   Status answer(AnyQuestion& asking, const Self& self, const Share& share, bool whole) const;
@@ -67,6 +71,7 @@ class LocalQuery final : public Query {
   void note(int64_t took_ns) const;
 
   const std::vector<const state::State*> partitions_;
+  const std::vector<const LogEnd*> ends_;
   const bool keeps_;  // one answer: every question is asked of the same instant
   Trace* const trace_;
   // Used by the one thread of the answer:

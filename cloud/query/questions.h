@@ -8,6 +8,7 @@
 #include "cloud/query/question/gateways.h"
 #include "cloud/query/question/head.h"
 #include "cloud/query/question/last.h"
+#include "cloud/query/question/names.h"
 #include "cloud/query/question/newest.h"
 #include "cloud/query/question/rows.h"
 #include "cloud/query/question/system.h"
@@ -34,7 +35,7 @@ struct QuestionList {
 };
 
 using Questions = QuestionList<AskHead, AskMetrics, AskDevices, AskGateways, AskKnown, AskSummary, AskSeries, AskNewest,
-                               AskNewestSum, AskCompleteness, AskChanges, AskRows, AskLast, AskSystem>;
+                               AskNewestSum, AskCompleteness, AskChanges, AskRows, AskLast, AskSystem, AskNames>;
 static_assert(Questions::all_different(), "two questions have one number");
 
 }  // namespace tributary::query

@@ -24,6 +24,7 @@ struct Selection {
 // [from, to) in event time; a row belongs to it if its start does. Absent: unbounded.
 struct Range {
   std::optional<int64_t> from_ns, to_ns;
+  bool operator==(const Range&) const = default;
 };
 
 struct Row {

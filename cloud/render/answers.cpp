@@ -37,6 +37,38 @@ void write_gaps(JsonWriter& json, const std::vector<query::GapNote>& gaps) {
   json.end_array();
 }
 
+void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
+  json.key(name).begin_array();
+  for (const auto& text : texts) json.value(text);
+  json.end_array();
+}
+
+void write_possible(JsonWriter& json, const query::Possible& possible) {
+  if (possible.count == 0) return;
+  json.key("possible").begin_object().field("count", possible.count);
+  write_texts(json, "gateways", possible.gateways);
+  json.end_object();
+}
+
+void write_straddling(JsonWriter& json, const std::vector<query::Straddling>& straddling) {
+  if (straddling.empty()) return;
+  json.key("straddling").begin_array();
+  for (const auto& one : straddling) {
+    json.begin_object().field("start", time_text_s(one.row.start_s)).field("width", one.row.width_s);
+    json.field("count", one.count).end_object();
+  }
+  json.end_array();
+}
+
+// A bound that was not asked for is null.
+void write_answered(JsonWriter& json, const std::optional<query::Range>& answered) {
+  if (!answered) return;
+  json.key("answered").begin_object();
+  write_time(json, "from", answered->from_ns.value_or(0));
+  write_time(json, "to", answered->to_ns.value_or(0));
+  json.end_object();
+}
+
 void write_lost(JsonWriter& json, const std::vector<query::LostNote>& lost) {
   if (lost.empty()) return;
   json.key("lost").begin_array();
@@ -60,18 +92,22 @@ void write_counts(JsonWriter& json, std::string_view name, const std::map<std::s
   json.end_object();
 }
 
-void write_texts(JsonWriter& json, std::string_view name, const std::vector<std::string>& texts) {
-  json.key(name).begin_array();
-  for (const auto& text : texts) json.value(text);
-  json.end_array();
-}
-
 }  // namespace
 
 void write_completeness(JsonWriter& json, const query::Completeness& completeness) {
-  json.begin_object().field("share", completeness.share);
+  json.begin_object().field("complete", completeness.complete);
+  write_time(json, "as_of", completeness.as_of_ns);
+  json.key("share");
+  if (completeness.share) {
+    json.value(*completeness.share);
+  } else {
+    json.null();
+  }
   write_time(json, "to", completeness.to_ns);
   json.field("expected", completeness.expected);
+  write_possible(json, completeness.possible);
+  write_straddling(json, completeness.straddling);
+  write_answered(json, completeness.answered);
   if (!completeness.behind.empty()) {
     json.key("behind").begin_array();
     for (const auto& behind : completeness.behind) {

@@ -8,18 +8,23 @@
 
 namespace tributary::state {
 
-Result<Snapshot> Snapshot::take(const State& state, ReadTrace* trace) {
+Result<Snapshot> Snapshot::take(const State& state, ReadTrace* trace, std::optional<int64_t> as_of_ns) {
   Result<store::Txn> txn = state.read();
   if (!txn) return txn.error();
   Result<Head> head = read_head(*txn, state.tables());
   if (!head) return head.error();
-  return Snapshot(std::move(txn).value(), state, *head, trace);
+  return Snapshot(std::move(txn).value(), state, *head, trace, as_of_ns.value_or(head->clock_ns));
 }
 
 std::optional<uint32_t> Snapshot::tenant(std::string_view name) const {
   std::optional<std::string_view> no = txn_.get(tables_->tenants, name);
   if (!no) return std::nullopt;
   return KeyReader(*no).u32();
+}
+
+int64_t Snapshot::tenant_seen_ns(uint32_t tenant_no) const {
+  const std::optional<std::string_view> seen = txn_.get(tables_->meta, tenant_seen_key(tenant_no));
+  return seen ? KeyReader(*seen).time() : kAfterAll;
 }
 
 std::optional<SeriesInfo> Snapshot::series_info(uint32_t no) const {

@@ -52,7 +52,9 @@ class StageTimer {
 class Snapshot {
  public:
   // trace, if it is not null, counts what is read, and must outlive the snapshot; then one thread uses it.
-  static Result<Snapshot> take(const State& state, ReadTrace* trace = nullptr);
+  // as_of_ns: what was durable in the log by then is merged, as the caller was told before; absent: the state's clock.
+  static Result<Snapshot> take(const State& state, ReadTrace* trace = nullptr,
+                               std::optional<int64_t> as_of_ns = std::nullopt);
 
   const store::Txn& txn() const { return txn_; }
   const Tables& tables() const { return *tables_; }
@@ -60,8 +62,11 @@ class Snapshot {
   uint32_t partition() const { return partition_; }
   uint64_t state_id() const { return state_id_; }
   ReadTrace* trace() const { return trace_; }
+  int64_t as_of_ns() const { return as_of_ns_; }
 
   std::optional<uint32_t> tenant(std::string_view name) const;
+  // The append time of the first record that named the tenant, as far as this state noted it; kAfterAll: it did not.
+  int64_t tenant_seen_ns(uint32_t tenant_no) const;
   std::optional<SeriesInfo> series_info(uint32_t no) const;
   // INT64_MIN if nothing was seen.
   int64_t last_seen_ns(uint32_t no) const;
@@ -93,13 +98,14 @@ class Snapshot {
                                                          const std::function<bool(WidthS)>& accepts) const;
 
  private:
-  Snapshot(store::Txn txn, const State& state, const Head& head, ReadTrace* trace)
+  Snapshot(store::Txn txn, const State& state, const Head& head, ReadTrace* trace, int64_t as_of_ns)
       : txn_(std::move(txn)),
         tables_(&state.tables()),
         head_(head),
         partition_(state.partition()),
         state_id_(state.state_id()),
-        trace_(trace) {}
+        trace_(trace),
+        as_of_ns_(as_of_ns) {}
   void count(Bytes summary) const {
     if (trace_ == nullptr) return;
     ++trace_->rows;
@@ -111,6 +117,7 @@ class Snapshot {
   uint32_t partition_;
   uint64_t state_id_;
   ReadTrace* trace_;
+  int64_t as_of_ns_;
 };
 
 }  // namespace tributary::state

@@ -117,6 +117,8 @@ inline Key series_key(uint32_t tenant_no, bool fleet, std::string_view id) {
   return Key().u32(tenant_no).u8(fleet ? 1 : 0).text(id);
 }
 inline Key number_key(uint32_t no) { return Key().u32(no); }
+// In meta: when the tenant was first heard of.
+inline Key tenant_seen_key(uint32_t tenant_no) { return Key().text("seen").u32(tenant_no); }
 
 // What a batch moves on, stored as one value under meta "head".
 struct Head {

@@ -43,6 +43,8 @@ inline constexpr Bug kBugs[] = {
     {"late_not_carried_up"},       // aggregator: rows below rolled(w) do not reach the coarser ones
     {"key_forgotten"},             // aggregator: does not remember Idempotency-Keys
     {"log_gap_silent"},            // aggregator: skips what the log has lost without a word
+    {"silent_unasked"},            // query: who never contributed is no witness
+    {"first_heard_unasked"},       // query: answers for times before anybody was there
 };
 inline std::string_view current_bug;
 inline bool bug(std::string_view name) { return current_bug == name; }

@@ -44,6 +44,7 @@ struct GatewayConfig {
   std::map<std::string, MetricKind, std::less<>> kind_by_metric;
   std::map<std::string, double, std::less<>> reset_below_by_metric;  // counters: edge/window/counter.h
   std::vector<Label> labels;                                         // added to every series (site, …)
+  std::vector<std::string> serves;  // told in the status: "DEVICE" or "DEVICE/METRIC", "*" at the end; empty: anything
   int64_t grace_ms = 5000;
   int64_t checkpoint_interval_ms = 1000;
   int64_t max_future_ms = 300'000;

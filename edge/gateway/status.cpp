@@ -23,6 +23,13 @@ void write_time(JsonWriter& json, const char* name, int64_t time_ns, bool known)
   }
 }
 
+// The frontier may be as far back as this even if all is well.
+WidthS widest_window_s(const GatewayConfig& config) {
+  WidthS widest_s = config.base_width_s;
+  for (const auto& [metric, width_s] : config.base_width_by_metric) widest_s = std::max(widest_s, width_s);
+  return widest_s;
+}
+
 void write_outbox(JsonWriter& json, const GatewayStats& stats) {
   json.key("outbox").begin_object();
   json.field("budget_bytes", stats.budget_bytes).field("used_bytes", stats.used_bytes);
@@ -92,6 +99,12 @@ std::string GatewayCore::status_json(bool online, Instant now) const {
   write_time(json, "time", now.wall_ns, stats.clock_set);
   write_time(json, "frontier", stats.frontier_ns, stats.clock_set && stats.frontier_ns != kUnknownStart);
   write_time(json, "mark", mark_ns(now), stats.clock_set);
+  if (!config_.serves.empty()) {
+    json.key("serves").begin_array();
+    for (const std::string& pattern : config_.serves) json.value(pattern);
+    json.end_array();
+  }
+  json.field("widest_window", widest_window_s(config_));
   json.field("series", stats.series).field("open_windows", stats.open_windows).field("disk_full", stats.disk_full);
   json.key("clock").begin_object().field("set", stats.clock_set).field("undated", stats.undated_readings).end_object();
   write_outbox(json, stats);

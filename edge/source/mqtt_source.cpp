@@ -54,7 +54,8 @@ void read_topics(runtime::ConfigTable& table, MqttSourceConfig& source, std::vec
       return one.url == broker && mqtt::overlap(one.filter, topic);
     });
     if (other != heard.end()) {
-      table.complain("topics", runtime::quoted(topic) + " beside " + runtime::quoted(other->filter) + " at the same broker",
+      table.complain("topics",
+                     runtime::quoted(topic) + " beside " + runtime::quoted(other->filter) + " at the same broker",
                      "filters that do not overlap: a message that two of them hear would count twice");
     }
     heard.push_back({broker, topic});
@@ -71,8 +72,9 @@ void read_renames(runtime::ConfigTable rename, TopicReaderConfig& reader) {
     const auto [other, alone] = sources.emplace(to, from);
     const bool fresh = reader.rename.emplace(metric_name(from), to).second;
     if (!alone) {
-      rename.complain(from, runtime::quoted(to),
-                      "a name of its own: " + runtime::quoted(other->second) + " becomes " + runtime::quoted(to) + ", too");
+      rename.complain(
+          from, runtime::quoted(to),
+          "a name of its own: " + runtime::quoted(other->second) + " becomes " + runtime::quoted(to) + ", too");
     } else if (!fresh) {
       rename.complain(from, runtime::quoted(from),
                       "one field: another one is the metric " + runtime::quoted(metric_name(from)) + ", too");

@@ -45,6 +45,7 @@ TEST(EdgeConfig, EveryKeyReachesItsPart) {
 tenant = "demo"
 gateway = "attic"
 state_dir = "/tmp/x"
+serves = ["plant-1/*", "pump"]
 [uplink]
 url = "ssl://broker:8883"
 username = "other"
@@ -85,6 +86,7 @@ scale = 0.001
 interval_ms = 5000
 )");
   EXPECT_EQ(config.gateway.state_dir, "/tmp/x");
+  EXPECT_EQ(config.gateway.serves, (std::vector<std::string>{"plant-1/*", "pump"}));
   EXPECT_EQ(config.uplink.client.username, "other");
   EXPECT_EQ(config.uplink.client.password, "s3cret");
   EXPECT_EQ(config.uplink.client.key_file, file);
@@ -121,6 +123,8 @@ TEST(EdgeConfig, EveryComplaintNamesItsLine) {
             "edge.toml:1: ", "a name of [A-Za-z0-9]"},
            {"tenant = 5\ngateway = \"g\"\n[uplink]\nurl = \"tcp://h\"\n", "edge.toml:1: ", "a string"},
            {"tenant = \"t\"\ngateway = \"g\"\n[uplink]\nurl = \"http://h\"\n", "edge.toml:4: ", "tcp://"},
+           {"serves = [\"a*b\"]\n" + kLeast, "edge.toml:1: ", "at the end"},
+           {"serves = [\"\"]\n" + kLeast, "edge.toml:1: ", "DEVICE"},
            {kLeast + "ca_file = \"x\"\n", "edge.toml:5: ", "ssl://"},
            {kLeast + "colour = \"red\"\n", "edge.toml:5: ", "unknown key"},
            {kLeast + "[outbox]\nbudget_mib = 0\n", "edge.toml:6: ", "a whole number"},

@@ -82,9 +82,9 @@ int run_one(const Options& options) {
   for (const std::string& line : outcome.trace) std::printf("%s\n", line.c_str());
   if (outcome.ok) {
     std::printf("seed %" PRIu64 " passes: %" PRIu64 " readings, %" PRIu64 " records, %" PRIu64 " kills, %" PRIu64
-                " readings missing and named\n",
+                " readings missing and named, %" PRIu64 " answers complete\n",
                 schedule.seed, outcome.figures.readings, outcome.figures.records, outcome.figures.kills,
-                outcome.figures.missing);
+                outcome.figures.missing, outcome.figures.complete);
     return 0;
   }
   std::printf("seed %" PRIu64 " fails: %s\n%s", schedule.seed, outcome.failure.c_str(), to_text(schedule).c_str());
@@ -96,10 +96,11 @@ int run_range(const Options& options) {
   const SweepResult result = sweep(options.sweep);
   std::printf("seeds %" PRIu64 " to %" PRIu64 ": %" PRIu64 " run in %.1f s (%.1f a second, %u jobs), %" PRIu64
               " readings, %" PRIu64 " messages, %" PRIu64 " records, %" PRIu64 " kills, %" PRIu64
-              " readings missing and named\n",
+              " readings missing and named, %" PRIu64 " answers complete\n",
               options.sweep.from, options.sweep.to, result.seeds, result.seconds,
               static_cast<double>(result.seeds) / result.seconds, options.sweep.jobs, result.figures.readings,
-              result.figures.messages, result.figures.records, result.figures.kills, result.figures.missing);
+              result.figures.messages, result.figures.records, result.figures.kills, result.figures.missing,
+              result.figures.complete);
   if (!result.failed) return 0;
   const Schedule schedule = make_schedule(*result.failed, options.sweep.profile);
   std::printf("seed %" PRIu64 " fails: %s\nAgain with: faults_sim%s --seed %" PRIu64 " --trace\n%s", *result.failed,

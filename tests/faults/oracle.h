@@ -65,9 +65,10 @@ struct Reading {
   std::vector<Place> places;
   uint32_t edge = 0;  // which of the edges accepted it
   uint64_t accepted_order = 0;
-  bool durable = false;  // the gateway, or the 202, said so
-  bool refused = false;  // must never count
-  bool logged = false;   // a message with it is in the log
+  bool durable = false;     // the gateway, or the 202, said so
+  int64_t answered_ns = 0;  // when the 202 said so
+  bool refused = false;     // must never count
+  bool logged = false;      // a message with it is in the log
   bool logged_born = false;
   uint32_t excuses = 0;
 };

@@ -46,6 +46,7 @@ void add(Figures& to, const Figures& figures) {
   to.records += figures.records;
   to.kills += figures.kills;
   to.missing += figures.missing;
+  to.complete += figures.complete;
 }
 
 std::string how_it_ended(int status) {

@@ -467,8 +467,10 @@ void World::start_aggregator() {
   parts.log = [this]() -> Result<log::Reader*> { return aggregator_reader_.get(); };
   parts.now_ns = [this] { return wall_ns(); };
   parts.committed = [] {};
+  log_end_ = std::make_unique<query::LogEndNote>();
+  parts.end = log_end_.get();
   merger_ = std::make_unique<api::Merger>(merging, std::move(parts));
-  query_ = query::LocalQuery::make({&writer_->state()});
+  query_ = query::LocalQuery::make({&writer_->state()}, {log_end_.get()});
 }
 
 void World::step_aggregator() {

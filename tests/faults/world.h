@@ -31,7 +31,7 @@ inline constexpr int64_t kDay = 86400 * kNanosPerSecond;
 
 // Figures of one run.
 struct Figures {
-  uint64_t readings = 0, messages = 0, records = 0, kills = 0, missing = 0;
+  uint64_t readings = 0, messages = 0, records = 0, kills = 0, missing = 0, complete = 0;
 };
 
 class World {
@@ -230,6 +230,9 @@ class World {
   void check_fleet(const std::string& tenant, const std::string& metric, const std::vector<Mask>& masks);
   void check_completeness(const std::string& tenant, const std::string& metric, const query::Range& range,
                           const std::vector<Mask>& masks, const std::map<std::string, query::GatewayInfo>& gateways);
+  void check_complete(const std::string& tenant, const std::string& metric, const query::Completeness& answer,
+                      const query::Range& judged, const std::vector<Mask>& masks,
+                      const std::map<std::string, query::GatewayInfo>& gateways);
   void check_estimated(const query::Completeness& answer, const std::string& tenant, const std::string& metric,
                        const query::Range& range, const std::vector<Mask>& masks);
   void check_behind(const std::string& tenant, const query::Behind& behind, const query::GatewayInfo& info);
@@ -266,6 +269,7 @@ class World {
 
   std::unique_ptr<log::Reader> aggregator_reader_;
   std::unique_ptr<merge::StateWriter> writer_;
+  std::unique_ptr<query::LogEndNote> log_end_;
   std::unique_ptr<api::Merger> merger_;
   std::unique_ptr<query::Query> query_;
   int64_t aggregator_start_at_ns_ = 0, aggregator_full_until_ns_ = 0;

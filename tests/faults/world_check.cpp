@@ -278,16 +278,19 @@ void World::check_completeness(const std::string& tenant, const std::string& met
                                const std::map<std::string, query::GatewayInfo>& gateways) {
   const auto answer = query_->ask(query::AskCompleteness{{tenant, metric, {}, {}}, range, wall_ns()});
   if (!answer) fail(answer.error().message);
-  require(answer->share >= 0 && answer->share <= 1, "a share beyond 1");
+  require(answer->share.has_value() == (answer->expected > 0), "a share of nobody");
+  require(answer->share.value_or(1) >= 0 && answer->share.value_or(1) <= 1, "a share beyond 1");
+  const query::Range judged = answer->answered.value_or(range);
   for (const query::Behind& behind : answer->behind) {
     const auto info = gateways.find(behind.gateway);
     require(info != gateways.end(), "an unknown gateway is behind");
     check_behind(tenant, behind, info->second);
-    if (range.to_ns) require(behind.frontier_ns < *range.to_ns, "a gateway is behind that is not");
+    if (judged.to_ns) require(behind.frontier_ns < *judged.to_ns, "a gateway is behind that is not");
   }
   if (answer->share == 1) require(answer->behind.empty(), "a share of 1, and somebody is behind");
-  if (answer->share < 1) require(!answer->behind.empty(), "a share below 1, and no reason is named");
-  const int64_t end_ns = range.to_ns ? *range.to_ns : answer->to_ns;
+  if (answer->share && *answer->share < 1) require(!answer->behind.empty(), "a share below 1, and no reason is named");
+  const int64_t end_ns = judged.to_ns ? *judged.to_ns : answer->to_ns;
+  check_complete(tenant, metric, *answer, judged, masks, gateways);
   check_estimated(*answer, tenant, metric, range, masks);
   // Who has merged nothing for the selection yet is not expected: nobody can know that it will.
   std::set<int> contributing;
@@ -302,7 +305,7 @@ void World::check_completeness(const std::string& tenant, const std::string& met
     if (series.tenant != tenant || series.name.metric != metric || reading.gateway == kOverHttp) continue;
     if (reading.refused || latest_ns(reading) >= end_ns) continue;
     // A row belongs to a range if its start does.
-    if (range.from_ns && earliest_ns(reading) < *range.from_ns) continue;
+    if (judged.from_ns && earliest_ns(reading) < *judged.from_ns) continue;
     const Site& site = sites_[static_cast<size_t>(reading.gateway)];
     const auto info = gateways.find(site.name);
     if (!claims_hold(site) || info == gateways.end()) continue;
@@ -311,12 +314,12 @@ void World::check_completeness(const std::string& tenant, const std::string& met
                                     [&](const query::Behind& entry) { return entry.gateway == site.name; });
     if (in) {
       // It contributes, so it is expected.
-      if (range.to_ns && info->second.frontier_ns < end_ns && info->second.first_seen_ns < end_ns) {
+      if (range.to_ns && info->second.frontier_ns < end_ns) {
         require(behind, "a gateway whose frontier has not passed the end is not named");
       }
       continue;
     }
-    if (answer->share < 1 || !reading.durable || arrival_ns(reading) >= info->second.mark_ns) continue;
+    if (answer->share.value_or(1) < 1 || !reading.durable || arrival_ns(reading) >= info->second.mark_ns) continue;
     if (info->second.frontier_ns < end_ns || !contributing.contains(reading.gateway)) continue;
     if (named(reading, *answer)) continue;
     // A gap has bounds of arrival. What a copy of the outbox brought back had accepted after it was made, and had dated
@@ -326,6 +329,53 @@ void World::check_completeness(const std::string& tenant, const std::string& met
       if (everything && named(reading, *everything)) continue;
     }
     fail("share 1 hides " + oracle_.describe(reading) + " in a range to " + time_text(end_ns));
+  }
+}
+
+// Complete: whoever accepted it, and whether or not the answering side ever saw it for this selection, what was
+// accepted is there or named. Not complete: a reason stands in the answer.
+void World::check_complete(const std::string& tenant, const std::string& metric, const query::Completeness& answer,
+                           const query::Range& judged, const std::vector<Mask>& masks,
+                           const std::map<std::string, query::GatewayInfo>& gateways) {
+  require(answer.as_of_ns <= wall_ns(), "an answer as of a moment to come");
+  if (!answer.complete) {
+    int64_t first_ns = wall_ns();
+    for (const auto& [name, info] : gateways) first_ns = std::min(first_ns, info.first_seen_ns);
+    const bool known = judged.from_ns && judged.to_ns && *judged.from_ns >= first_ns;
+    const bool reason = answer.as_of_ns < judged.to_ns.value_or(0) || !answer.behind.empty() ||
+                        answer.possible.count > 0 || !answer.straddling.empty() || !answer.gaps.empty() ||
+                        !answer.lost.empty() || answer.parked > 0 || !answer.log_gaps.empty();
+    if (known && !reason)
+      fail("an answer up to " + time_text(*judged.to_ns) + " is not complete, and does not say why");
+    return;
+  }
+  ++figures_.complete;
+  require(judged.from_ns && judged.to_ns, "an open range is complete");
+  int64_t heard_ns = wall_ns();
+  for (const log::StoredRecord& stored : records_) {
+    if (stored.record.tenant == tenant) heard_ns = std::min(heard_ns, stored.record.append_ns);
+  }
+  require(*judged.from_ns >= heard_ns, "a range before anybody was heard of is complete");
+  for (const Reading& reading : oracle_.readings()) {
+    const OracleSeries& series = oracle_.series()[reading.series];
+    if (series.tenant != tenant || series.name.metric != metric || reading.refused || !reading.durable) continue;
+    if ((masks[reading.series] >> reading.bit & 1) != 0) continue;
+    if (earliest_ns(reading) < *judged.from_ns || latest_ns(reading) >= *judged.to_ns) continue;
+    const std::string why =
+        "complete hides " + oracle_.describe(reading) + " in a range to " + time_text(*judged.to_ns);
+    if (reading.gateway == kOverHttp) {
+      // It was in the log when the request was answered.
+      if (reading.answered_ns < answer.as_of_ns && !named(reading, answer)) fail(why);
+      continue;
+    }
+    const Site& site = sites_[static_cast<size_t>(reading.gateway)];
+    const auto info = gateways.find(site.name);
+    if (!claims_hold(site) || info == gateways.end() || arrival_ns(reading) >= info->second.mark_ns) continue;
+    // Of a gateway that never contributed, what was rejected is told of the gateway.
+    if ((reading.excuses & kExcuseRejected) != 0 && !info->second.rejected.empty()) continue;
+    if (named(reading, answer)) continue;
+    if (site.parking_since && (reading.excuses & kExcuseCrash) != 0) continue;  // see check_completeness
+    fail(why);
   }
 }
 

@@ -362,6 +362,7 @@ bool World::send_request(Request& request) {
   for (const uint32_t index : request.readings) {
     oracle_.readings()[index].excuses &= ~static_cast<uint32_t>(kExcuseNoAnswer);
     oracle_.readings()[index].durable = true;
+    oracle_.readings()[index].answered_ns = wall_ns();
   }
   return true;
 }

@@ -228,17 +228,16 @@ Status add_completeness(const RequestContext& context, const query::Selection& s
     out.add(out.family(name, Type::kGauge, help), {}, value);
   };
   gauge("tributary_completeness_share",
-        "Share of the gateways expected whose readings up to two minutes ago are merged.", found->share);
+        "Share of the gateways expected whose readings up to two minutes ago are merged.", found->share.value_or(1));
   gauge("tributary_completeness_expected_gateways", "Gateways expected.", static_cast<double>(found->expected));
   gauge("tributary_completeness_behind_gateways", "Gateways whose readings up to two minutes ago are not all merged.",
         static_cast<double>(found->behind.size()));
-  // Gateways that are known for less than that are not expected yet, but they have come as far as they have.
-  const auto to =
-      found->expected > 0 ? found : context.query.ask(query::AskCompleteness{selection, {}, context.now_ns});
-  if (!to) return to.error();
-  if (to->expected > 0)
+  gauge("tributary_completeness_possible_gateways",
+        "Gateways that never reported to the selection and whose readings up to two minutes ago are not all merged.",
+        static_cast<double>(found->possible.count));
+  if (found->expected > 0)
     gauge("tributary_complete_until_timestamp_seconds", "Up to here all gateways' readings are merged.",
-          seconds(to->to_ns));
+          seconds(found->to_ns));
   gauge("tributary_log_gaps", "Stretches of the log that could not be read, named as missing.",
         static_cast<double>(found->log_gaps.size()));
   gauge("tributary_partitions_expected", "Partitions of the log.", found->partitions_expected);
@@ -252,8 +251,7 @@ http::Response answer_federate(const RequestContext& context) {
   Params params(context.request);
   const ScrapeOptions options = read_options(params, context.tenant);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  if (!options.selection.metric.empty() && !query::knows(context.query, context.tenant, options.selection.metric))
-    return unknown_metric();
+  if (auto refused = refuse_unknown(context, options.selection)) return *std::move(refused);
   const bool protobuf = prefers_protobuf(context.request.header("accept"));
   Families totals(protobuf, options.buckets), others(protobuf, options.buckets);
   std::optional<Problem> problem;

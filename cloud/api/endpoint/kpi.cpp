@@ -20,10 +20,10 @@ http::Response answer_kpi(const RequestContext& context) {
     params.fail("window", window, "seconds, or a duration such as 10s, 1m, 1h or 1d");
   const auto stats = read_stats(params, summary_stats());
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
+  if (auto refused = refuse_unknown(context, selection)) return *std::move(refused);
   const auto newest = query::newest(context.query, selection, static_cast<WidthS>(*window_s));
   if (!newest) {
     if (newest.error().code != ErrorCode::kNotFound) return failure(newest.error());
-    if (!query::knows(context.query, context.tenant, selection.metric)) return unknown_metric();
     return http::problem_response({.status = 404, .detail = "There is no reading that fits."});
   }
   const MetricFacts::Facts facts = context.services.metrics.of(context, selection.metric);

@@ -39,8 +39,7 @@ http::Response answer_last(const RequestContext& context) {
   const auto at_ns = params.time("at", context.now_ns);
   const Page page = read_page(params);
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  if (!selection.metric.empty() && !query::knows(context.query, context.tenant, selection.metric))
-    return unknown_metric();
+  if (auto refused = refuse_unknown(context, selection)) return *std::move(refused);
   const size_t limit = page.limit.value_or(kLastDefault);
   const auto found = context.query.ask(query::AskLast{selection, at_ns, page.after, limit + 1});
   if (!found) return failure(found.error());

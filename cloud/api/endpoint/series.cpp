@@ -27,15 +27,17 @@ struct SeriesQuestion {
   const std::string& by;
 };
 
+// range: what was answered; asked: what the client asked for.
 http::Response finished(const RequestContext& context, const query::Selection& selection, const query::Range& range,
-                        const RowsHead& head, RowsAnswer& rows) {
+                        const query::Range& asked, const RowsHead& head, RowsAnswer& rows) {
   rows.end_rows();
   if (head.csv) {
     http::Response response{.content_type = "text/csv; charset=utf-8", .body = rows.take_csv()};
     response.headers.emplace_back("Cache-Control", http::kRevalidate);
     return response;
   }
-  if (const auto done = add_completeness(context, rows.json(), selection, range); !done) return failure(done.error());
+  if (const auto done = add_completeness(context, rows.json(), selection, range, asked); !done)
+    return failure(done.error());
   rows.json().end_object();
   return json_answer(rows.json());
 }
@@ -57,7 +59,8 @@ http::Response local_series(const RequestContext& context, const query::Selectio
   const auto add = [&](const std::string& group, const query::Row& row, const stats::Summary& summary) {
     rows.add(group, row, summary);
   };
-  if (const auto status = day_rows(context.query, selection, *days, head.by, rows_max(context), add); !status) {
+  if (const auto status = day_rows(context.query, selection, *days, head.by, rows_max(context), add, range.to_ns);
+      !status) {
     if (status.error().code != ErrorCode::kInvalid) return failure(status.error());
     return http::problem_response({.status = 400,
                                    .detail = status.error().message,
@@ -66,7 +69,19 @@ http::Response local_series(const RequestContext& context, const query::Selectio
                                    .expected = "a shorter range, or fewer groups",
                                    .limit = rows_max(context)});
   }
-  return finished(context, selection, range, head, rows);
+  query::Range answered = range;
+  if (days->size() > 1) answered.from_ns = days->front() * kNanosPerSecond;
+  return finished(context, selection, answered, range, head, rows);
+}
+
+// The part of the range of which whole steps can be told: none that begins before it.
+query::Range whole_steps(const query::Range& range, WidthS step_s) {
+  const int64_t from_s = to_seconds_floor(*range.from_ns) + (*range.from_ns % kNanosPerSecond != 0);
+  const int64_t rest_s = from_s - floor_div(from_s, step_s) * static_cast<int64_t>(step_s);
+  int64_t from_ns = 0;
+  if (__builtin_mul_overflow(rest_s == 0 ? from_s : from_s + step_s - rest_s, kNanosPerSecond, &from_ns)) return range;
+  if (range.to_ns && from_ns >= *range.to_ns) return range;
+  return {from_ns, range.to_ns};
 }
 
 // What a Query refuses a step for: a width that does not divide it, or the number of rows, which it says ("found N
@@ -118,7 +133,8 @@ http::Response answer_series(const RequestContext& context) {
   const bool wants_csv = context.request.header("accept").find("text/csv") != std::string_view::npos;
   head.csv = params.choice("format", {wants_csv ? "csv" : "json", "json", "csv"}) == "csv";
 
-  if (!range.to_ns) range.to_ns = range.from_ns ? std::max(now_ns, distance_ns(-1, *range.from_ns)) : now_ns;
+  const bool open = !range.to_ns;
+  if (open) range.to_ns = range.from_ns ? std::max(now_ns, distance_ns(-1, *range.from_ns)) : now_ns;
   if (!range.from_ns) range.from_ns = distance_ns(kDefaultRangeNs, *range.to_ns);
   const auto step_s = parse_duration_s(step);
   const bool step_fits = step == "auto" || (step_s && *step_s <= kDurationMaxS);
@@ -127,18 +143,20 @@ http::Response answer_series(const RequestContext& context) {
   if (!head.tz.empty() && step_s != kDayS) params.fail("tz", head.tz, "step=1d with it");
   if (!head.tz.empty() && !is_zone(head.tz)) params.fail("tz", head.tz, "a name of the IANA time zone database");
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  if (!query::knows(context.query, context.tenant, selection.metric)) return unknown_metric();
+  if (auto refused = refuse_unknown(context, selection)) return *std::move(refused);
 
   const MetricFacts::Facts facts = context.services.metrics.of(context, selection.metric);
   head.unit = facts.unit;
   head.kind = facts.kind;
   head.from_ns = *range.from_ns;
   head.to_ns = *range.to_ns;
+  if (open) range.to_ns.reset();  // whatever there is, also of a moment after now
   if (!head.tz.empty()) return local_series(context, selection, range, head);
   const std::vector<WidthS> steps =
       step == "auto" ? auto_steps(distance_ns(head.from_ns, head.to_ns)) : std::vector{static_cast<WidthS>(*step_s)};
   for (const WidthS width_s : steps) {
     RowsAnswer rows(head, width_s);
+    const query::Range answered = whole_steps(range, width_s);
     const auto add = [&](const std::string& group, const query::Row& row, const stats::Summary& summary) {
       rows.add(group, row, summary);
     };
@@ -149,7 +167,7 @@ http::Response answer_series(const RequestContext& context) {
       if (width_s != steps.back()) continue;  // auto: stored rows are wider than that, or there are many groups
       return http::problem_response(wrong_step(context, {selection, range, head.by}, status.error(), width_s));
     }
-    return finished(context, selection, range, head, rows);
+    return finished(context, selection, answered, range, head, rows);
   }
   CHECK(false);
 }

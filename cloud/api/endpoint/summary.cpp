@@ -19,7 +19,7 @@ http::Response answer_summary(const RequestContext& context) {
   const query::Range range = params.range(context.now_ns);
   const auto stats = read_stats(params, summary_stats());
   if (const auto wrong = params.finish()) return http::problem_response(*wrong);
-  if (!query::knows(context.query, context.tenant, selection.metric)) return unknown_metric();
+  if (auto refused = refuse_unknown(context, selection)) return *std::move(refused);
   const auto found = context.query.ask(query::AskSummary{selection, range});
   if (!found) return failure(found.error());
   const MetricFacts::Facts facts = context.services.metrics.of(context, selection.metric);

@@ -66,14 +66,15 @@ class MergerTest : public ::testing::Test {
       if (!there_) return Error{ErrorCode::kNotFound, "there is no log"};
       return &log_;
     };
-    parts.now_ns = [] { return int64_t{1'700'000'000} * kNanosPerSecond; };
+    parts.now_ns = [this] { return now_ns_; };
+    parts.end = &end_;
     parts.committed = [this] { ++commits_; };
     parts.say = [this](const std::string& line) { said_.push_back(line); };
     recoveries_ = std::make_unique<runtime::Recoveries>(recovery_kinds());
     watch_ = std::make_unique<MergeWatch>(std::vector<TakenUp>{{writer_->position(), writer_->state().log_id() == 0}},
                                           "", Instant{0, now_s_ * kNanosPerSecond}, *recoveries_);
     parts.looked = [this](const MergeLook& look) { watch_->look(look, {0, now_s_ * kNanosPerSecond}); };
-    merger_ = std::make_unique<Merger>(MergerConfig{.records_max = 10}, std::move(parts));
+    merger_ = std::make_unique<Merger>(MergerConfig{.records_max = 10, .wait_ms = 0}, std::move(parts));
   }
   void merge_until_idle() {
     while (merger_->round() == Merger::Round::kMerged) {
@@ -105,6 +106,8 @@ class MergerTest : public ::testing::Test {
     return out;  // "count seconds records"
   }
   int64_t now_s_ = 0;
+  int64_t now_ns_ = int64_t{1'700'000'000} * kNanosPerSecond;
+  query::LogEndNote end_;
   std::unique_ptr<runtime::Recoveries> recoveries_;
   std::unique_ptr<MergeWatch> watch_;
   std::unique_ptr<merge::StateWriter> writer_;
@@ -124,6 +127,29 @@ TEST_F(MergerTest, WaitsForALogThatIsNotThereYet) {
   EXPECT_EQ(writer_->position(), 25u);
   EXPECT_EQ(commits_, 3);
   EXPECT_EQ(merger_->trouble(), "");
+}
+
+// It says up to when everything durable is merged: the moment it saw the end, or what it has come to on the way.
+TEST_F(MergerTest, TellsUpToWhenTheLogIsMergedAndNeverMore) {
+  const auto at = [](int64_t s) { return (int64_t{1'700'000'000} + s) * kNanosPerSecond; };
+  there_ = false;
+  merger_->round();
+  EXPECT_EQ(end_.as_of_ns(), 0) << "the log was not seen";
+  there_ = true;
+  log_.append(25);
+  now_ns_ = at(1000);
+  EXPECT_EQ(merger_->round(), Merger::Round::kMerged);
+  EXPECT_EQ(end_.as_of_ns(), at(0)) << "of 25 records 10 are merged";
+  merge_until_idle();
+  EXPECT_EQ(end_.as_of_ns(), at(1000));
+  log_.away = true;
+  now_ns_ = at(2000);
+  EXPECT_EQ(merger_->round(), Merger::Round::kTrouble);
+  EXPECT_EQ(end_.as_of_ns(), at(1000)) << "nobody saw its end since";
+  log_.away = false;
+  log_.append(1);
+  merge_until_idle();
+  EXPECT_EQ(end_.as_of_ns(), at(2000));
 }
 
 TEST_F(MergerTest, GoesOnWhereItWas) {

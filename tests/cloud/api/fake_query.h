@@ -93,6 +93,13 @@ class FakeQuery final : public query::Query {
     })});
     return {};
   }
+  Status tell(query::Asking<query::AskNames>& asking) const {
+    query::AskNames::Part part;
+    for (const auto& reading : of(asking.question().tenant)) part.known.push_back(reading.series.device);
+    if (asking.question().near) part.near = {{1, part.known.front()}};
+    asking.tell(std::move(part));
+    return {};
+  }
   Status tell(query::Asking<query::AskSummary>& asking) const {
     asking.tell(sum(asking.question().selection, asking.question().range));
     return {};

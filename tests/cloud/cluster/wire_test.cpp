@@ -68,7 +68,10 @@ TEST(WireTest, EveryAnswerReadsBackTheSameAndOnlyWhole) {
   note.estimated = {{"g", -7, 8}};
   note.lost = gateway.lost;
   note.rejected = gateway.rejected;
-  check(AskCompleteness::Part{{note, note}, {{4, 5, 6, "trimmed"}}});
+  note.allowance_ns = 9;
+  note.contributes = false;
+  check(AskCompleteness::Part{{note, note}, {{4, 5, 6, "trimmed", 7}}, {{{60, 60}, -1, 2, 3}}, -4, 5, 6, 10});
+  check(AskNames::Part{{"a", "b"}, {{1, "c"}}});
   check(AskChanges::Part{{2}, {{1, 2}}, {{7, series, {10, 10}}, {8, series.fleet(), {0, kAllTime}}}});
   check(AskRows::Part{{0, summary}, {5, summary}});
   SystemPart part{.readings = 12, .since_ns = -3, .minutes = {{60, 1, 2, 3, {{4, 5}, {9, 1}}}, {120, 0, 0, 1, {}}}};
@@ -194,6 +197,7 @@ TEST(WireTest, QuestionsReadBackTheSame) {
   check_question(AskNewest{selection, 60});
   check_question(AskNewestSum{selection, 60, {{60, 60}, true}});
   check_question(AskCompleteness{selection, range, 99});
+  check_question(AskNames{"demo", {"a", "b"}, true});
   check_question(AskChanges{"demo", {{1, 2}, {3, 4}}, 500, {1, 3}});
   check_question(AskRows{"demo", {{make_series("d1", "temperature"), {10, 10}}}});
   check_question(AskLast{selection, 17, "d1", 1'000});

@@ -123,7 +123,7 @@ TEST(RetentionTest, ALatePartialReachesEveryRowThatIsKeptAndTheTotals) {
   EXPECT_EQ(bench.writer->counters().late_partials_total, 1u);
   for (WidthS step_s : {WidthS{60}, WidthS{900}, WidthS{3600}, WidthS{86400}}) {
     const int64_t start = window_start_s(late, step_s);
-    const std::vector<query::Row> rows = bench.rows(range(start, start + 1), step_s);
+    const std::vector<query::Row> rows = bench.rows(range(start, start + step_s), step_s);
     ASSERT_EQ(rows.size(), 1u);
     EXPECT_EQ(rows[0].width_s, step_s);
     EXPECT_TRUE(bench.summary(range(start, start + step_s)) ==

@@ -447,6 +447,8 @@ TEST_F(GatewayTest, TheStatusIsJsonWithTheOutboxAndTheCounters) {
   EXPECT_EQ(status["counters"]["accepted"], 1);
   EXPECT_EQ(status["counters"]["rejected"]["bad_json"], 2);
   EXPECT_EQ(status["outbox"]["budget_bytes"], config_.budget_bytes);
+  EXPECT_EQ(status["widest_window"], 10);
+  EXPECT_FALSE(status.contains("serves")) << "what is not declared is anything";
   EXPECT_EQ(status["open_windows"], 1);
   EXPECT_EQ(nlohmann::json::parse(gateway_->status_json(false, clock_.now))["state"], "offline");
 }

@@ -44,7 +44,7 @@ TEST_F(AliasesTest, ANameWithACommaOrABackslashCanBeAskedFor) {
   };
   using Names = std::set<std::string>;
   EXPECT_EQ(names("left%5C,%20right"), Names({"left, right"}));
-  EXPECT_EQ(names("left,%20right"), Names());
+  EXPECT_EQ(ask("/api/v1/last?metric=humidity&device=left,%20right", 404)["parameter"], "device");
   EXPECT_EQ(names("left%5C,%20right,back%5Cslash"), Names({"left, right", "back\\slash"}));
   EXPECT_EQ(names("back%5C%5Cslash,end%5C%5C,both%5C%5C%5C,"), Names({"back\\slash", "both\\,", "end\\"}));
   // Older systems know no lists: the name is as it is.

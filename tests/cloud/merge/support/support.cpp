@@ -199,7 +199,8 @@ Oracle::Rows Oracle::series(const query::Selection& selection, const query::Rang
       start_s = window_start_s(start_s, step_s);
       width_s = step_s;
     }
-    if (contains(range, start_s)) merge_bytes(sums[{group, start_s, width_s}], part.summary);
+    if (contains(range, start_s) && contains({std::nullopt, range.to_ns}, part.start_s))
+      merge_bytes(sums[{group, start_s, width_s}], part.summary);
   }
   Rows rows;
   for (const auto& [key, sum] : sums) rows[key] = encoded(sum);
