@@ -28,8 +28,7 @@ if(TRIBUTARY_SANITIZE)
   endif()
 endif()
 if(TRIBUTARY_FUZZ)
-  # Every library is instrumented, for the unit tests too, so that one build serves both; the programs in tests/fuzz bring
-  # libFuzzer's main.
+  # Every library is instrumented; the programs in tests/fuzz bring libFuzzer's main.
   add_compile_options(-fsanitize=fuzzer-no-link -fno-sanitize-recover=undefined)
 endif()
 

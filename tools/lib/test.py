@@ -104,7 +104,7 @@ def ctest(report, preset, only=None, environment=None):
 
 
 def fuzz(report, seconds):
-    targets = sorted((ROOT / "build/asan/bin").glob("fuzz_*"))
+    targets = sorted((ROOT / "build/fuzz/bin").glob("fuzz_*"))
     if not targets:
         report.count("fuzz", 0, 1, " (no targets)")
         return
@@ -213,8 +213,7 @@ def main():
             if ok and "bytes" in line:
                 report.say(line)
     # End-to-end tests mostly wait: meanwhile what the later stages need is built, and steps aside for them.
-    sanitized = {preset: targets for preset, targets in (("asan", ()), ("tsan", THREADED))
-                 if preset in wanted or (preset == "asan" and "fuzz" in wanted)}
+    sanitized = {preset: targets for preset, targets in (("asan", ()), ("tsan", THREADED), ("fuzz", ())) if preset in wanted}
     with ThreadPoolExecutor(1) as pool:
         built = {preset: pool.submit(build, report, preset, targets, True) for preset, targets in sanitized.items()}
         if "e2e" in wanted and released:
@@ -229,7 +228,7 @@ def main():
         for name in THREADED:
             step(report, f"{name} (ThreadSanitizer)", [f"build/tsan/bin/{name}", "--gtest_filter=-Real*.*:*Kafka*:LogDamage.*"],
                  environment={"TSAN_OPTIONS": "halt_on_error=1 second_deadlock_stack=1"})
-    if "fuzz" in wanted and built["asan"].result():
+    if "fuzz" in wanted and built["fuzz"].result():
         fuzz(report, options.fuzz_seconds)
 
     report.say(f"all stages took {time.monotonic() - report.begin:.0f} s" +

@@ -190,7 +190,6 @@ TEST(EmbeddedLog, AFullLogGoesOnWhenRetentionMakesRoom) {
   config.retention_ms = 1000;
   auto writer = open_writer(config);
   ASSERT_TRUE(writer.ok());
-  std::atomic<uint64_t> done{0};
   uint64_t taken = 0;
   while ((*writer)->trouble().empty()) {
     taken += (*writer)->append(record_of(std::string(3000, 'x'), 1), nullptr).ok();

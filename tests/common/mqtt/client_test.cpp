@@ -188,7 +188,6 @@ TEST(Client, TheWillIsPublishedWhenTheConnectionIsTakenAway) {
 
 TEST(Client, AHandlerMayPublish) {
   Broker broker;
-  std::atomic<int> answers{0};
   std::unique_ptr<Client> echo;
   Client::Handlers handlers;
   handlers.on_message = [&](const Message& message) { echo->publish("answer", message.payload, 1, false); };
