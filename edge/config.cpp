@@ -81,7 +81,7 @@ void read_serves(ConfigTable& root, GatewayConfig& gateway) {
   for (const std::string& pattern : gateway.serves) {
     const bool fine = !pattern.empty() && pattern.size() <= kDeviceBytesMax + kMetricBytesMax &&
                       pattern.find('*') >= pattern.size() - 1 && is_plain_text(pattern, pattern.size());
-    if (!fine) root.complain("serves", quoted(pattern), "DEVICE or DEVICE/METRIC, with * at most at the end");
+    if (!fine) root.complain("serves", runtime::quoted(pattern), "DEVICE or DEVICE/METRIC, with * at most at the end");
   }
   if (gateway.serves.size() > kServesMax)
     root.complain("serves", std::to_string(gateway.serves.size()) + " entries",
