@@ -12,7 +12,8 @@ pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
 find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
 add_library(tributary_asio INTERFACE)
 target_include_directories(tributary_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
-target_compile_definitions(tributary_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+target_compile_definitions(tributary_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED
+  ASIO_DISABLE_STD_ALIGNED_ALLOC)  # else it depends on the order of includes, and files of one program differ
 target_link_libraries(tributary_asio INTERFACE Threads::Threads)
 
 add_library(tributary_options INTERFACE)

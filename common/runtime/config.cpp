@@ -87,6 +87,36 @@ const toml::node* find(ConfigTable::Document& document, const void* table, const
   return node;
 }
 
+// The line of the first letter beyond ASCII that stands neither in quotes nor in a comment; 0: there is none. Debian's
+// toml++ 3.3.0 takes such a letter (U+00A0 to U+0499) for what cannot happen, which leaves its behaviour undefined.
+int stray_letter_line(std::string_view text) {
+  int line = 1;
+  std::string_view quote;  // what ends the string that is open
+  for (size_t i = text.starts_with("\xEF\xBB\xBF") ? 3 : 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') {
+      ++line;
+      if (quote.size() == 1) quote = {};  // not closed: the parser says so
+    } else if (!quote.empty()) {
+      if (c == '\\' && quote[0] == '"' && i + 1 < text.size() && text[i + 1] != '\n') {
+        ++i;
+      } else if (text.substr(i).starts_with(quote)) {
+        i += quote.size() - 1;
+        quote = {};
+      }
+    } else if (c == '#') {
+      i = std::min(text.find('\n', i), text.size()) - 1;
+    } else if (c == '"' || c == '\'') {
+      const std::string_view rest = text.substr(i);
+      quote = rest.substr(0, rest.starts_with("\"\"\"") || rest.starts_with("'''") ? 3 : 1);
+      i += quote.size() - 1;
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      return line;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::string ConfigTable::text(std::string_view key, std::string_view otherwise) {
@@ -279,6 +309,11 @@ Result<Config> Config::load(const std::string& file) {
 }
 
 Result<Config> Config::parse(const std::string& text, const std::string& name) {
+  if (const int line = stray_letter_line(text); line > 0) {
+    return Error{ErrorCode::kInvalid, name + ":" + std::to_string(line) + ": " +
+                                          explain_syntax(text, static_cast<uint32_t>(line),
+                                                         "found a letter beyond ASCII, expected it in quotes")};
+  }
   toml::parse_result parsed = toml::parse(text, name);
   if (!parsed) {
     const auto& where = parsed.error().source().begin;
